@@ -1,0 +1,1 @@
+"""Wafaa: answers a business's customers where they write."""

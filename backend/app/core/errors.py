@@ -1,0 +1,165 @@
+"""The one tree of errors.
+
+A class knows its HTTP status, its code, and whether a job that met it may try again. Its docstring is
+the default message; a message for people says what to do next. The API renders them as
+``application/problem+json`` (RFC 9457); the worker reads ``retryable``.
+"""
+
+from typing import ClassVar
+
+
+class WafaaError(Exception):
+    """Something went wrong on our side. Try again; if it stays, tell whoever runs this installation."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, pointer: str | None = None) -> None:
+        """Keeps the message.
+
+        Args:
+            message: What a person should read; the class's docstring when absent.
+            pointer: JSON pointer of the field at fault, such as ``/name``.
+        """
+        self.message = message or " ".join((type(self).__doc__ or "").split())
+        self.pointer = pointer
+        super().__init__(self.message)
+
+
+class InvalidInput(WafaaError):
+    """The request can't be understood as it is. Correct the named fields and send it again."""
+
+    status = 422
+    code = "invalid_input"
+
+
+class TooLarge(WafaaError):
+    """The body is larger than this endpoint takes. Send less, or send it in parts."""
+
+    status = 413
+    code = "too_large"
+
+
+class UnsupportedMedia(WafaaError):
+    """Files of this kind can't be read. Send text, Markdown, HTML, PDF, DOCX or CSV."""
+
+    status = 415
+    code = "unsupported_media"
+
+
+class Unauthenticated(WafaaError):
+    """A valid credential is needed. Sign in again and send it as a bearer token."""
+
+    status = 401
+    code = "unauthenticated"
+
+
+class InvalidSignature(WafaaError):
+    """The signature doesn't match the body. Check the app secret on both sides."""
+
+    status = 403
+    code = "invalid_signature"
+
+
+class Forbidden(WafaaError):
+    """Your role doesn't allow this. Ask an owner of the business."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(WafaaError):
+    """There is no such thing here. Check the id."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(WafaaError):
+    """This doesn't fit the present state. Read it again, then decide."""
+
+    status = 409
+    code = "conflict"
+
+
+class Gone(WafaaError):
+    """This is no longer kept. Load a fresh snapshot and go on from there."""
+
+    status = 410
+    code = "gone"
+
+
+class RateLimited(WafaaError):
+    """Too many requests. Wait as long as Retry-After says."""
+
+    status = 429
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        """Keeps the message and the seconds to wait, where they are known."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UpstreamRefused(WafaaError):
+    """The service on the other side refused this. Check its credentials and settings."""
+
+    status = 502
+    code = "upstream_refused"
+
+
+class UpstreamUnavailable(WafaaError):
+    """The service on the other side doesn't answer. It will be tried again."""
+
+    status = 503
+    code = "upstream_unavailable"
+    retryable = True
+
+
+class CircuitOpen(UpstreamUnavailable):
+    """The service on the other side failed repeatedly and is given a pause. Try again shortly."""
+
+    code = "circuit_open"
+
+
+class Unavailable(WafaaError):
+    """This part of the installation isn't ready. Try again shortly."""
+
+    status = 503
+    code = "unavailable"
+    retryable = True
+
+
+class Misconfigured(WafaaError):
+    """The installation isn't set up for this. Run `wafaa doctor`."""
+
+    status = 500
+    code = "misconfigured"
+
+
+class Indeterminate(WafaaError):
+    """Nobody knows whether the platform accepted this message. Wait for its status before sending again."""
+
+    status = 504
+    code = "indeterminate"
+
+
+class WindowClosed(WafaaError):
+    """The time in which the platform lets us reply freely is over. Wait for the contact, or use a template."""
+
+    status = 409
+    code = "window_closed"
+
+
+class AccountBlocked(UpstreamRefused):
+    """The platform no longer takes messages from this channel account. Connect it again."""
+
+    code = "account_blocked"
+
+
+class Unreachable(UpstreamRefused):
+    """The contact can't be reached on this channel. Try another one."""
+
+    code = "unreachable"

@@ -1,0 +1,1 @@
+"""Models, prompts, answers and their grounding."""

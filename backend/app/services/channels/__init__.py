@@ -1,0 +1,1 @@
+"""The seam to channels: every file is one."""

@@ -1,0 +1,1 @@
+"""What a business has taught: parsed, chunked, embedded, found."""

@@ -1,0 +1,1 @@
+"""The seam to embedders: every file is one."""

@@ -1,0 +1,1 @@
+"""The seam to file formats: every file is one."""

@@ -1,0 +1,1 @@
+"""The seam to vector stores: every file is one."""

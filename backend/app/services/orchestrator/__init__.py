@@ -1,0 +1,1 @@
+"""A message's journey: receive, answer, deliver."""
