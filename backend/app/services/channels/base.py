@@ -5,11 +5,14 @@ An adapter module offers ``Config`` (a pydantic model, drawn as the connect form
 tested by payload files alone; ``send`` is the only method that reaches the platform.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
+
+from pydantic import JsonValue
 
 
 class EventKind(StrEnum):
@@ -45,7 +48,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """A webhook call as it came: header names in lower case, the body's bytes untouched."""
+    """A webhook call as it came: header names in lower case (see ``headers_of``), the body's bytes untouched."""
 
     headers: Mapping[str, str]
     query: Mapping[str, str]
@@ -235,10 +238,33 @@ def as_text(outgoing: Outgoing) -> str:
     return "\n".join(lines)
 
 
+_SENTENCE_END = re.compile(r"[.!?؟。…][\"'»”)\]]*(?=\s)|\n")
+
+
 def shorten(text: str, limit: int) -> str:
     """The text within ``limit`` characters, cut at the last sentence or space that fits, never inside a word."""
     if len(text) <= limit:
         return text
     head = text[: limit - 1]
-    cut = max(head.rfind(mark) for mark in (".", "؟", "!", "\n", " "))
-    return head[: cut + 1 if cut > limit // 2 else None].rstrip() + "…"
+    sentence = max((m.end() for m in _SENTENCE_END.finditer(text, 0, limit)), default=0)
+    if limit // 2 < sentence < limit:
+        return f"{head[:sentence].rstrip()}…"
+    return f"{head[: _last_space(head) or None].rstrip()}…"
+
+
+def _last_space(head: str) -> int:
+    return max((n for n, char in enumerate(head) if char.isspace()), default=0)
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Header lines as a mapping; one sent twice is joined by a comma, so that it passes for neither of its values."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def arabic(title: str, description: str) -> dict[str, JsonValue]:
+    """A ``Config`` field's title and description in Arabic, for the connect form: ``json_schema_extra=arabic(…)``."""
+    return {"x-ar": {"title": title, "description": description}}

@@ -1,0 +1,135 @@
+"""Takes a WhatsApp webhook body apart: entries, their changes, and the single updates in them."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from app.services.channels._json import Json, identifier, items, mapping, present
+from app.services.channels._whatsapp_people import profile
+
+MAX_UPDATES = 1_000
+"""The platform's own limit for one POST."""
+
+PARTS = ("messages", "statuses", "errors", "message_echoes", "user_id_update")
+FIELDS = ("messages", "smb_message_echoes", "user_id_update")
+"""The fields whose value holds those parts; any other tells about the account."""
+
+UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One thing in a webhook body, with what surrounds it.
+
+    Attributes:
+        part: Which list of the value it stood in; ``account`` for another field; empty where there was no such list.
+        item: The thing itself, of whatever shape.
+        entry: The entry around it, without its changes.
+        field: What the change is about.
+        value: What the change's updates share: metadata and contacts; for ``account`` the whole value.
+    """
+
+    part: str
+    item: Any
+    entry: Json
+    field: str
+    value: Json
+
+    @property
+    def account(self) -> str | None:
+        """The business number it's for."""
+        return identifier(mapping(self.value.get("metadata")).get("phone_number_id"), 64)
+
+    @property
+    def business(self) -> str | None:
+        """The WhatsApp Business Account it's for."""
+        return identifier(self.entry.get("id"), 64)
+
+    def raw(self, contacts: list[Json] | None = None) -> Json:
+        """A webhook body with nothing but this update: parsed again, it gives the same event."""
+        value = {k: v for k, v in self.value.items() if k != "contacts"}
+        if contacts:
+            value["contacts"] = contacts
+        if self.part:
+            value[self.part] = [self.item]
+        return {"entry": [{**self.entry, "changes": [{"field": self.field, "value": value}]}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A piece of a body that holds no update."""
+
+    raw: Json
+
+
+def take_apart(document: Any) -> Iterator[Update | Unread]:
+    """Every update of a body in its order, at most ``MAX_UPDATES``; the rest comes as one piece, unread."""
+    found = _entries(document)
+    yield from islice(found, MAX_UPDATES)
+    rest = [update.raw() if isinstance(update, Update) else update.raw for update in found]
+    if rest:
+        yield Unread({"beyond_limit": rest})
+
+
+def _entries(document: Any) -> Iterator[Update | Unread]:
+    entries = items(mapping(document).get("entry"))
+    for entry in entries:
+        changes = items(mapping(entry).get("changes"))
+        around = present(id=identifier(mapping(entry).get("id"), 64), time=_time(entry))
+        for change in changes:
+            yield from _change(around, change)
+        if not changes:
+            yield Unread({"entry": [entry]})
+    if not entries:
+        yield Unread(document if isinstance(document, dict) else {"body": document})
+
+
+def _time(entry: Any) -> int | None:
+    at = moment(mapping(entry).get("time"))
+    return int(at.timestamp()) if at else None
+
+
+def _change(entry: Json, change: Any) -> Iterator[Update | Unread]:
+    field, value = mapping(change).get("field"), mapping(change).get("value")
+    if not isinstance(field, str) or not isinstance(value, dict):
+        yield Unread({"entry": [{**entry, "changes": [change]}]})
+    elif field in FIELDS:
+        yield from _updates(entry, field, value)
+    else:
+        yield Update("account", None, entry, field, value)
+
+
+def _updates(entry: Json, field: str, value: Json) -> Iterator[Update]:
+    around = _around(value)
+    found = [(part, item) for part in PARTS for item in items(value.get(part))]
+    for part, item in found or [("", None)]:
+        yield Update(part, item, entry, field, around)
+
+
+def _around(value: Json) -> Json:
+    """What every update of a value shares, without anything that could make a thousand copies large."""
+    metadata = mapping(value.get("metadata"))
+    names = ("display_phone_number", "phone_number_id")
+    return {
+        "metadata": present(**{name: identifier(metadata.get(name), 64) for name in names}),
+        "contacts": [profile(contact) for contact in items(value.get("contacts"))],
+    }
+
+
+def moment(seconds: Any) -> datetime | None:
+    """A time given in Unix seconds, as a string or a number; None for anything else and beyond the year 2100."""
+    try:
+        whole = int(seconds) if isinstance(seconds, str | int) and len(str(seconds)) < 12 else -1
+    except ValueError:
+        return None
+    return datetime.fromtimestamp(whole, UTC) if 0 < whole < 4_102_444_800 else None
+
+
+def digest(raw: Any) -> str:
+    """Identity of something that has no id: the same bytes again are the same thing."""
+    return hashlib.sha256(orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
