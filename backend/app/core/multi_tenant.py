@@ -1,0 +1,317 @@
+"""Where transactions and tenants begin and end.
+
+``async with db.tenant(client_id) as tx`` is a transaction, a tenant's scope and a log context in one. It commits
+when it ends, rolls back on an exception; nobody calls commit. The database learns the tenant from a short token in
+``app.current_tenant_id``, signed with a key that the application role can't read and checked by
+``app.current_client()``: an injected ``set_config`` can't name another client.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, NewType, cast
+from uuid import UUID
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy import Executable, event
+from sqlalchemy.engine import URL, CursorResult, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.core.errors import Conflict, Misconfigured, Unavailable
+from app.utils.tenant_context import TenantContext
+
+TENANT_SETTING = "app.current_tenant_id"
+TOKEN_SECONDS = 300
+APP_ROLE = "wafaa_app"
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One open transaction. Statements are bound, never assembled from values."""
+
+    connection: AsyncConnection
+    raw: "asyncpg.Connection[asyncpg.Record]"
+    client_id: UUID | None
+
+    async def all(self, sql: str, *args: object) -> list[Row]:
+        """Every row of a statement with ``$1`` placeholders."""
+        return cast("list[Row]", await self.raw.fetch(sql, *args))
+
+    async def one(self, sql: str, *args: object) -> Row | None:
+        """The first row, or None."""
+        return cast("Row | None", await self.raw.fetchrow(sql, *args))
+
+    async def value(self, sql: str, *args: object) -> Any:
+        """The first column of the first row, or None."""
+        return await self.raw.fetchval(sql, *args)
+
+    async def run(self, sql: str, *args: object) -> int:
+        """Runs a statement and tells how many rows it touched."""
+        status = await self.raw.execute(sql, *args)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def execute(self, statement: Executable) -> CursorResult[Any]:
+        """Runs a statement of SQLAlchemy Core."""
+        return await self.connection.execute(statement)
+
+
+TenantTx = NewType("TenantTx", Tx)
+"""A transaction that sees one client's rows and no others."""
+
+DirectoryTx = NewType("DirectoryTx", Tx)
+"""A transaction that sees no client's rows: only what belongs to none, and the allow-listed look-ups."""
+
+
+def client_of(tx: TenantTx) -> UUID:
+    """The client whose transaction this is: for the explicit predicate beside row-level security."""
+    if tx.client_id is None:
+        raise Misconfigured("A tenant's transaction without a tenant.")
+    return tx.client_id
+
+
+class TenantSigner:
+    """Signs tenant tokens: ``key id . client . expiry . HMAC-SHA256``."""
+
+    def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
+        if len(secret.encode()) < 32:
+            raise Misconfigured("WAFAA_TENANT_KEY needs at least 32 bytes.")
+        self._key = hashlib.sha256(b"wafaa tenant token\0" + secret.encode()).digest()
+        self._clock = clock
+        self.key_id = hashlib.sha256(self._key).hexdigest()[:2]
+
+    def token(self, client_id: UUID) -> str:
+        """A token for one client, good for ``TOKEN_SECONDS``."""
+        head = f"{self.key_id}.{client_id}.{int(self._clock()) + TOKEN_SECONDS:010d}"
+        return f"{head}.{hmac.digest(self._key, head.encode(), 'sha256').hex()}"
+
+    def pads(self) -> tuple[bytes, bytes]:
+        """The inner and outer padded blocks of HMAC, as the database keeps the key (RFC 2104)."""
+        block = self._key.ljust(64, b"\0")
+        return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
+
+
+class Database:
+    """PostgreSQL, seen through transactions that belong to one client or to none."""
+
+    def __init__(self, engine: AsyncEngine, signer: TenantSigner) -> None:
+        self._engine = engine
+        self._signer = signer
+
+    @classmethod
+    def connect(
+        cls, url: str, signer: TenantSigner, *, size: int = 20, overflow: int = 10
+    ) -> "Database":
+        """Prepares a pool; connections open when first used."""
+        engine = create_async_engine(
+            make_url(url),
+            pool_size=size,
+            max_overflow=overflow,
+            pool_timeout=5,
+            pool_recycle=1800,
+            isolation_level="AUTOCOMMIT",  # We send BEGIN and COMMIT ourselves, on the driver's connection.
+            json_serializer=lambda value: value,  # The driver's codec does it, for hand-written SQL too.
+            json_deserializer=lambda value: value,
+            connect_args={
+                "timeout": 10,
+                "command_timeout": 30,
+                "server_settings": {
+                    "application_name": "wafaa",
+                    "statement_timeout": "20000",
+                    "lock_timeout": "5000",
+                    "idle_in_transaction_session_timeout": "30000",
+                    "timezone": "UTC",
+                },
+            },
+        )
+        event.listen(engine.sync_engine, "connect", _speak_json)
+        return cls(engine, signer)
+
+    @asynccontextmanager
+    async def tenant(self, client_id: UUID) -> AsyncIterator[TenantTx]:
+        """Opens one client's transaction.
+
+        Raises:
+            Conflict: A scope of another client is open in this task.
+            Unavailable: The database can't be reached, or every connection is busy.
+        """
+        if TenantContext.get_tenant() not in (None, client_id):
+            raise Conflict("A scope of another client is open.")
+        token = TenantContext.set_tenant(client_id)
+        try:
+            async with self._transaction(client_id) as tx:
+                yield TenantTx(tx)
+        finally:
+            TenantContext.reset(token)
+
+    @asynccontextmanager
+    async def directory(self) -> AsyncIterator[DirectoryTx]:
+        """Opens a transaction that belongs to no client."""
+        async with self._transaction(None) as tx:
+            yield DirectoryTx(tx)
+
+    @asynccontextmanager
+    async def _transaction(self, client_id: UUID | None) -> AsyncIterator[Tx]:
+        connection = await self._checkout()
+        settled = False
+        try:
+            tx = Tx(connection, await _driver(connection), client_id)
+            await tx.raw.execute("BEGIN")
+            if client_id is not None:
+                await tx.raw.fetchval(
+                    "SELECT pg_catalog.set_config($1, $2, true)",
+                    TENANT_SETTING,
+                    self._signer.token(client_id),
+                )
+            try:
+                yield tx
+            except Exception:
+                await tx.raw.execute("ROLLBACK")
+                settled = True
+                raise
+            await tx.raw.execute("COMMIT")
+            settled = True
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+            raise Unavailable("The database can't be reached. Try again shortly.") from error
+        finally:
+            await asyncio.shield(_release(connection, clean=settled))
+
+    async def _checkout(self) -> AsyncConnection:
+        try:
+            return await self._engine.connect()
+        except (
+            OSError,
+            PoolTimeout,
+            OperationalError,
+            InterfaceError,
+            asyncpg.PostgresError,
+        ) as error:
+            raise Unavailable("The database can't be reached. Try again shortly.") from error
+
+    async def listen(self, channel: str) -> AsyncIterator[str | None]:
+        """Yields the payloads of a NOTIFY channel; None when listening begins, or begins again after a break.
+
+        It keeps a connection of its own. What was notified while it was away is lost: read after every None.
+        """
+        while True:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                async for payload in self._listen_once(channel):
+                    yield payload
+            await asyncio.sleep(0.5)
+
+    async def _listen_once(self, channel: str) -> AsyncIterator[str | None]:
+        connection = await asyncpg.connect(**_asyncpg_arguments(self._engine.url), timeout=10)
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+
+        def heard(
+            _: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]",
+            _pid: int,
+            _c: str,
+            payload: object,
+        ) -> None:
+            queue.put_nowait(str(payload))
+
+        def closed(_: object) -> None:
+            queue.put_nowait(_CLOSED)
+
+        try:
+            await connection.add_listener(channel, heard)
+            connection.add_termination_listener(closed)
+            yield None
+            while (payload := await queue.get()) is not _CLOSED:
+                yield payload
+        finally:
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._engine.dispose()
+
+    async def ping(self) -> None:
+        """Asks the database for an answer.
+
+        Raises:
+            Unavailable: There is none.
+        """
+        async with self.directory() as tx:
+            await tx.value("SELECT 1")
+
+    async def refuse_strong_role(self) -> None:
+        """Refuses to work as a role that row-level security doesn't bind.
+
+        Raises:
+            Misconfigured: The role is a superuser, bypasses row-level security, may make roles, or owns a table.
+        """
+        async with self.directory() as tx:
+            reasons = await tx.value(_STRONG_ROLE)
+        if reasons:
+            raise Misconfigured(
+                f"The database role {reasons} Row-level security would not bind it. Let DATABASE_URL name the "
+                f"tables' owner and run `wafaa migrate`, which makes {APP_ROLE}; or set WAFAA_ADMIN_DATABASE_URL to "
+                "the owner and DATABASE_URL to a plain role."
+            )
+
+
+_CLOSED = "\0closed"
+
+_STRONG_ROLE = """
+SELECT string_agg(reason, ' ') FROM (
+  SELECT rolname || ' is a superuser.' AS reason FROM pg_roles WHERE rolname = current_user AND rolsuper
+  UNION ALL SELECT rolname || ' has BYPASSRLS.' FROM pg_roles WHERE rolname = current_user AND rolbypassrls
+  UNION ALL SELECT rolname || ' may make roles.' FROM pg_roles WHERE rolname = current_user AND rolcreaterole
+  UNION ALL SELECT current_user || ' owns ' || min(relname) || '.' FROM pg_class
+    WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user) AND relkind IN ('r', 'p')
+      AND relpersistence = 'p' AND relnamespace = 'public'::regnamespace HAVING count(*) > 0
+  UNION ALL SELECT current_user || ' is a member of ' || min(g.rolname) || '.' FROM pg_roles g
+    WHERE g.rolname <> current_user AND (g.rolsuper OR g.rolbypassrls) AND pg_has_role(current_user, g.oid, 'MEMBER')
+    HAVING count(*) > 0
+) reasons
+"""
+
+
+def _speak_json(connection: Any, _record: object) -> None:
+    """Makes jsonb columns plain Python values on a new connection."""
+    connection.run_async(
+        lambda driver: driver.set_type_codec(
+            "jsonb",
+            schema="pg_catalog",
+            encoder=lambda value: orjson.dumps(value).decode(),
+            decoder=orjson.loads,
+        )
+    )
+
+
+async def _driver(connection: AsyncConnection) -> "asyncpg.Connection[asyncpg.Record]":
+    raw = await connection.get_raw_connection()
+    return cast("asyncpg.Connection[asyncpg.Record]", raw.driver_connection)
+
+
+async def _release(connection: AsyncConnection, *, clean: bool) -> None:
+    """Gives a connection back; one whose transaction didn't end by our word is thrown away, not reused."""
+    if not clean:
+        with suppress(Exception):  # It is being thrown away; how it fails to close changes nothing.
+            await connection.invalidate()
+    await connection.close()
+
+
+def _asyncpg_arguments(url: URL) -> dict[str, Any]:
+    """What ``asyncpg.connect`` wants of an SQLAlchemy URL."""
+    query = {name: value for name, value in url.query.items() if name in ("host", "port")}
+    named = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "database": url.database,
+    }
+    return {name: value for name, value in (named | query).items() if value is not None}

@@ -1,0 +1,104 @@
+"""Channel accounts: one client's configured channels, with their sealed credentials."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.errors import Conflict, NotFound
+from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.models.base import Created, TenantRow
+from app.utils.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Whose channel account this is: found before any tenant is known."""
+
+    client_id: UUID
+    account_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccount:
+    """One client's configured channel, its credentials still sealed."""
+
+    client_id: UUID
+    id: UUID
+    kind: str
+    name: str
+    external_id: str
+    sealed: bytes = field(repr=False)
+    is_active: bool
+
+
+_COLUMNS = "client_id, id, kind, name, external_id, sealed, is_active"
+
+
+class ChannelConfig(Created, TenantRow):
+    """A channel account. ``external_id`` is the platform's id of it, which webhooks carry."""
+
+    __tablename__ = "channel_configs"
+    __table_args__ = (UniqueConstraint("client_id", "kind", "external_id"),)
+
+    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    external_id: Mapped[str]
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    public: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    @classmethod
+    async def add(cls, tx: TenantTx, account: ChannelAccount) -> None:
+        """Connects an account and claims its platform id for this client.
+
+        Raises:
+            Conflict: The platform's account is connected already, here or elsewhere.
+        """
+        if not await tx.value(
+            "SELECT app.claim_route($1, $2, $3)", account.kind, account.external_id, account.id
+        ):
+            raise Conflict("This platform account is connected already.", pointer="/external_id")
+        await tx.run(
+            f"INSERT INTO channel_configs ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            client_of(tx), account.id, account.kind, account.name, account.external_id, account.sealed,
+            account.is_active,
+        )  # fmt: skip
+
+    @classmethod
+    async def get(cls, tx: TenantTx, account_id: UUID) -> ChannelAccount:
+        """One account.
+
+        Raises:
+            NotFound: There is none.
+        """
+        row = await tx.one(
+            f"SELECT {_COLUMNS} FROM channel_configs WHERE client_id = $1 AND id = $2", client_of(tx), account_id
+        )
+        if row is None:
+            raise NotFound
+        return ChannelAccount(**dict(row))
+
+    @classmethod
+    async def of_kind(cls, tx: TenantTx, kind: str | None = None) -> list[ChannelAccount]:
+        """The client's accounts, oldest first; of one kind, or all."""
+        rows = await tx.all(
+            f"SELECT {_COLUMNS} FROM channel_configs WHERE client_id = $1 AND ($2::text IS NULL OR kind = $2) ORDER BY id",
+            client_of(tx), kind,
+        )  # fmt: skip
+        return [ChannelAccount(**dict(row)) for row in rows]
+
+    @classmethod
+    async def route(cls, tx: DirectoryTx, kind: str, external_id: str) -> Route | None:
+        """Whose account a platform's id is; None when nobody connected it, or its client is suspended."""
+        row = await tx.one("SELECT client_id, account_id FROM app.find_channel($1, $2)", kind, external_id)
+        return Route(**dict(row)) if row else None
+
+
+def new_account_id() -> UUID:
+    """The id of an account to be: its credentials are sealed for it."""
+    return uuid7()

@@ -1,0 +1,131 @@
+"""Clients: the businesses that rent the service."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+from sqlalchemy import BigInteger, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.errors import Conflict, NotFound
+from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.models.base import Base, Created
+from app.utils.ids import uuid7
+
+
+class ClientSettings(BaseModel):
+    """How a client's assistant behaves. Everything here is shown in the console."""
+
+    language: str = Field("ar", pattern="^(ar|en)$", description="The language of first resort.")
+    tone: str = Field("friendly", description="How the assistant speaks.")
+    assistant_name: str | None = None
+    greeting: dict[str, str] = Field(default_factory=dict)
+    starters: dict[str, list[str]] = Field(default_factory=dict)
+    color: str = Field("#0f766e", pattern="^#[0-9a-fA-F]{6}$")
+    digits: str = Field("latn", pattern="^(latn|arab)$")
+    timezone: str = "Asia/Riyadh"
+    handover_email: str | None = Field(None, description="Who is told when a human is wanted.")
+    handover_words: list[str] = Field(default_factory=list, description="Words that always call a human.")
+    fallback: str | None = Field(None, description="Said when there is no answer; ours when empty.")
+    indeterminate: str = Field(
+        "resend", pattern="^(resend|park)$", description="A lost send whose status never came."
+    )
+    providers: list[str] = Field(
+        default_factory=list, description="Model providers this client's text may go to; all configured when empty."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRef:
+    """What anyone may know of a client: its id, slug, name, and whether it is served."""
+
+    id: UUID
+    name: str
+    slug: str
+    is_active: bool
+
+
+class Client(Created, Base):
+    """A business. Its own row is fenced by its id."""
+
+    __tablename__ = "clients"
+    grants: ClassVar[str] = "SELECT, INSERT, UPDATE"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    slug: Mapped[str] = mapped_column(String(100), unique=True)
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    knowledge_version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+    @classmethod
+    async def add(cls, tx: TenantTx, name: str, slug: str, settings: ClientSettings) -> ClientRef:
+        """Writes a new client inside its own scope: the transaction was opened for the id it will have.
+
+        Raises:
+            Conflict: The slug is taken.
+        """
+        row = await tx.one(
+            "INSERT INTO clients (id, name, slug, settings) VALUES ($1, $2, $3, $4) "
+            "ON CONFLICT (slug) DO NOTHING RETURNING id",
+            client_of(tx), name, slug, settings.model_dump(),
+        )  # fmt: skip
+        if row is None:
+            raise Conflict(f"The slug {slug!r} is taken. Choose another one.", pointer="/slug")
+        return ClientRef(client_of(tx), name, slug, True)
+
+    @classmethod
+    async def mine(cls, tx: TenantTx) -> "Client":
+        """The client whose scope this is."""
+        row = await tx.one("SELECT * FROM clients WHERE id = $1", client_of(tx))
+        if row is None:
+            raise NotFound
+        client: Client = cls.of(row)
+        return client
+
+    @classmethod
+    async def configure(cls, tx: TenantTx, name: str, settings: ClientSettings) -> None:
+        """Replaces name and settings."""
+        await tx.run(
+            "UPDATE clients SET name = $2, settings = $3 WHERE id = $1",
+            client_of(tx), name, settings.model_dump(),
+        )  # fmt: skip
+
+    @classmethod
+    async def suspend(cls, tx: TenantTx, *, active: bool) -> None:
+        """Stops or resumes serving the client."""
+        await tx.run("UPDATE clients SET is_active = $2 WHERE id = $1", client_of(tx), active)
+
+    @classmethod
+    async def knowledge_changed(cls, tx: TenantTx) -> None:
+        """Notes that knowledge changed: cached answers no longer apply."""
+        await tx.run("UPDATE clients SET knowledge_version = knowledge_version + 1 WHERE id = $1", client_of(tx))
+
+    @classmethod
+    async def find(cls, tx: DirectoryTx, slug: str) -> ClientRef:
+        """The client behind a slug.
+
+        Raises:
+            NotFound: There is none.
+        """
+        row = await tx.one("SELECT id, name, slug, is_active FROM app.client_by_slug($1)", slug)
+        if row is None:
+            raise NotFound
+        return ClientRef(**dict(row))
+
+    @classmethod
+    async def every(cls, tx: DirectoryTx) -> list[ClientRef]:
+        """All clients by slug, for whoever runs the installation."""
+        rows = await tx.all("SELECT id, name, slug, is_active FROM app.list_clients() ORDER BY slug")
+        return [ClientRef(**dict(row)) for row in rows]
+
+    @property
+    def assistant(self) -> ClientSettings:
+        """The settings as a value."""
+        return ClientSettings.model_validate(self.settings)
+
+
+def new_client_id() -> UUID:
+    """The id of a client to be: open its scope with it, then ``add``."""
+    return uuid7()

@@ -1,0 +1,264 @@
+"""Jobs and lanes: work that must happen is a row in the transaction of its cause.
+
+A lane is what must not run twice at once: a conversation, a document. Its jobs run in order of their ids. A worker
+claims a lane for a lease by the database's clock; every claim raises the lane's fence, and every write that settles
+a job names the fence it was claimed with. A worker that slept past its lease finds its number outdated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.errors import Conflict, NotFound
+from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.models.base import Created, TenantRow
+from app.utils.ids import uuid7
+
+
+class LeaseLost(Conflict):
+    """Another worker holds this lane now. What was about to be written is not."""
+
+    code = "lease_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One job, held for a while: proof that nobody else works on its lane."""
+
+    client_id: UUID
+    lane_id: UUID
+    fence: int
+    job_id: UUID
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """A job as people see it."""
+
+    id: UUID
+    lane_id: UUID
+    kind: str
+    state: str
+    attempts: int
+    error: str | None
+    due_at: datetime
+    created_at: datetime
+
+
+class Lane(TenantRow):
+    """What must not run twice at once. ``due_at`` is when its first job is due; NULL when it has none."""
+
+    __tablename__ = "lanes"
+    __table_args__ = (Index("ix_lanes_due", "queue", "due_at", postgresql_where=text("due_at IS NOT NULL")),)
+
+    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    queue: Mapped[str]
+    due_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+    @classmethod
+    async def claim(cls, tx: DirectoryTx, queues: Sequence[str], limit: int, lease_seconds: float) -> list[Lease]:
+        """Takes due lanes, the clients in turn, for a lease; each comes with its first job."""
+        rows = await tx.all("SELECT * FROM app.claim_lanes($1, $2, $3)", list(queues), limit, lease_seconds)
+        return [Lease(**dict(row)) for row in rows]
+
+    @classmethod
+    async def renew(cls, tx: TenantTx, lease: Lease, lease_seconds: float) -> None:
+        """Holds the lane for longer.
+
+        Raises:
+            LeaseLost: It isn't held any more.
+        """
+        if not await tx.run(
+            "UPDATE lanes SET lease_until = clock_timestamp() + make_interval(secs => $4) "
+            "WHERE client_id = $1 AND id = $2 AND fence = $3 AND lease_until IS NOT NULL",
+            client_of(tx), lease.lane_id, lease.fence, lease_seconds,
+        ):  # fmt: skip
+            raise LeaseLost
+
+    @classmethod
+    async def hold(cls, tx: TenantTx, lease: Lease) -> None:
+        """Keeps others from claiming the lane until this transaction ends.
+
+        Raises:
+            LeaseLost: It was claimed already.
+        """
+        if not await tx.value(
+            "SELECT true FROM lanes WHERE client_id = $1 AND id = $2 AND fence = $3 AND lease_until IS NOT NULL FOR UPDATE",
+            client_of(tx), lease.lane_id, lease.fence,
+        ):  # fmt: skip
+            raise LeaseLost
+
+    @classmethod
+    async def seconds_to_next(cls, tx: DirectoryTx, queues: Sequence[str]) -> float | None:
+        """Seconds until a lane is due; None when none is."""
+        seconds = await tx.value("SELECT app.seconds_to_next_lane($1)", list(queues))
+        return float(seconds) if seconds is not None else None
+
+    @classmethod
+    async def backlog(cls, tx: DirectoryTx) -> dict[str, tuple[int, float]]:
+        """For each queue: how many lanes are due, and for how many seconds the oldest has been."""
+        rows = await tx.all("SELECT queue, lanes, oldest FROM app.lane_backlog()")
+        return {row["queue"]: (int(row["lanes"]), float(row["oldest"])) for row in rows}
+
+
+class Job(Created, TenantRow):
+    """Work after commit. It is deleted when done; a parked job keeps its error until somebody acts."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_pending", "client_id", "lane_id", "id", postgresql_where=text("state = 'pending'")),
+        Index("ix_jobs_parked", "client_id", "id", postgresql_where=text("state = 'parked'")),
+    )
+
+    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    lane_id: Mapped[UUID]
+    kind: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    error: Mapped[str | None]
+    due_at: Mapped[datetime]
+
+    @classmethod
+    async def add(
+        cls, tx: TenantTx, *, lane_id: UUID, queue: str, kind: str, payload: dict[str, Any], delay: float = 0.0
+    ) -> UUID:
+        """Puts a job at the end of a lane and wakes the workers at commit."""
+        job_id = uuid7()
+        await tx.run(_ADD, client_of(tx), job_id, lane_id, queue, kind, payload, delay)
+        return job_id
+
+    @classmethod
+    async def settle(cls, tx: TenantTx, lease: Lease) -> None:
+        """The job is done; the lane is free for its next one.
+
+        Raises:
+            LeaseLost: Another worker holds the lane.
+        """
+        await cls._free(tx, lease, "DELETE FROM jobs WHERE client_id = $1 AND id = $2")
+
+    @classmethod
+    async def retry(cls, tx: TenantTx, lease: Lease, *, delay: float, error: str) -> None:
+        """The job failed and is tried again after ``delay`` seconds; the lane waits for it.
+
+        Raises:
+            LeaseLost: Another worker holds the lane.
+        """
+        await cls._free(
+            tx, lease,
+            "UPDATE jobs SET due_at = clock_timestamp() + make_interval(secs => $3), error = $4 "
+            "WHERE client_id = $1 AND id = $2",
+            delay, error,
+        )  # fmt: skip
+
+    @classmethod
+    async def postpone(cls, tx: TenantTx, lease: Lease, *, delay: float) -> None:
+        """The job waits for something outside; that isn't an attempt.
+
+        Raises:
+            LeaseLost: Another worker holds the lane.
+        """
+        await cls._free(
+            tx, lease,
+            "UPDATE jobs SET due_at = clock_timestamp() + make_interval(secs => $3), attempts = 0 "
+            "WHERE client_id = $1 AND id = $2",
+            delay,
+        )  # fmt: skip
+
+    @classmethod
+    async def park(cls, tx: TenantTx, lease: Lease, *, error: str) -> None:
+        """The job failed for good: it is kept with its error, and the lane goes on.
+
+        Raises:
+            LeaseLost: Another worker holds the lane.
+        """
+        await cls._free(
+            tx, lease, "UPDATE jobs SET state = 'parked', error = $3 WHERE client_id = $1 AND id = $2", error
+        )
+
+    @classmethod
+    async def _free(cls, tx: TenantTx, lease: Lease, change: str, *args: object) -> None:
+        await Lane.hold(tx, lease)
+        await tx.run(change, client_of(tx), lease.job_id, *args)
+        await tx.run(_NEXT, client_of(tx), lease.lane_id)
+
+    @classmethod
+    async def hurry(cls, tx: TenantTx, lane_id: UUID) -> None:
+        """Makes a waiting lane due now: what its first job waited for has come."""
+        await tx.run(
+            "WITH first AS (UPDATE jobs SET due_at = clock_timestamp() WHERE client_id = $1 AND id = (SELECT id FROM jobs "
+            "WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1) RETURNING due_at), "
+            "woken AS (SELECT pg_notify('wafaa_lanes', 'hurry')) "
+            "UPDATE lanes SET due_at = first.due_at FROM first, woken WHERE client_id = $1 AND lanes.id = $2",
+            client_of(tx), lane_id,
+        )  # fmt: skip
+
+    @classmethod
+    async def parked(cls, tx: TenantTx, limit: int = 100) -> list[JobRef]:
+        """Jobs that failed for good, newest first."""
+        return await cls._refs(tx, "state = 'parked' ORDER BY id DESC LIMIT $2", limit)
+
+    @classmethod
+    async def of_lane(cls, tx: TenantTx, lane_id: UUID) -> list[JobRef]:
+        """What a lane still has before it, in order, and what is parked of it."""
+        return await cls._refs(tx, "lane_id = $2 ORDER BY id", lane_id)
+
+    @classmethod
+    async def _refs(cls, tx: TenantTx, condition: str, argument: object) -> list[JobRef]:
+        rows = await tx.all(
+            "SELECT id, lane_id, kind, state, attempts, error, due_at, created_at FROM jobs "
+            f"WHERE client_id = $1 AND {condition}",
+            client_of(tx), argument,
+        )  # fmt: skip
+        return [JobRef(**dict(row)) for row in rows]
+
+    @classmethod
+    async def replay(cls, tx: TenantTx, job_id: UUID) -> None:
+        """Puts a parked job back on its lane.
+
+        Raises:
+            NotFound: No such job is parked.
+        """
+        lane_id = await tx.value(
+            "UPDATE jobs SET state = 'pending', attempts = 0, error = NULL, due_at = clock_timestamp() "
+            "WHERE client_id = $1 AND id = $2 AND state = 'parked' RETURNING lane_id",
+            client_of(tx), job_id,
+        )  # fmt: skip
+        if lane_id is None:
+            raise NotFound
+        await tx.run(_NEXT_UNCLAIMED, client_of(tx), lane_id)
+
+
+_ADD = """
+WITH job AS (
+  INSERT INTO jobs (client_id, id, lane_id, kind, payload, due_at)
+  VALUES ($1, $2, $3, $5, $6, clock_timestamp() + make_interval(secs => $7)) RETURNING due_at
+), woken AS (SELECT pg_notify('wafaa_lanes', $4))
+INSERT INTO lanes (client_id, id, queue, due_at) SELECT $1, $3, $4, due_at FROM job, woken
+ON CONFLICT (client_id, id) DO UPDATE SET due_at = coalesce(lanes.due_at, excluded.due_at)
+"""
+
+_FIRST_DUE = (
+    "due_at = (SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1)"
+)
+# The notification lets idle workers look at the lane's next job at once.
+_NEXT = f"""
+WITH woken AS (SELECT pg_notify('wafaa_lanes', 'next'))
+UPDATE lanes SET lease_until = NULL, {_FIRST_DUE} FROM woken WHERE client_id = $1 AND id = $2
+"""
+_NEXT_UNCLAIMED = f"""
+WITH woken AS (SELECT pg_notify('wafaa_lanes', 'replay'))
+UPDATE lanes SET {_FIRST_DUE} FROM woken WHERE client_id = $1 AND id = $2
+"""

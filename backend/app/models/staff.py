@@ -1,0 +1,68 @@
+"""Staff: people who sign in."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.errors import Conflict
+from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.models.base import Created, TenantRow
+from app.utils.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class StaffLogin:
+    """What signing in needs to know of a colleague."""
+
+    client_id: UUID
+    staff_id: UUID
+    role: str
+    password_hash: str
+    name: str
+
+
+class Staff(Created, TenantRow):
+    """A colleague of one client, or one of ours (role ``platform``)."""
+
+    __tablename__ = "staff"
+    __table_args__ = (UniqueConstraint("client_id", "email"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    email: Mapped[str]
+    name: Mapped[str]
+    role: Mapped[str]
+    password_hash: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+
+    @classmethod
+    async def add(cls, tx: TenantTx, email: str, name: str, role: str, password_hash: str) -> UUID:
+        """Adds a colleague.
+
+        Raises:
+            Conflict: The e-mail address is in use here.
+        """
+        row = await tx.one(
+            "INSERT INTO staff (client_id, id, email, name, role, password_hash) VALUES ($1, $2, lower($3), $4, $5, $6) "
+            "ON CONFLICT (client_id, email) DO NOTHING RETURNING id",
+            client_of(tx), uuid7(), email, name, role, password_hash,
+        )  # fmt: skip
+        if row is None:
+            raise Conflict("A colleague with this e-mail address is there already.", pointer="/email")
+        return UUID(str(row["id"]))
+
+    @classmethod
+    async def name_of(cls, tx: TenantTx, staff_id: UUID) -> str | None:
+        """How a colleague is called."""
+        name: str | None = await tx.value(
+            "SELECT name FROM staff WHERE client_id = $1 AND id = $2", client_of(tx), staff_id
+        )
+        return name
+
+    @classmethod
+    async def by_email(cls, tx: DirectoryTx, email: str) -> StaffLogin | None:
+        """The active colleague behind an e-mail address; the oldest, where it is used at several clients."""
+        row = await tx.one("SELECT * FROM app.staff_by_email(lower($1))", email)
+        return StaffLogin(**dict(row)) if row else None

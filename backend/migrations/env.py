@@ -1,0 +1,9 @@
+"""Runs migrations on the connection that `wafaa migrate` hands over."""
+
+from alembic import context
+from app import models as _models  # noqa: F401  # Names every table.
+from app.models.base import Base
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+with context.begin_transaction():
+    context.run_migrations()
