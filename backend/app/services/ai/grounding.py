@@ -1,0 +1,282 @@
+"""Holds a draft against the passages it cites: what doesn't stand there is not sent."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from app.services.ai import dates, links
+from app.services.ai.base import Question
+from app.services.ai.claims import Claim, Kind, extract
+from app.services.ai.lexicon import CONTACT_CUES, COURTESY, DENIAL, NEGATORS, PRICE_CUES
+from app.services.ai.text import citations, fold, is_content, sanitise, script_of, sentences, stem, stems, without_citations, words
+from app.services.knowledge.base import Passage
+
+LEAST_SUPPORT = 0.34
+"""Share of a sentence's content stems that its passage must know; below, the sentence is about something else."""
+
+_EXACT = frozenset((Kind.LINK, Kind.EMAIL, Kind.PHONE))
+_VALUED = frozenset((Kind.NUMBER, Kind.MONEY, Kind.PERCENT, Kind.DURATION))
+_CITED_UNIT = re.compile(r"\d\s*[\[［【]\d+[\]］】]\s*\d|[\[［【]\d+[\]］】]\s*(?:sar|usd|aed|egp|riyals?|dollars?|percent|ريال|درهم|جنيه|دينار|دولار|ر\.س|[%٪$€£﷼])", re.I)
+_NAME = re.compile(r"(?<![.!?:\n])(?<![.!?:\n] )\b[A-Z][A-Za-z'’-]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Why a sentence may not be sent: a rule, and the words at fault."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sentence that was held against its passages.
+
+    Attributes:
+        text: What may be sent: sanitised, its citations made right.
+        citations: Numbers of the passages it rests on.
+        violations: Empty when it passed.
+    """
+
+    text: str
+    citations: tuple[int, ...]
+    violations: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """A claim of a passage and what the passage says around it."""
+
+    claim: Claim
+    context: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One sentence of a passage."""
+
+    stems: frozenset[str]
+    negated: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a passage states."""
+
+    language: str | None
+    facts: tuple[_Fact, ...]
+    lines: tuple[_Line, ...]
+    stems: frozenset[str]
+    words: str
+
+
+class Checker:
+    """Checks the sentences of one draft. Pure: no clock, no network."""
+
+    def __init__(self, passages: Sequence[Passage], question: Question) -> None:
+        self._evidence = [evidence(p) for p in passages]
+        self._question = question
+        self._asked = stems(question.text)
+        self._own_words = [c for c in extract(question.text) if c.kind not in _EXACT | {Kind.PROMISE}]
+
+    def check(self, sentence: str) -> Checked:
+        """The sentence with its citations made right, and what is wrong with it."""
+        text = sanitise(sentence)
+        cited = citations(text)
+        if wrong := [n for n in cited if not 1 <= n <= len(self._evidence)]:
+            return Checked(text, (), (Violation("citation", str(wrong[0])),))
+        if _CITED_UNIT.search(text):
+            return Checked(text, cited, (Violation("citation", text.strip()),))
+        return self._uncited(text) if not cited else self._cited(text, cited)
+
+    def _uncited(self, text: str) -> Checked:
+        """Courtesy and "I don't know" need no passage; anything else is tried on each, best first."""
+        claims, folded = extract(text), fold(text)
+        if not claims and (DENIAL.search(folded) or COURTESY.search(folded) or not stems(text)):
+            bare = not self._strangers(text, self._evidence) and self._is_small(text, folded)
+            if bare:
+                return Checked(text, ())
+        order = sorted(range(len(self._evidence)), key=lambda i: -len(stems(text) & self._evidence[i].stems))
+        tried = [self._cited(text, (i + 1,)) for i in order[:3]]
+        if passed := next((c for c in tried if not c.violations), None):
+            return replace(passed, text=cite(text, passed.citations))
+        return tried[0] if tried else Checked(text, (), (Violation("source", text.strip()),))
+
+    def _is_small(self, text: str, folded: str) -> bool:
+        """Whether a sentence without source says little beside its courtesy."""
+        unknown = stems(text) - self._asked - stems(self._question.persona.client_name)
+        return bool(DENIAL.search(folded)) or len(unknown) <= 8
+
+    def _cited(self, text: str, cited: tuple[int, ...]) -> Checked:
+        """A sentence against the passages it cites."""
+        sources = [self._evidence[n - 1] for n in cited]
+        return Checked(text, cited, tuple(self._violations(without_citations(text), sources)))
+
+    def _violations(self, text: str, sources: Sequence[Evidence]) -> Iterator[Violation]:
+        claims = extract(text)
+        spoken = stems(text)
+        for claim in claims:
+            if not self._stands(claim, claims, spoken, sources, fold(text)):
+                yield Violation(claim.kind.value, claim.text)
+        yield from (Violation("name", name) for name in self._strangers(text, sources))
+        same_language = [s for s in sources if s.language == script_of(text)]
+        if not same_language or DENIAL.search(fold(text)):
+            return
+        known = frozenset[str]().union(self._asked, *(s.stems for s in sources))
+        if len(spoken) >= 3 and len(spoken & known) < LEAST_SUPPORT * len(spoken):
+            yield Violation("support", text.strip())
+        if flipped := _flipped(text, spoken, same_language):
+            yield Violation("polarity", flipped)
+
+    def _stands(
+        self, claim: Claim, claims: Sequence[Claim], spoken: frozenset[str], sources: Sequence[Evidence], folded: str
+    ) -> bool:
+        """Whether a claim stands in a cited passage, bound to what is said of it, or in the contact's own words."""
+        facts = [fact for source in sources for fact in source.facts]
+        evident = [fact for fact in facts if stands(claim, fact.claim)]
+        if claim.kind is Kind.PROMISE or claim.kind in _EXACT:
+            return bool(evident)
+        if not evident:
+            return self._is_own(claim, folded)
+        about = (claim.near or spoken) | (self._asked if not claim.near & frozenset().union(*(f.context for f in facts)) else frozenset())
+        rivals = [f for f in facts if _rivals(claim, f.claim) and not any(stands(c, f.claim) for c in claims)]
+        best = max(evident, key=lambda f: len(f.context & about))
+        if not best.context - about:
+            return True
+        return max((len(f.context & about) for f in rivals), default=0) <= len(best.context & about)
+
+    def _is_own(self, claim: Claim, folded: str) -> bool:
+        """Whether the contact said it. A price needs to be spoken of as theirs: nobody haggles the assistant down."""
+        if not any(stands(claim, own) for own in self._own_words):
+            return False
+        if claim.kind in (Kind.MONEY, Kind.PERCENT):
+            return bool(CONTACT_CUES.search(folded)) and not PRICE_CUES.search(folded)
+        return True
+
+    def _strangers(self, text: str, sources: Sequence[Evidence]) -> list[str]:
+        """Names in Latin letters that neither the passages nor the contact know."""
+        latin = [s for s in sources if re.search(r"[a-z]{3}", s.words)]
+        if not latin:
+            return []
+        known = " ".join([*(s.words for s in latin), fold(self._question.text), fold(self._question.persona.client_name), _COMMON])
+        return [name for name in _NAME.findall(text) if fold(name).removesuffix("'s")[:5] not in known]
+
+
+_COMMON = (
+    "i'm i'll i've i'd you your yes the this that monday tuesday wednesday thursday friday saturday sunday sat sun mon tue wed thu fri january february march "
+    "april may june july august september october november december english arabic please thank sorry also what when where who why how"
+)
+
+
+def stands(claim: Claim, evident: Claim) -> bool:
+    """Whether a passage's claim says what a draft's claim says."""
+    if claim.kind is Kind.PHONE and evident.kind in (Kind.PHONE, Kind.NUMBER):
+        return any(_same_phone(a, b) for a in claim.values for b in evident.values)
+    if claim.kind is Kind.LINK and evident.kind is Kind.LINK:
+        return bool(claim.values & (evident.values | {links.host(v) for v in evident.values}))
+    if claim.kind is Kind.DATE and evident.kind is Kind.DATE:
+        return any(dates.same(a, b) for a in claim.values for b in evident.values)
+    if claim.kind in _VALUED:
+        return _same_amount(claim, evident)
+    return claim.kind is evident.kind and bool(claim.values & evident.values)
+
+
+def _same_amount(claim: Claim, evident: Claim) -> bool:
+    """Whether two amounts agree; a bare number of the passage supports a price where its currency is the passage's."""
+    if evident.kind is Kind.DATE and claim.kind is Kind.NUMBER:
+        return any(number in re.findall(r"\d+", date) for number in claim.values for date in evident.values)
+    if not claim.values & evident.values:
+        return False
+    match claim.kind, evident.kind:
+        case Kind.MONEY, Kind.MONEY:
+            return claim.unit in ("", evident.unit) or "dinar" in (claim.unit, evident.unit) or not evident.unit
+        case Kind.MONEY, Kind.NUMBER:
+            return not claim.unit
+        case Kind.NUMBER, Kind.NUMBER | Kind.MONEY | Kind.DURATION | Kind.PHONE:
+            return True
+        case Kind.DURATION, Kind.DURATION:
+            return claim.unit == evident.unit
+    return claim.kind is evident.kind
+
+
+def _same_phone(a: str, b: str) -> bool:
+    """Whether two spellings dial the same line: with country code or with the leading zero."""
+    a, b = (re.sub(r"^0+", "", n) for n in (a, b))
+    return a == b or (min(len(a), len(b)) >= 8 and (a.endswith(b) or b.endswith(a)) and abs(len(a) - len(b)) <= 4)
+
+
+def _rivals(claim: Claim, other: Claim) -> bool:
+    """Whether another claim could have been meant instead: same sort, another value."""
+    kinds = {claim.kind, other.kind}
+    alike = claim.kind is other.kind or kinds == {Kind.MONEY, Kind.NUMBER}
+    return alike and not stands(claim, other)
+
+
+@lru_cache(maxsize=1024)
+def evidence(passage: Passage) -> Evidence:
+    """What a passage states, sentence by sentence."""
+    parts = [s for s in (passage.sentences or sentences(passage.text)) if s.strip()]
+    entry = stems(passage.question) if passage.question else frozenset[str]()
+    whole = " ".join([passage.title, passage.question or "", passage.text])
+    facts = [fact for part in parts for fact in _facts(part, entry)]
+    for extra in (passage.question or "", passage.title):
+        facts += [_Fact(c, c.near) for c in extract(extra)]
+    if passage.url:
+        facts.append(_Fact(Claim(Kind.LINK, frozenset((links.canonical(passage.url),))), frozenset()))
+    lines = tuple(_Line(stems(part) | entry, negated(part)) for part in parts)
+    return Evidence(script_of(passage.text), tuple(_priced(facts)), lines, stems(whole), fold(whole))
+
+
+def _facts(part: str, entry: frozenset[str]) -> Iterator[_Fact]:
+    """The claims of one sentence, each with the words of its clause, or else of its sentence."""
+    around = stems(part)
+    return (_Fact(claim, (claim.near or around) | entry) for claim in extract(part))
+
+
+def _priced(facts: Iterable[_Fact]) -> Iterator[_Fact]:
+    """The facts; where a passage names one currency, its bare numbers may be prices in it."""
+    kept = list(facts)
+    currencies = {f.claim.unit for f in kept if f.claim.kind is Kind.MONEY and f.claim.unit}
+    yield from kept
+    if len(currencies) == 1:
+        (unit,) = currencies
+        bare = (f for f in kept if f.claim.kind in (Kind.NUMBER, Kind.MONEY) and not f.claim.unit)
+        yield from (replace(f, claim=replace(f.claim, kind=Kind.MONEY, unit=unit)) for f in bare)
+
+
+@lru_cache(maxsize=4096)
+def negated(sentence: str) -> frozenset[str] | None:
+    """The stems that a sentence turns round; None where it has no negation."""
+    spoken = words(re.sub(r"^\s*(?:no|لا)\s*[,،.]", "", fold(sentence)))
+    places = [i for i, word in enumerate(spoken) if word in NEGATORS]
+    if not places:
+        return None
+    following = (next((w for w in spoken[i + 1 : i + 5] if is_content(w)), None) for i in places)
+    return frozenset(stem(w) for w in following if w)
+
+
+def _flipped(text: str, spoken: frozenset[str], sources: Sequence[Evidence]) -> str:
+    """The stem that one side negates and the other states, in the sentence that the draft follows most; else empty."""
+    lines = [line for source in sources for line in source.lines]
+    most = max((len(line.stems & spoken) for line in lines), default=0)
+    if most < max(2, 0.5 * len(spoken)):
+        return ""
+    mine = negated(text)
+    flips = [_flip(mine, spoken, line) for line in lines if len(line.stems & spoken) == most]
+    return flips[0] if flips and all(flips) else ""
+
+
+def _flip(mine: frozenset[str] | None, spoken: frozenset[str], line: _Line) -> str:
+    """A stem negated on one side alone, where the other side has no negation at all."""
+    if mine is None and line.negated:
+        return next(iter(sorted(line.negated & spoken)), "")
+    if mine and line.negated is None:
+        return next(iter(sorted(mine & line.stems)), "")
+    return ""
+
+
+def cite(text: str, numbers: Sequence[int]) -> str:
+    """The sentence with citations before its last white space."""
+    body = text.rstrip()
+    return body + "".join(f" [{n}]" for n in numbers) + text[len(body) :]
