@@ -1,0 +1,123 @@
+/** Everything said so far, and what is being written. */
+
+import { Component, createRef, type VNode } from "preact";
+import type { Item } from "../conversation.ts";
+import { Icon } from "./icons.tsx";
+import { Bubble, Kept, Said, Writing } from "./message.tsx";
+import { lineText, type InScene } from "./scene.ts";
+
+const NEAR = 48;
+
+/** Keeps the end in sight while new text comes, unless the reader has scrolled away from it. */
+export class Log extends Component<InScene, { away: boolean }> {
+  override state = { away: false };
+  readonly #log = createRef<HTMLDivElement>();
+
+  override componentDidMount(): void {
+    this.#toLatest();
+  }
+
+  override componentDidUpdate(before: InScene): void {
+    const wrote = lastKey(before) !== lastKey(this.props) && this.#lastIsMine();
+    if (wrote || !this.state.away) this.#toLatest();
+  }
+
+  #lastIsMine(): boolean {
+    return this.props.scene.view.conversation.items.at(-1)?.kind === "draft";
+  }
+
+  readonly #toLatest = (): void => {
+    const log = this.#log.current;
+    if (log) log.scrollTop = log.scrollHeight;
+  };
+
+  readonly #scrolled = (event: Event): void => {
+    const { scrollHeight, scrollTop, clientHeight } = event.currentTarget as HTMLElement;
+    const away = scrollHeight - scrollTop - clientHeight > NEAR;
+    if (away !== this.state.away) this.setState({ away });
+  };
+
+  override render({ scene }: InScene): VNode {
+    const { chat, view, words } = scene;
+    const { items, turn, closed, hasEarlier } = view.conversation;
+    return (
+      <div class="middle">
+        {/* Not live: a screen reader gets whole sentences from the status line instead. */}
+        <div
+          class="log"
+          role="log"
+          aria-live="off"
+          aria-label={words.log}
+          tabIndex={0}
+          ref={this.#log}
+          onScroll={this.#scrolled}
+        >
+          <div class="thread">
+            {view.session && <p class="line">{view.session.disclosure_text}</p>}
+            {hasEarlier ? (
+              <button type="button" class="chip centre" onClick={() => void chat.loadEarlier()}>
+                {words.earlier}
+              </button>
+            ) : (
+              <Greeting scene={scene} />
+            )}
+            {items.map((item) => (
+              <One key={item.key} item={item} scene={scene} />
+            ))}
+            {turn && <Writing turn={turn} scene={scene} />}
+            {closed && (
+              <button type="button" class="chip centre" onClick={() => void chat.renew()}>
+                {words.fresh}
+              </button>
+            )}
+          </div>
+        </div>
+        {this.state.away && (
+          <button type="button" class="latest" aria-label={words.latest} onClick={this.#toLatest}>
+            <Icon name="down" />
+          </button>
+        )}
+      </div>
+    );
+  }
+}
+
+function lastKey({ scene }: InScene): string | undefined {
+  return scene.view.conversation.items.at(-1)?.key;
+}
+
+function One({ item, scene }: InScene & { item: Item }): VNode {
+  switch (item.kind) {
+    case "message":
+      return <Said message={item.message} scene={scene} />;
+    case "draft":
+      return <Kept item={item} scene={scene} />;
+    case "line":
+      return <p class="line">{lineText(item, scene.words)}</p>;
+  }
+}
+
+function Greeting({ scene: { chat, view, words } }: InScene): VNode | null {
+  const { assistant } = view.session ?? {};
+  if (!assistant) return null;
+  const greeting = assistant.greeting[view.language];
+  const starters = view.conversation.items.length ? [] : (assistant.starters[view.language] ?? []).slice(0, 4);
+  return (
+    <div class="row them">
+      {greeting && (
+        <Bubble side="them" who={words.assistant}>
+          <p dir="auto">{greeting}</p>
+        </Bubble>
+      )}
+      {starters.length > 0 && (
+        <div class="chips starters" role="group" aria-label={words.starters}>
+          {starters.map((text) => (
+            <button type="button" class="chip" onClick={() => chat.send(text)}>
+              <bdi>{text}</bdi>
+            </button>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,22 @@
+/** What every part of the panel is handed: the chat, its present view, and the words to show it in. */
+
+import type { Citation } from "@wafaa/shared/protocol.ts";
+import type { Chat, View } from "../chat.ts";
+import type { Line } from "../conversation.ts";
+import type { Formats, Words } from "../words.ts";
+
+export interface Scene {
+  readonly chat: Chat;
+  readonly view: View;
+  readonly words: Words;
+  readonly formats: Formats;
+  readonly showSource: (citation: Citation, from: HTMLElement) => void;
+}
+
+export interface InScene {
+  readonly scene: Scene;
+}
+
+export function lineText({ line, name }: Line, words: Words): string {
+  return line === "joined" ? words.joined(name) : words[line];
+}

@@ -1,0 +1,141 @@
+/** Every text of ours that a contact sees, in both languages. */
+
+import type { Digits, Language, Stage } from "@wafaa/shared/protocol.ts";
+
+const en = {
+  chat: "Chat",
+  role: "AI assistant · usually instant",
+  withAgent: (name: string) => `${name} is here`,
+  waitingForAgent: "A colleague will join you",
+  menu: "Menu",
+  language: "العربية",
+  person: "Talk to a person",
+  close: "Close chat",
+  log: "Conversation",
+  input: "Write a message",
+  send: "Send",
+  tooLong: (over: string) => `${over} characters too many`,
+  you: "You",
+  assistant: "AI assistant",
+  typing: "The assistant is typing",
+  stages: { searching: "Looking it up", writing: "Writing", checking: "Checking the facts" } as Record<Stage, string>,
+  sources: "Sources",
+  source: (number: string, title: string) => `Source ${number}: ${title}`,
+  openSource: "Open the source",
+  closeSource: "Close source",
+  helpful: "Helpful",
+  unhelpful: "Not helpful",
+  why: "What was wrong?",
+  wrong: "Wrong",
+  incomplete: "Incomplete",
+  thanks: "Thank you, noted.",
+  starters: "Suggestions",
+  offline: "You are offline. Your messages are kept and sent when you are back.",
+  waiting: "Waiting for a connection",
+  sending: "Sending",
+  refused: "Not sent",
+  again: "Try again",
+  dismiss: "Discard",
+  failed: "Something went wrong with this answer.",
+  unreachable: "The chat can't be reached right now. We keep trying.",
+  earlier: "Show earlier messages",
+  latest: "Jump to the latest message",
+  asked: "You asked for a person. Someone from the team will answer here.",
+  joined: (name: string) => `${name} joined the conversation`,
+  back: "The assistant is answering again",
+  closed: "This conversation is closed",
+  fresh: "Start a new one",
+  powered: "Powered by Wafaa",
+};
+
+export type Words = typeof en;
+
+const ar: Words = {
+  chat: "المحادثة",
+  role: "مساعد آلي · رد فوري في العادة",
+  withAgent: (name) => `${name} معك الآن`,
+  waitingForAgent: "سينضم إليك أحد أفراد الفريق",
+  menu: "القائمة",
+  language: "English",
+  person: "التحدث إلى موظف",
+  close: "إغلاق المحادثة",
+  log: "سجل المحادثة",
+  input: "اكتب رسالة",
+  send: "إرسال",
+  tooLong: (over) => `تجاوز النص الحد المسموح (${over})`,
+  you: "أنت",
+  assistant: "المساعد الآلي",
+  typing: "المساعد يكتب الآن",
+  stages: { searching: "جارٍ البحث", writing: "جارٍ الكتابة", checking: "جارٍ التحقق من المعلومات" },
+  sources: "المصادر",
+  source: (number, title) => `المصدر ${number}: ${title}`,
+  openSource: "فتح المصدر",
+  closeSource: "إغلاق المصدر",
+  helpful: "إجابة مفيدة",
+  unhelpful: "إجابة غير مفيدة",
+  why: "ما المشكلة في الإجابة؟",
+  wrong: "غير صحيحة",
+  incomplete: "غير مكتملة",
+  thanks: "شكرًا، سجّلنا ملاحظتك.",
+  starters: "اقتراحات",
+  offline: "لا يوجد اتصال بالإنترنت. نحتفظ برسائلك ونرسلها عند عودة الاتصال.",
+  waiting: "في انتظار الاتصال",
+  sending: "جارٍ الإرسال",
+  refused: "لم تُرسل",
+  again: "إعادة المحاولة",
+  dismiss: "تجاهل",
+  failed: "حدث خطأ أثناء إعداد الإجابة.",
+  unreachable: "تعذّر الوصول إلى المحادثة الآن. سنواصل المحاولة.",
+  earlier: "عرض الرسائل السابقة",
+  latest: "الانتقال إلى آخر رسالة",
+  asked: "طلبت التحدث إلى موظف. سيرد عليك هنا أحد أفراد الفريق.",
+  joined: (name) => `انضم ${name} إلى المحادثة`,
+  back: "عاد المساعد الآلي للرد",
+  closed: "أُغلقت هذه المحادثة",
+  fresh: "بدء محادثة جديدة",
+  powered: "بدعم من وفاء",
+};
+
+export const WORDS: Readonly<Record<Language, Words>> = { ar, en };
+
+/** The direction in which `language` is written. */
+export function directionOf(language: Language): "rtl" | "ltr" {
+  return language === "ar" ? "rtl" : "ltr";
+}
+
+/** `ar` or `en` for whatever the page, the visitor or the browser calls their language. */
+export function toLanguage(tag: string | null | undefined, fallback: Language = "en"): Language {
+  const primary = (tag ?? "").toLowerCase().split("-")[0];
+  return primary === "ar" || primary === "en" ? primary : fallback;
+}
+
+/** Writes numbers and times in the visitor's language and the business's digits. */
+export class Formats {
+  readonly #locale: string;
+  readonly #number: Intl.NumberFormat;
+  readonly #time: Intl.DateTimeFormat;
+
+  constructor(language: Language, digits: Digits) {
+    this.#locale = localeOf(language, digits);
+    this.#number = new Intl.NumberFormat(this.#locale);
+    this.#time = new Intl.DateTimeFormat(this.#locale, { hour: "numeric", minute: "2-digit" });
+  }
+
+  /** These formats, or new ones where language or digits differ: making them is slow. */
+  in(language: Language, digits: Digits): Formats {
+    return localeOf(language, digits) === this.#locale ? this : new Formats(language, digits);
+  }
+
+  number(value: number): string {
+    return this.#number.format(value);
+  }
+
+  time(iso: string): string {
+    const at = new Date(iso);
+    return Number.isNaN(at.getTime()) ? "" : this.#time.format(at);
+  }
+}
+
+function localeOf(language: Language, digits: Digits): string {
+  return language === "ar" ? `ar-u-nu-${digits}` : "en-u-nu-latn";
+}
