@@ -93,7 +93,7 @@ class EmbeddedServer(ABC):
         Args:
             patience: How long the one that started it waits for others who still use it.
         """
-        ours = self._process is not None
+        ours = self._process is not None and self._process.poll() is None
         try:
             if not self.supervised() and (self._last_one_out(patience if ours else 0.0) or ours):
                 self._end()
@@ -118,13 +118,13 @@ class EmbeddedServer(ABC):
         Raises:
             Conflict: Another supervisor has it, or a command still uses it.
         """
-        with_patience = f"It still uses {self.name} in {self.home}"
         if not (self._starting.take(seconds=patience) and self._reserved.take(seconds=1.0)):
             self._starting.free()
-            raise Conflict(f"Another `wafaa up` runs already. {with_patience}.")
+            raise Conflict(f"Another `wafaa up` runs with {self.home}.")
         self._starting.free()
         if not self._users.take(seconds=patience):
-            raise Conflict(f"Another wafaa command hasn't ended. {with_patience}.")
+            self.release()
+            raise Conflict(f"Another wafaa command still uses {self.name} in {self.home}.")
         self._users.free()
 
     def release(self) -> None:

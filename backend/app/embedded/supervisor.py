@@ -5,17 +5,18 @@ The parts die with the supervisor, even when it is killed with -9 (Linux; see ``
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, STDOUT, Process
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import structlog
 
-from app.core.errors import Unavailable
+from app.core.errors import Unavailable, WafaaError
 from app.embedded.processes import Part, kill_group
 
 Sink = Callable[[str, bytes], None]
@@ -25,15 +26,16 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
 _PROVEN_SECONDS = 30.0
 _LONGEST_LINE = 1 << 20
-_STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
+_STOPPED_BY = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger(__name__)
 
 
 def to_stdout(name: str, line: bytes) -> None:
     """Writes a line behind its part's name."""
-    sys.stdout.buffer.write(b"%s | %s\n" % (name.encode(), line))
-    sys.stdout.buffer.flush()
+    with contextlib.suppress(OSError):  # Nobody reads any more; the parts go on.
+        sys.stdout.buffer.write(b"%s | %s\n" % (name.encode(), line))
+        sys.stdout.buffer.flush()
 
 
 def pause_after(failures: int) -> float:
@@ -106,35 +108,49 @@ class Keeper:
 
     async def _run_once(self) -> None:
         """One life of the part, from preparing to clearing away what it left."""
+        reading, writing = os.pipe()
+        relaying = asyncio.create_task(self._relay(reading))
         try:
-            self._process = await self._spawn()
-        except (OSError, Unavailable) as error:
-            log.warning("part_not_started", part=self.part.name, error=str(error))
+            self._process = await self._spawn(writing)
+        except (OSError, WafaaError) as error:
+            log.warning("part_not_started", part=self.part.name, exc_info=error)
             return
-        process = self._process
-        await self._relay(process)
-        code = await process.wait()
-        kill_group(process.pid)
+        finally:
+            os.close(writing)
+        try:
+            code = await self._process.wait()
+        finally:
+            kill_group(self._process.pid)
+            await asyncio.wait(
+                [relaying], timeout=0.5
+            )  # A child in a session of its own may go on.
+            relaying.cancel()
         if not self._stopping:
             log.warning("part_died", part=self.part.name, exit_code=code)
 
-    async def _spawn(self) -> Process:
+    async def _spawn(self, output: int) -> Process:
+        """Starts it. The pipe is ours: asyncio's would make waiting for it wait for its children too."""
         if self.part.prepare is not None:
             self.part.prepare()
         return await asyncio.create_subprocess_exec(
-            *self.part.argv, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, **self.part.options()
+            *self.part.argv, stdin=DEVNULL, stdout=output, stderr=STDOUT, **self.part.options()
         )
 
-    async def _relay(self, process: Process) -> None:
-        """Passes its output on line by line, until it and all who inherited its output are gone, or it died."""
-        relaying = asyncio.create_task(self._pass_on(process))
-        await process.wait()
-        await asyncio.wait([relaying], timeout=0.5)  # A grandchild may hold the pipe open.
-        relaying.cancel()
+    async def _relay(self, descriptor: int) -> None:
+        """Passes its output on, line by line."""
+        reader = asyncio.StreamReader()
+        with open(descriptor, "rb", buffering=0) as pipe:  # noqa: ASYNC230 - a pipe.
+            transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(reader), pipe
+            )
+            try:
+                await self._pass_on(reader)
+            finally:
+                transport.close()
 
-    async def _pass_on(self, process: Process) -> None:
+    async def _pass_on(self, output: asyncio.StreamReader) -> None:
         rest = b""
-        while process.stdout is not None and (chunk := await process.stdout.read(1 << 16)):
+        while chunk := await output.read(1 << 16):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > _LONGEST_LINE:
                 lines, rest = [*lines, rest], b""
@@ -169,7 +185,7 @@ class Supervisor:
         self._asked_to_stop = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        """Listens to SIGTERM and SIGINT from now on."""
+        """Listens to SIGTERM, Ctrl-C and the terminal's end from now on."""
         for number in _STOPPED_BY:
             asyncio.get_running_loop().add_signal_handler(number, self._asked_to_stop.set)
         return self

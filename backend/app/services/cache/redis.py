@@ -1,0 +1,112 @@
+"""A cache in Redis 7 or Valkey, shared by all processes. While it can't be reached, it is an empty one."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
+
+import structlog
+from pydantic import BaseModel, Field, SecretStr
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from app.core.errors import UpstreamUnavailable
+from app.core.tools import Tools
+from app.services.cache.base import Cache
+
+log = structlog.get_logger(__name__)
+AnswerT = TypeVar("AnswerT")
+
+
+class Config(BaseModel):
+    """One server."""
+
+    url: SecretStr = Field(
+        description="redis://[:password@]host:port/0, rediss://… or unix:///path?db=0"
+    )
+    seconds: float = Field(0.25, gt=0, description="How long one operation may take.")
+    pause: float = Field(1.0, ge=0, description="How long a server that failed is left alone.")
+    connections: int = Field(50, ge=1)
+
+
+class RedisCache:
+    """Speaks RESP2: the cache needs nothing newer, and the client then discards any connection with unread data."""
+
+    def __init__(self, config: Config, tools: Tools) -> None:
+        pool = BlockingConnectionPool.from_url(
+            config.url.get_secret_value(),
+            protocol=2,
+            max_connections=config.connections,
+            timeout=config.seconds,
+            socket_timeout=config.seconds,
+            socket_connect_timeout=config.seconds,
+            retry=Retry(NoBackoff(), 0),  # Another try could deny an `add` that did succeed.
+        )
+        self._redis = Redis.from_pool(pool)
+        self.unreached = 0  # Operations that found no cache and behaved as on an empty one.
+        self._pause = config.pause
+        self._resume = 0.0
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+        found = await self._ask(lambda: self._redis.get(key), None)
+        return cast(bytes | None, found)  # This client decodes nothing.
+
+    async def put(self, key: str, value: bytes, ttl: float) -> None:
+        """Keeps a value for ``ttl`` seconds."""
+        await self._ask(lambda: self._redis.set(key, value, px=_milliseconds(ttl)), None)
+
+    async def add(self, key: str, value: bytes, ttl: float) -> bool:
+        """Keeps a value unless there is one; tells whether it did. An empty cache would have kept it."""
+        return bool(
+            await self._ask(
+                lambda: self._redis.set(key, value, px=_milliseconds(ttl), nx=True), True
+            )
+        )
+
+    async def delete(self, key: str) -> None:
+        """Forgets a value."""
+        await self._ask(lambda: self._redis.delete(key), 0)
+
+    async def ping(self) -> None:
+        """Whether the server answers, asked now, pause or not.
+
+        Raises:
+            UpstreamUnavailable: It doesn't.
+        """
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError) as error:
+            raise UpstreamUnavailable(f"The cache doesn't answer: {error}.") from error
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._redis.aclose(close_connection_pool=True)
+
+    async def _ask(self, question: Callable[[], Awaitable[AnswerT]], without: AnswerT) -> AnswerT:
+        """The server's answer, or what an empty cache would say.
+
+        A cancelled question closes its connection (the client sees to that), so its reply reaches nobody.
+        """
+        if time.monotonic() < self._resume:
+            self.unreached += 1
+            return without
+        try:
+            return await question()
+        except (RedisError, OSError) as error:
+            self._leave_alone(error)
+            return without
+
+    def _leave_alone(self, error: Exception) -> None:
+        self.unreached += 1
+        if time.monotonic() >= self._resume:  # Said once a pause, not once an operation.
+            log.warning("cache_unreached", error=type(error).__name__, pause=self._pause)
+        self._resume = time.monotonic() + self._pause
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+adapter: Callable[[Config, Tools], Cache] = RedisCache
