@@ -1,0 +1,116 @@
+"""PDF, through pdfminer.six; Arabic is read by the places of its letters.
+
+Producers of PDFs agree on where letters stand and on little else, so lines, words, columns and tables are worked out
+from places, and the order of reading from the rules of bidirectional text.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import ClassVar
+
+from pdfminer.pdfpage import PDFPage
+
+from app.core.errors import InvalidInput, TooLarge
+from app.services.knowledge.base import Block, BlockKind, Parser
+from app.services.knowledge.parsers._pdf_layout import is_suspect, read
+from app.services.knowledge.parsers._pdf_page import open_pages, sheets
+from app.services.knowledge.parsers._pdf_paragraphs import Paragraph
+
+MAX_PAGES = 500
+_LARGE_TYPE = 1.15
+"""Type larger than the body's by this factor makes a heading."""
+_HEADING_LENGTH = 120
+_REPEATS = 3
+"""A first or last line found on this many pages, and on half of them, is a running head."""
+
+_DIGITS = re.compile(r"\d+")
+
+
+class Pdf:
+    """Reads text, headings, lists and tables of PDFs that hold text."""
+
+    media_types: ClassVar[tuple[str, ...]] = ("application/pdf", "application/x-pdf")
+
+    def parse(self, content: bytes) -> list[Block]:
+        """The blocks of every page.
+
+        Raises:
+            InvalidInput: Broken, protected by a password, or without text.
+            TooLarge: More pages than we read.
+        """
+        pages = open_pages(content, MAX_PAGES)
+        if len(pages) > MAX_PAGES:
+            raise TooLarge(f"This PDF has more than {MAX_PAGES} pages. Split it.")
+        paragraphs, suspects = _read(pages)
+        blocks = list(_blocks(_without_running_heads(paragraphs), suspects))
+        if not blocks:
+            raise InvalidInput(
+                "This PDF holds pictures of pages and no text. Send the text itself, or a PDF made from it."
+            )
+        return blocks
+
+
+def _read(pages: Sequence[PDFPage]) -> tuple[list[Paragraph], set[int]]:
+    paragraphs: list[Paragraph] = []
+    suspects: set[int] = set()
+    for sheet in sheets(pages):
+        found = read(sheet)
+        paragraphs += found
+        if is_suspect(sheet, found):
+            suspects.add(sheet.number)
+    return paragraphs, suspects
+
+
+def _without_running_heads(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
+    """Drops first and last lines that come again on most pages, whatever their page number."""
+    ends = [by_page[place] for by_page in _by_page(paragraphs) for place in {0, len(by_page) - 1}]
+    counts = Counter(_masked(paragraph) for paragraph in ends if len(paragraph.lines) == 1)
+    often = max(_REPEATS, len(list(_by_page(paragraphs))) / 2)
+    repeated = {id(p) for p in ends if len(p.lines) == 1 and counts[_masked(p)] >= often}
+    return [paragraph for paragraph in paragraphs if id(paragraph) not in repeated]
+
+
+def _by_page(paragraphs: Sequence[Paragraph]) -> Iterator[list[Paragraph]]:
+    for _, group in groupby(paragraphs, key=lambda paragraph: paragraph.page):
+        yield list(group)
+
+
+def _masked(paragraph: Paragraph) -> str:
+    return _DIGITS.sub("#", paragraph.text())
+
+
+def _blocks(paragraphs: Sequence[Paragraph], suspects: set[int]) -> Iterator[Block]:
+    sizes = _heading_sizes(paragraphs)
+    titled = False
+    for paragraph in paragraphs:
+        for block in paragraph.blocks():
+            if level := _level(paragraph, block, sizes):
+                kind = BlockKind.HEADING if titled or level > 1 else BlockKind.TITLE
+                titled = True
+                block = replace(block, kind=kind, level=level)
+            yield replace(block, suspect=True) if block.page in suspects else block
+
+
+def _heading_sizes(paragraphs: Sequence[Paragraph]) -> list[int]:
+    """Sizes of headings, largest first; the body's is the size of most letters."""
+    letters: Counter[int] = Counter()
+    for paragraph in paragraphs:
+        for line in paragraph.lines:
+            letters[round(line.size)] += len(line.glyphs)
+    body = letters.most_common(1)[0][0] if letters else 0
+    return sorted((size for size in letters if size > _LARGE_TYPE * body), reverse=True)
+
+
+def _level(paragraph: Paragraph, block: Block, sizes: Sequence[int]) -> int:
+    """Depth of a heading; 0 for anything else."""
+    if block.kind is not BlockKind.PARAGRAPH or len(block.text) > _HEADING_LENGTH:
+        return 0
+    if round(paragraph.size) in sizes:
+        return sizes.index(round(paragraph.size)) + 1
+    return len(sizes) + 1 if paragraph.bold and block.text[-1] not in ".،,؛;" else 0
+
+
+adapter: Callable[[], Parser] = Pdf
