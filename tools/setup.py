@@ -71,7 +71,7 @@ def use_new_python() -> None:
     if sys.version_info >= OLDEST:
         return
     names = [f"python3.{minor}" for minor in (13, 12, 11)]
-    found = [path for path in map(shutil.which, names) if path]
+    found = [path for path in map(shutil.which, names) if path and works(path)]
     if not found:
         sys.exit(f"Wafaa needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     os.execv(found[0], [found[0], *sys.argv])
@@ -86,15 +86,8 @@ def install_debian_packages() -> None:
     if shutil.which("apt-get") is None or (rights and shutil.which("sudo") is None):
         sys.exit(f"The tests need these Debian packages: {' '.join(missing)}.")
     with Step(f"Debian packages: {', '.join(missing)}"):
-        apt = [
-            *rights,
-            "env",
-            "DEBIAN_FRONTEND=noninteractive",
-            "apt-get",
-            "-q",
-            "-o",
-            "DPkg::Lock::Timeout=300",
-        ]
+        quiet = "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300"
+        apt = [*rights, *quiet.split()]
         run([*apt, "update"])
         run([*apt, "install", "--yes", "--no-install-recommends", *missing])
 
@@ -104,12 +97,12 @@ def install_python_packages(purpose: str) -> None:
     wanted = {name: digest([lock]) for name, lock in LOCKS.items()}
     stamp = VENV / ".stamp"
     present = stamp.read_text().split() if stamp.exists() else []
-    if wanted[purpose] in present:
+    if wanted[purpose] in present and works(VENV / "bin" / "python"):
         return
     uv = find_uv()
     with Step("Python packages"):
-        if not (VENV / "bin" / "python").exists():
-            run([uv, "venv", "--quiet", "--python", sys.executable, VENV])
+        if not works(VENV / "bin" / "python"):
+            run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV])
         options = ["--quiet", "--require-hashes", "--python", VENV / "bin" / "python"]
         run([uv, "pip", "sync", *options, LOCKS[purpose]])
     stamp.write_text("\n".join(wanted.values() if purpose == "test" else [wanted["run"]]))
@@ -120,37 +113,34 @@ def find_uv() -> Path:
     own = TOOLS / "uv" / "bin" / "uv"
     candidates = [Path(path) for path in (shutil.which("uv"), own) if path]
     for path in candidates:
-        if (
-            path.exists()
-            and subprocess.run([path, "--version"], capture_output=True).returncode == 0
-        ):
+        if works(path):
             return path
     with Step("uv"):
         target = ["--target", TOOLS / "uv", "--upgrade"]
-        options = [
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "--require-hashes",
-        ]
-        run([*find_pip(), "install", *options, *target, "-r", UV_LOCK])
+        options = (
+            "--quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes"
+        )
+        run([*find_pip(), "install", *options.split(), *target, "-r", UV_LOCK])
     return own
 
 
 def find_pip() -> "list[str | Path]":
     """This Python's pip, which may be the system's: we only let it fill a directory of ours. Else one of our own."""
-    if (
-        subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode
-        == 0
-    ):
+    if works(sys.executable, "-m", "pip"):
         return [sys.executable, "-m", "pip"]
     home = TOOLS / "pip"
     made = subprocess.run([sys.executable, "-m", "venv", "--clear", home], capture_output=True)
     if made.returncode != 0:
         sys.exit("Python has neither pip nor venv. On Debian: apt-get install python3-venv.")
     return [home / "bin" / "python", "-m", "pip"]
+
+
+def works(*program: "str | Path") -> bool:
+    """Whether a program is there and runs."""
+    try:
+        return subprocess.run([*program, "--version"], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def write_launcher() -> None:
