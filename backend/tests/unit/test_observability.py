@@ -41,11 +41,11 @@ Lines = Callable[[], list[dict[str, Any]]]
 def logged(request: pytest.FixtureRequest) -> Iterator[Lines]:
     """Configures logging into memory; gives the lines."""
     stream = io.StringIO()
-    root = logging.getLogger()
+    root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     configure_logging(stream=stream, strict=getattr(request, "param", False))
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    structlog.reset_defaults()
+    structlog.configure(**before)
     root.handlers, root.level = handlers, level
 
 
@@ -199,7 +199,7 @@ def test_everything_the_specification_names_is_counted_per_client(
 ) -> None:
     metrics = Metrics(tmp_path if shared else None)
     _use_everything(metrics)
-    of = dict(_samples(metrics))
+    of = dict(_samples(metrics).keys())
     mine = ("client", str(CLIENT))
     for name in (
         "wafaa_messages_total",
@@ -275,9 +275,7 @@ time.sleep(60)
 def _work(directory: Path, backlog: int) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", _WORKER, str(directory), str(CLIENT), str(backlog)]
     environ = os.environ | {"PYTHONPATH": "."}
-    worker = subprocess.Popen(  # noqa: S603 - It is our own program.
-        command, stdout=subprocess.PIPE, text=True, env=environ
-    )
+    worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ)
     assert worker.stdout is not None
     assert worker.stdout.readline() == "ready\n"
     worker.stdout.close()

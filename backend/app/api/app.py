@@ -1,0 +1,128 @@
+"""The application that serves HTTP: routes found by their files, errors as problems, and nothing that phones home."""
+
+import pkgutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
+
+from app.api import docs, errors, middleware
+from app.api.cors import OriginCheck, WebOrigins, nobody
+from app.api.v1 import endpoints
+from app.bootstrap import Services
+from app.core.security import Attempts
+from app.schemas.errors import Problem
+
+VERSION = "0.1.0"
+MOST_BODY_BYTES = 1024 * 1024
+WEB_PATHS = ("/web/v1",)
+"""Where pages of other origins may come in, if the client lists them."""
+
+TAGS = {
+    "auth": "Signing in.",
+    "health": "Whether the installation is alive and well.",
+    "clients": "The businesses that rent the service.",
+    "channels": "Where contacts write to a client.",
+    "webhooks": "What the platforms tell us.",
+    "chat": "The web page's channel.",
+    "conversations": "Exchanges with contacts: read, take over, reply, hand back.",
+    "knowledge": "What the assistant's answers rest on.",
+    "admin": "Running the installation.",
+    "analytics": "Figures.",
+}
+
+
+class Api(FastAPI):
+    """FastAPI with our layers around the whole of it, its own body limit and last resort included."""
+
+    def __init__(self, services: Services, **options: Any) -> None:
+        super().__init__(**options)
+        self.state.services = services
+        self.state.attempts = Attempts()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The framework's stack, inside ours."""
+        services: Services = self.state.services
+        https = (services.settings.public_url or "").startswith("https://")
+        return middleware.wrap(super().build_middleware_stack(), services.metrics, https=https)
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API, with the shape that every error has."""
+        if self.openapi_schema is None:
+            schemas = super().openapi().setdefault("components", {}).setdefault("schemas", {})
+            told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= told.pop("$defs") | {"Problem": told}
+        return super().openapi()
+
+
+def create_app(services: Services, *, origin_allowed: OriginCheck = nobody) -> FastAPI:
+    """The application.
+
+    Args:
+        services: What ``bootstrap()`` built; opened when the application starts, closed when it ends.
+        origin_allowed: Tells whether a page of this origin may use the web channel.
+    """
+    settings = services.settings
+    app = Api(
+        services,
+        title="Wafaa AI Concierge",
+        version=VERSION,
+        summary="Answers a business's customers where they write, from what the business has taught it.",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": settings.public_url or "/", "description": "This installation."}],
+        openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        openapi_url="/openapi.json" if settings.docs else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # A redirect would be built from the Host header.
+        generate_unique_id_function=operation_id,
+        responses={"4XX": _problem_response("The request"), "5XX": _problem_response("Our side")},
+        max_body_size=MOST_BODY_BYTES,
+        telemetry={"logs": False, "auto_configure": False},  # Its logs quote what contacts wrote.
+        lifespan=_lifespan(services),
+    )
+    errors.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
+    app.add_middleware(WebOrigins, allowed=origin_allowed, paths=WEB_PATHS)
+    for router in routers():
+        app.include_router(router)
+    if settings.docs:
+        app.include_router(docs.router)
+    return app
+
+
+def routers() -> list[APIRouter]:
+    """The router of every endpoint file, by file name. A new file is a new part of the API."""
+    found = sorted(module.name for module in pkgutil.iter_modules(endpoints.__path__))
+    modules = [import_module(f"{endpoints.__name__}.{name}") for name in found]
+    return [module.router for module in modules if hasattr(module, "router")]
+
+
+def operation_id(route: APIRoute) -> str:
+    """A short name for generated clients, such as ``conversations.take_over``."""
+    return f"{route.tags[0]}.{route.name}" if route.tags else route.name
+
+
+def _problem_response(whose: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": f"{whose} is at fault; `code` tells how.",
+        "content": {errors.MEDIA_TYPE: {"schema": schema}},
+    }
+
+
+def _lifespan(services: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await services.open()
+        try:
+            yield
+        finally:
+            await services.close()
+
+    return lifespan
