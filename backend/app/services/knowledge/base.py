@@ -36,6 +36,7 @@ class Block:
         level: Depth of a HEADING, from 1.
         question: The question of a QUESTION_ANSWER.
         page: Page number from 1, where there are pages.
+        suspect: Its page may not have been read rightly (order of letters, missing letters); a person should look.
     """
 
     kind: BlockKind
@@ -43,6 +44,7 @@ class Block:
     level: int = 0
     question: str | None = None
     page: int | None = None
+    suspect: bool = False
 
 
 class Parser(Protocol):
@@ -134,6 +136,11 @@ class Embedder(Protocol):
         """One vector a text, in order."""
 
 
+def model_of(embedder: Embedder) -> str:
+    """What vectors are marked with: those of another model, or of another length, can't be compared."""
+    return f"{embedder.name}/{embedder.dimensions}"
+
+
 @dataclass(frozen=True, slots=True)
 class VectorRecord:
     """One chunk's vector. ``pool`` is the chunk's language, ``document_id`` what it is deleted by."""
@@ -159,8 +166,12 @@ class VectorStore(Protocol):
     async def upsert(self, namespace: Namespace, records: Sequence[VectorRecord]) -> None:
         """Writes vectors; the same chunk again replaces."""
 
-    async def search(self, namespace: Namespace, vector: Vector, *, limit: int) -> list[VectorMatch]:
+    async def search(
+        self, namespace: Namespace, vector: Vector, *, limit: int
+    ) -> list[VectorMatch]:
         """The nearest chunks of every pool, best first, at most ``limit`` a pool."""
 
-    async def delete(self, namespace: Namespace, document_id: UUID) -> None:
-        """Forgets a document's vectors."""
+    async def delete(
+        self, namespace: Namespace, document_id: UUID, chunks: Sequence[UUID] | None = None
+    ) -> None:
+        """Forgets a document's vectors, or only those of the chunks named."""

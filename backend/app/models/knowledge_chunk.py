@@ -1,0 +1,151 @@
+"""Chunks and the postings they are found by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, Integer, String
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.multi_tenant import TenantTx, client_of
+from app.models.base import TenantRow
+
+_BATCH = 500
+"""Chunks a statement: it stays short on any document."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """A chunk to be written. ``frequencies`` are its terms."""
+
+    id: UUID
+    ordinal: int
+    text: str
+    title_path: str
+    language: str
+    question: str | None
+    sentences: tuple[str, ...]
+    frequencies: dict[str, int] = field(repr=False)
+
+
+class KnowledgeChunk(TenantRow):
+    """A piece of a document, as it is found and shown. ``length`` counts its terms."""
+
+    __tablename__ = "knowledge_chunks"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["client_id", "document_id"],
+            ["knowledge_documents.client_id", "knowledge_documents.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_knowledge_chunks_document", "client_id", "document_id", "ordinal"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    document_id: Mapped[UUID]
+    ordinal: Mapped[int] = mapped_column(Integer)
+    language: Mapped[str]
+    length: Mapped[int] = mapped_column(Integer)
+    title_path: Mapped[str]
+    question: Mapped[str | None]
+    text: Mapped[str]
+    sentences: Mapped[list[str]] = mapped_column(ARRAY(String))
+    model: Mapped[str]
+
+    @classmethod
+    async def embedded(cls, tx: TenantTx, document_id: UUID, model: str) -> dict[UUID, str]:
+        """The document's chunks that ``model`` embedded, by id: their vectors need not be made again."""
+        rows = await tx.all(
+            "SELECT id, model FROM knowledge_chunks WHERE client_id = $1 AND document_id = $2 AND model = $3",
+            client_of(tx), document_id, model,
+        )  # fmt: skip
+        return {row["id"]: row["model"] for row in rows}
+
+    @classmethod
+    async def replace(
+        cls, tx: TenantTx, document_id: UUID, chunks: Sequence[NewChunk], model: str
+    ) -> list[UUID]:
+        """Puts ``chunks`` in the place of the document's present ones, postings too; tells which are gone."""
+        gone = await tx.all(
+            "DELETE FROM knowledge_chunks WHERE client_id = $1 AND document_id = $2 RETURNING id",
+            client_of(tx), document_id,
+        )  # fmt: skip
+        await tx.run(
+            "DELETE FROM knowledge_postings WHERE client_id = $1 AND document_id = $2",
+            client_of(tx),
+            document_id,
+        )
+        for at in range(0, len(chunks), _BATCH):
+            await cls._add(tx, document_id, chunks[at : at + _BATCH], model)
+            await KnowledgePosting.add(tx, document_id, chunks[at : at + _BATCH])
+        kept = {chunk.id for chunk in chunks}
+        return [row["id"] for row in gone if row["id"] not in kept]
+
+    @classmethod
+    async def _add(
+        cls, tx: TenantTx, document_id: UUID, chunks: Sequence[NewChunk], model: str
+    ) -> None:
+        await tx.run(
+            _ADD_CHUNKS, client_of(tx), document_id, model, [c.id for c in chunks], [c.ordinal for c in chunks],
+            [c.language for c in chunks], [sum(c.frequencies.values()) for c in chunks],
+            [c.title_path for c in chunks], [c.question for c in chunks], [c.text for c in chunks],
+            [_ROWS.join(c.sentences) for c in chunks],
+        )  # fmt: skip
+
+
+class KnowledgePosting(TenantRow):
+    """Which chunks of a document have a term, and how often. One row a document keeps common terms small."""
+
+    __tablename__ = "knowledge_postings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["client_id", "document_id"],
+            ["knowledge_documents.client_id", "knowledge_documents.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_knowledge_postings_document", "client_id", "document_id"),
+    )
+
+    language: Mapped[str] = mapped_column(primary_key=True)
+    term: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
+    document_id: Mapped[UUID] = mapped_column(primary_key=True)
+    ordinals: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    frequencies: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+
+    @classmethod
+    async def add(cls, tx: TenantTx, document_id: UUID, chunks: Sequence[NewChunk]) -> None:
+        """Adds the terms of some chunks."""
+        rows = [
+            (c.language, term, c.ordinal, often)
+            for c in chunks
+            for term, often in c.frequencies.items()
+        ]
+        languages, terms, ordinals, frequencies = (
+            zip(*rows, strict=True) if rows else ((), (), (), ())
+        )
+        await tx.run(
+            _ADD_POSTINGS, client_of(tx), document_id, languages, terms, ordinals, frequencies
+        )
+
+
+_ROWS = "\x1e"
+"""Stands between sentences on their way in: an array of arrays must be rectangular."""
+
+_ADD_CHUNKS = f"""
+INSERT INTO knowledge_chunks
+  (client_id, document_id, model, id, ordinal, language, length, title_path, question, text, sentences)
+SELECT $1, $2, $3, c.id, c.ordinal, c.language, c.length, c.title_path, c.question, c.text,
+       string_to_array(c.sentences, '{_ROWS}')
+FROM unnest($4::uuid[], $5::int[], $6::text[], $7::int[], $8::text[], $9::text[], $10::text[], $11::text[])
+  AS c(id, ordinal, language, length, title_path, question, text, sentences)
+"""
+
+_ADD_POSTINGS = """
+INSERT INTO knowledge_postings AS p (client_id, document_id, language, term, ordinals, frequencies)
+SELECT $1, $2, t.language, t.term, array_agg(t.ordinal), array_agg(t.frequency)
+FROM unnest($3::text[], $4::text[], $5::int[], $6::int[]) AS t(language, term, ordinal, frequency)
+GROUP BY t.language, t.term
+ON CONFLICT (client_id, language, term, document_id) DO UPDATE SET
+  ordinals = p.ordinals || excluded.ordinals, frequencies = p.frequencies || excluded.frequencies
+"""

@@ -1,0 +1,90 @@
+"""multilingual-e5-small at work: text to tokens to vectors. The only module of a running product that loads numpy."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import sentencepiece
+from numpy.typing import NDArray
+
+from app.services.knowledge.base import Purpose
+from app.services.knowledge.embedders._e5_build import MODEL, REPLACEMENTS, TOKENIZER
+
+Tokens = list[int]
+
+DIMENSIONS = 384
+BATCH_TOKENS = 512
+"""Padded tokens of one run: bounds its memory, and how long a question waits for it."""
+
+_BOS, _PAD, _EOS = 0, 1, 2
+_TOKENS = 510
+_CHARACTERS = _TOKENS * 16
+"""No piece is longer than 16 characters, so what stands behind this is never read."""
+
+_SPACES = re.compile(r"\s+")
+
+
+class E5:
+    """The loaded model. Not for two threads at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Loads what ``ensure_built`` wrote."""
+        self._replacements = {
+            int(k): v for k, v in json.loads((folder / REPLACEMENTS).read_text("utf-8")).items()
+        }
+        self._pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / TOKENIZER))
+        self._session = onnxruntime.InferenceSession(
+            str(folder / MODEL), _one_quiet_thread(), providers=["CPUExecutionProvider"]
+        )
+
+    def tokenise(self, texts: Sequence[str], purpose: Purpose) -> list[Tokens]:
+        """Each text's ids with its prefix, begin and end; never more than the model has positions for."""
+        prepared = [f" {purpose}: {self._clean(text)}".rstrip() for text in texts]
+        found: list[Tokens] = self._pieces.encode(prepared, out_type=int)
+        return [[_BOS, *ids[:_TOKENS], _EOS] for ids in found]
+
+    def batches(self, texts: Sequence[Tokens]) -> list[list[int]]:
+        """See ``batches``."""
+        return list(batches(texts))
+
+    def run(self, batch: Sequence[Tokens]) -> list[bytes]:
+        """One run over one batch: a vector a text."""
+        width = max(map(len, batch))
+        ids = np.full((len(batch), width), _PAD, np.int64)
+        for row, tokens in zip(ids, batch, strict=True):
+            row[: len(tokens)] = tokens
+        mask = (ids != _PAD).astype(np.int64)
+        vectors: NDArray[np.float32] = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
+        return [row.astype("<f4").tobytes() for row in vectors]
+
+    def _clean(self, text: str) -> str:
+        """Any text as the tokenizer expects it. Lone surrogates and NUL come from the outside too."""
+        whole = text[:_CHARACTERS].encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+        folded = unicodedata.normalize("NFKC", whole)[:_CHARACTERS].translate(self._replacements)
+        return _SPACES.sub(" ", folded).strip()
+
+
+def batches(texts: Sequence[Tokens]) -> Iterator[list[int]]:
+    """Groups texts of like length, as indexes, so that no padded batch exceeds ``BATCH_TOKENS``."""
+    batch: list[int] = []
+    for index in sorted(range(len(texts)), key=lambda i: len(texts[i])):
+        if batch and (len(batch) + 1) * len(texts[index]) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _one_quiet_thread() -> onnxruntime.SessionOptions:
+    """One thread that sleeps when idle, and no arena that keeps the largest batch's memory."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    return options
