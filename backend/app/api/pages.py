@@ -1,7 +1,7 @@
 """The pages and files a contact's browser loads: the hosted chat ``/c/{slug}``, the widget's loader and its parts.
 
 Rendering is pure: a page is a value, its HTML a string without a single inline script or style, so the
-Content-Security-Policy can forbid them. Which files exist is learned once from the manifest that the build leaves.
+Content-Security-Policy can forbid them. Which files exist is told by the manifest that the build leaves.
 """
 
 import json
@@ -83,6 +83,7 @@ def load_assets(directory: Path = DIST) -> Assets | None:
 
 def content_security_policy(frame_ancestors: tuple[str, ...] = ()) -> str:
     """Only our own files, nothing inline, framed by nobody but the named origins."""
+    ancestors = " ".join(("'self'", *frame_ancestors))
     return "; ".join(
         (
             "default-src 'none'",
@@ -92,7 +93,7 @@ def content_security_policy(frame_ancestors: tuple[str, ...] = ()) -> str:
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
-            f"frame-ancestors {' '.join(("'self'", *frame_ancestors))}",
+            f"frame-ancestors {ancestors}",
         )
     )
 
@@ -202,4 +203,8 @@ def respond(page: HostedPage | None, assets: Assets | None) -> HTMLResponse:
 
 def _file_headers(cache: str) -> dict[str, str]:
     """Files may be imported by any site: they are the same for everyone and hold no secret."""
-    return {"Cache-Control": cache, "Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
+    return {
+        "Cache-Control": cache,
+        "Access-Control-Allow-Origin": "*",
+        "X-Content-Type-Options": "nosniff",
+    }

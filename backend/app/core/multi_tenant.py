@@ -137,6 +137,15 @@ class Database:
         event.listen(engine.sync_engine, "connect", _speak_json)
         return cls(engine, signer)
 
+    @staticmethod
+    def as_role(url: str, role: str, password: str) -> str:
+        """The same database, signed in to as another role."""
+        return (
+            make_url(url)
+            .set(username=role, password=password)
+            .render_as_string(hide_password=False)
+        )
+
     @asynccontextmanager
     async def tenant(self, client_id: UUID) -> AsyncIterator[TenantTx]:
         """Opens one client's transaction.

@@ -24,7 +24,14 @@ class AuditEntry(Created, TenantRow):
     details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
     @classmethod
-    async def add(cls, tx: TenantTx, actor: str, action: str, target: str, details: dict[str, Any] | None = None) -> None:
+    async def add(
+        cls,
+        tx: TenantTx,
+        actor: str,
+        action: str,
+        target: str,
+        details: dict[str, Any] | None = None,
+    ) -> None:
         """Notes an act: ``actor`` is a staff id, ``cli``, ``assistant`` or ``system``."""
         await tx.run(
             "INSERT INTO audit_log (client_id, id, actor, action, target, details) VALUES ($1, $2, $3, $4, $5, $6)",
@@ -35,6 +42,8 @@ class AuditEntry(Created, TenantRow):
     async def latest(cls, tx: TenantTx, limit: int = 100) -> list["AuditEntry"]:
         """The latest acts, newest first."""
         rows = await tx.all(
-            "SELECT * FROM audit_log WHERE client_id = $1 ORDER BY id DESC LIMIT $2", client_of(tx), limit
+            "SELECT * FROM audit_log WHERE client_id = $1 ORDER BY id DESC LIMIT $2",
+            client_of(tx),
+            limit,
         )
         return [cls.of(row) for row in rows]

@@ -43,7 +43,9 @@ class ChannelConfig(Created, TenantRow):
     __tablename__ = "channel_configs"
     __table_args__ = (UniqueConstraint("client_id", "kind", "external_id"),)
 
-    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
     name: Mapped[str]
@@ -77,7 +79,9 @@ class ChannelConfig(Created, TenantRow):
             NotFound: There is none.
         """
         row = await tx.one(
-            f"SELECT {_COLUMNS} FROM channel_configs WHERE client_id = $1 AND id = $2", client_of(tx), account_id
+            f"SELECT {_COLUMNS} FROM channel_configs WHERE client_id = $1 AND id = $2",
+            client_of(tx),
+            account_id,
         )
         if row is None:
             raise NotFound
@@ -95,8 +99,22 @@ class ChannelConfig(Created, TenantRow):
     @classmethod
     async def route(cls, tx: DirectoryTx, kind: str, external_id: str) -> Route | None:
         """Whose account a platform's id is; None when nobody connected it, or its client is suspended."""
-        row = await tx.one("SELECT client_id, account_id FROM app.find_channel($1, $2)", kind, external_id)
+        row = await tx.one(
+            "SELECT client_id, account_id FROM app.find_channel($1, $2)", kind, external_id
+        )
         return Route(**dict(row)) if row else None
+
+    @classmethod
+    async def allow_origins(cls, tx: TenantTx, account_id: UUID, origins: list[str]) -> None:
+        """Replaces the web pages that may show this chat."""
+        await tx.run("SELECT app.set_web_origins($1, $2)", account_id, origins)
+
+    @classmethod
+    async def origin_allowed(
+        cls, tx: DirectoryTx, origin: str, account_id: UUID | None = None
+    ) -> bool:
+        """Whether a web page may show this chat; or any, for a preflight that doesn't say which."""
+        return bool(await tx.value("SELECT app.web_origin_allowed($1, $2)", origin, account_id))
 
 
 def new_account_id() -> UUID:

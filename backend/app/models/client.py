@@ -26,13 +26,16 @@ class ClientSettings(BaseModel):
     digits: str = Field("latn", pattern="^(latn|arab)$")
     timezone: str = "Asia/Riyadh"
     handover_email: str | None = Field(None, description="Who is told when a human is wanted.")
-    handover_words: list[str] = Field(default_factory=list, description="Words that always call a human.")
+    handover_words: list[str] = Field(
+        default_factory=list, description="Words that always call a human."
+    )
     fallback: str | None = Field(None, description="Said when there is no answer; ours when empty.")
     indeterminate: str = Field(
         "resend", pattern="^(resend|park)$", description="A lost send whose status never came."
     )
     providers: list[str] = Field(
-        default_factory=list, description="Model providers this client's text may go to; all configured when empty."
+        default_factory=list,
+        description="Model providers this client's text may go to; all configured when empty.",
     )
 
 
@@ -100,7 +103,10 @@ class Client(Created, Base):
     @classmethod
     async def knowledge_changed(cls, tx: TenantTx) -> None:
         """Notes that knowledge changed: cached answers no longer apply."""
-        await tx.run("UPDATE clients SET knowledge_version = knowledge_version + 1 WHERE id = $1", client_of(tx))
+        await tx.run(
+            "UPDATE clients SET knowledge_version = knowledge_version + 1 WHERE id = $1",
+            client_of(tx),
+        )
 
     @classmethod
     async def find(cls, tx: DirectoryTx, slug: str) -> ClientRef:
@@ -117,7 +123,9 @@ class Client(Created, Base):
     @classmethod
     async def every(cls, tx: DirectoryTx) -> list[ClientRef]:
         """All clients by slug, for whoever runs the installation."""
-        rows = await tx.all("SELECT id, name, slug, is_active FROM app.list_clients() ORDER BY slug")
+        rows = await tx.all(
+            "SELECT id, name, slug, is_active FROM app.list_clients() ORDER BY slug"
+        )
         return [ClientRef(**dict(row)) for row in rows]
 
     @property

@@ -25,7 +25,9 @@ class Contact(Created, TenantRow):
 
     __tablename__ = "contacts"
 
-    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     display_name: Mapped[str | None]
     language: Mapped[str | None]
@@ -51,7 +53,9 @@ class Contact(Created, TenantRow):
         return UUID(str(contact_id))
 
     @classmethod
-    async def _make(cls, tx: TenantTx, account_id: UUID, address: tuple[str, str], name: str | None) -> UUID:
+    async def _make(
+        cls, tx: TenantTx, account_id: UUID, address: tuple[str, str], name: str | None
+    ) -> UUID:
         """Makes a contact around its first address, in one statement; gives the winner's when another was faster."""
         made = await tx.value(
             "WITH made AS (INSERT INTO contacts (client_id, id, display_name) VALUES ($1, $2, $6) RETURNING id) "
@@ -61,14 +65,19 @@ class Contact(Created, TenantRow):
             client_of(tx), (mine := uuid7()), account_id, *address, name,
         )  # fmt: skip
         if made != mine:
-            await tx.run("DELETE FROM contacts WHERE client_id = $1 AND id = $2", client_of(tx), mine)
+            await tx.run(
+                "DELETE FROM contacts WHERE client_id = $1 AND id = $2", client_of(tx), mine
+            )
         return UUID(str(made))
 
     @classmethod
     async def opt_out(cls, tx: TenantTx, contact_id: UUID, *, out: bool) -> None:
         """Notes that a contact wants to hear nothing more, or again."""
         await tx.run(
-            "UPDATE contacts SET opted_out = $3 WHERE client_id = $1 AND id = $2", client_of(tx), contact_id, out
+            "UPDATE contacts SET opted_out = $3 WHERE client_id = $1 AND id = $2",
+            client_of(tx),
+            contact_id,
+            out,
         )
 
 
@@ -77,9 +86,13 @@ class ContactAddress(Created, TenantRow):
 
     __tablename__ = "contact_addresses"
     __table_args__ = (
-        ForeignKeyConstraint(["client_id", "contact_id"], ["contacts.client_id", "contacts.id"], ondelete="CASCADE"),
         ForeignKeyConstraint(
-            ["client_id", "account_id"], ["channel_configs.client_id", "channel_configs.id"], ondelete="CASCADE"
+            ["client_id", "contact_id"], ["contacts.client_id", "contacts.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["client_id", "account_id"],
+            ["channel_configs.client_id", "channel_configs.id"],
+            ondelete="CASCADE",
         ),
         Index(None, "client_id", "contact_id"),
     )
@@ -102,7 +115,9 @@ class ContactAddress(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
-    async def of_contact(cls, tx: TenantTx, account_id: UUID, contact_id: UUID) -> list[ContactAddressRef]:
+    async def of_contact(
+        cls, tx: TenantTx, account_id: UUID, contact_id: UUID
+    ) -> list[ContactAddressRef]:
         """A contact's addresses on one account, newest first."""
         rows = await tx.all(
             "SELECT kind, value FROM contact_addresses WHERE client_id = $1 AND account_id = $2 AND contact_id = $3 "

@@ -84,7 +84,9 @@ class Conversation(Created, TenantRow):
         return UUID(str(found))
 
     @classmethod
-    async def get(cls, tx: TenantTx, conversation_id: UUID, *, lock: bool = False) -> "Conversation":
+    async def get(
+        cls, tx: TenantTx, conversation_id: UUID, *, lock: bool = False
+    ) -> "Conversation":
         """One conversation; with ``lock`` nobody else changes it until the transaction ends.
 
         Raises:
@@ -101,7 +103,13 @@ class Conversation(Created, TenantRow):
 
     @classmethod
     async def touch(
-        cls, tx: TenantTx, conversation_id: UUID, *, seq: int, at: datetime, window_hours: int | None
+        cls,
+        tx: TenantTx,
+        conversation_id: UUID,
+        *,
+        seq: int,
+        at: datetime,
+        window_hours: int | None,
     ) -> None:
         """Notes that the contact wrote: the service window opens anew from the platform's time."""
         await tx.run(
@@ -124,13 +132,12 @@ class Conversation(Created, TenantRow):
     @classmethod
     async def want_human(cls, tx: TenantTx, conversation_id: UUID, reason: str) -> bool:
         """Puts the conversation on the waiting list; tells whether it wasn't there yet."""
-        return bool(
-            await tx.run(
-                "UPDATE conversations SET waiting_since = now(), handover_reason = $3 "
-                "WHERE client_id = $1 AND id = $2 AND waiting_since IS NULL AND owner = 'assistant'",
-                client_of(tx), conversation_id, reason,
-            )  # fmt: skip
-        )
+        touched = await tx.run(
+            "UPDATE conversations SET waiting_since = now(), handover_reason = $3 "
+            "WHERE client_id = $1 AND id = $2 AND waiting_since IS NULL AND owner = 'assistant'",
+            client_of(tx), conversation_id, reason,
+        )  # fmt: skip
+        return bool(touched)
 
     @classmethod
     async def hand_over(cls, tx: TenantTx, conversation_id: UUID, agent_id: UUID | None) -> None:
@@ -167,7 +174,12 @@ class Conversation(Created, TenantRow):
 
     @classmethod
     async def inbox(
-        cls, tx: TenantTx, *, waiting: bool | None = None, after: UUID | None = None, limit: int = 50
+        cls,
+        tx: TenantTx,
+        *,
+        waiting: bool | None = None,
+        after: UUID | None = None,
+        limit: int = 50,
     ) -> list[WaitingConversation]:
         """Conversations, those that wait longest first, then the newest."""
         rows = await tx.all(_INBOX, client_of(tx), waiting, after, limit)
@@ -195,7 +207,9 @@ class ConversationEvent(Created, TenantRow):
     __tablename__ = "conversation_events"
     __table_args__ = (
         ForeignKeyConstraint(
-            ["client_id", "conversation_id"], ["conversations.client_id", "conversations.id"], ondelete="CASCADE"
+            ["client_id", "conversation_id"],
+            ["conversations.client_id", "conversations.id"],
+            ondelete="CASCADE",
         ),
     )
 
@@ -205,7 +219,9 @@ class ConversationEvent(Created, TenantRow):
     data: Mapped[dict[str, Any]]
 
     @classmethod
-    async def append(cls, tx: TenantTx, conversation_id: UUID, type_: str, data: dict[str, Any]) -> int:
+    async def append(
+        cls, tx: TenantTx, conversation_id: UUID, type_: str, data: dict[str, Any]
+    ) -> int:
         """Adds an event, wakes whoever follows the conversation at commit, and tells its number.
 
         The conversation's row is the lock: numbers rise in commit order, so a reader can't skip one.
@@ -222,7 +238,9 @@ class ConversationEvent(Created, TenantRow):
         return int(seq)
 
     @classmethod
-    async def after(cls, tx: TenantTx, conversation_id: UUID, seq: int, limit: int = 200) -> list["ConversationEvent"]:
+    async def after(
+        cls, tx: TenantTx, conversation_id: UUID, seq: int, limit: int = 200
+    ) -> list["ConversationEvent"]:
         """The events after a number, in order."""
         rows = await tx.all(
             "SELECT * FROM conversation_events WHERE client_id = $1 AND conversation_id = $2 AND seq > $3 "
@@ -230,3 +248,64 @@ class ConversationEvent(Created, TenantRow):
             client_of(tx), conversation_id, seq, limit,
         )  # fmt: skip
         return [cls.of(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTurn:
+    """All that a turn needs to know, as one statement reads it.
+
+    Attributes:
+        conversation: The conversation's columns that matter here.
+        client_name: How the business is called.
+        settings: The client's settings, plain.
+        knowledge_version: Rises with every change of knowledge.
+        opted_out: Whether the contact wants to hear nothing.
+        channel: The account's kind.
+        last_reply_id: The latest message that isn't the contact's.
+        waiting: What the contact said and nobody answered, oldest first, plain.
+    """
+
+    account_id: UUID
+    contact_id: UUID
+    status: str
+    owner: str
+    language: str | None
+    last_contact_seq: int
+    disclosed_at: datetime | None
+    waiting_since: datetime | None
+    client_name: str
+    settings: dict[str, Any]
+    knowledge_version: int
+    opted_out: bool
+    channel: str
+    last_reply_id: UUID | None
+    waiting: list[dict[str, Any]]
+
+    @classmethod
+    async def read(cls, tx: TenantTx, conversation_id: UUID, most: int) -> "LoadedTurn":
+        """Reads it in one round trip.
+
+        Raises:
+            NotFound: The conversation is gone.
+        """
+        row = await tx.one(_TURN, client_of(tx), conversation_id, most)
+        if row is None:
+            raise NotFound
+        return cls(**dict(row))
+
+
+_TURN = """
+SELECT c.account_id, c.contact_id, c.status, c.owner, c.language, c.last_contact_seq, c.disclosed_at, c.waiting_since,
+       k.name AS client_name, k.settings, k.knowledge_version, p.opted_out, a.kind AS channel,
+       (SELECT id FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author <> 'contact'
+        ORDER BY seq DESC LIMIT 1) AS last_reply_id,
+       coalesce((SELECT jsonb_agg(to_jsonb(m) ORDER BY m.seq) FROM (
+         SELECT id, seq, kind, text, platform_message_id, extract(epoch FROM created_at) AS arrived_at
+         FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author = 'contact'
+         AND answered_by IS NULL AND NOT is_stale AND NOT is_deleted ORDER BY seq LIMIT $3) m), '[]') AS waiting
+FROM conversations c
+JOIN clients k ON k.id = c.client_id
+JOIN contacts p ON p.client_id = c.client_id AND p.id = c.contact_id
+JOIN channel_configs a ON a.client_id = c.client_id AND a.id = c.account_id
+WHERE c.client_id = $1 AND c.id = $2
+"""

@@ -57,9 +57,13 @@ class Lane(TenantRow):
     """What must not run twice at once. ``due_at`` is when its first job is due; NULL when it has none."""
 
     __tablename__ = "lanes"
-    __table_args__ = (Index("ix_lanes_due", "queue", "due_at", postgresql_where=text("due_at IS NOT NULL")),)
+    __table_args__ = (
+        Index("ix_lanes_due", "queue", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
 
-    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     queue: Mapped[str]
     due_at: Mapped[datetime | None]
@@ -67,9 +71,13 @@ class Lane(TenantRow):
     fence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
     @classmethod
-    async def claim(cls, tx: DirectoryTx, queues: Sequence[str], limit: int, lease_seconds: float) -> list[Lease]:
+    async def claim(
+        cls, tx: DirectoryTx, queues: Sequence[str], limit: int, lease_seconds: float
+    ) -> list[Lease]:
         """Takes due lanes, the clients in turn, for a lease; each comes with its first job."""
-        rows = await tx.all("SELECT * FROM app.claim_lanes($1, $2, $3)", list(queues), limit, lease_seconds)
+        rows = await tx.all(
+            "SELECT * FROM app.claim_lanes($1, $2, $3)", list(queues), limit, lease_seconds
+        )
         return [Lease(**dict(row)) for row in rows]
 
     @classmethod
@@ -79,11 +87,12 @@ class Lane(TenantRow):
         Raises:
             LeaseLost: It isn't held any more.
         """
-        if not await tx.run(
+        held = await tx.run(
             "UPDATE lanes SET lease_until = clock_timestamp() + make_interval(secs => $4) "
             "WHERE client_id = $1 AND id = $2 AND fence = $3 AND lease_until IS NOT NULL",
             client_of(tx), lease.lane_id, lease.fence, lease_seconds,
-        ):  # fmt: skip
+        )  # fmt: skip
+        if not held:
             raise LeaseLost
 
     @classmethod
@@ -93,10 +102,11 @@ class Lane(TenantRow):
         Raises:
             LeaseLost: It was claimed already.
         """
-        if not await tx.value(
+        held = await tx.value(
             "SELECT true FROM lanes WHERE client_id = $1 AND id = $2 AND fence = $3 AND lease_until IS NOT NULL FOR UPDATE",
             client_of(tx), lease.lane_id, lease.fence,
-        ):  # fmt: skip
+        )  # fmt: skip
+        if not held:
             raise LeaseLost
 
     @classmethod
@@ -117,11 +127,19 @@ class Job(Created, TenantRow):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("ix_jobs_pending", "client_id", "lane_id", "id", postgresql_where=text("state = 'pending'")),
+        Index(
+            "ix_jobs_pending",
+            "client_id",
+            "lane_id",
+            "id",
+            postgresql_where=text("state = 'pending'"),
+        ),
         Index("ix_jobs_parked", "client_id", "id", postgresql_where=text("state = 'parked'")),
     )
 
-    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     lane_id: Mapped[UUID]
     kind: Mapped[str]
@@ -133,7 +151,14 @@ class Job(Created, TenantRow):
 
     @classmethod
     async def add(
-        cls, tx: TenantTx, *, lane_id: UUID, queue: str, kind: str, payload: dict[str, Any], delay: float = 0.0
+        cls,
+        tx: TenantTx,
+        *,
+        lane_id: UUID,
+        queue: str,
+        kind: str,
+        payload: dict[str, Any],
+        delay: float = 0.0,
     ) -> UUID:
         """Puts a job at the end of a lane and wakes the workers at commit."""
         job_id = uuid7()
@@ -185,7 +210,10 @@ class Job(Created, TenantRow):
             LeaseLost: Another worker holds the lane.
         """
         await cls._free(
-            tx, lease, "UPDATE jobs SET state = 'parked', error = $3 WHERE client_id = $1 AND id = $2", error
+            tx,
+            lease,
+            "UPDATE jobs SET state = 'parked', error = $3 WHERE client_id = $1 AND id = $2",
+            error,
         )
 
     @classmethod
@@ -250,9 +278,7 @@ INSERT INTO lanes (client_id, id, queue, due_at) SELECT $1, $3, $4, due_at FROM 
 ON CONFLICT (client_id, id) DO UPDATE SET due_at = coalesce(lanes.due_at, excluded.due_at)
 """
 
-_FIRST_DUE = (
-    "due_at = (SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1)"
-)
+_FIRST_DUE = "due_at = (SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1)"
 # The notification lets idle workers look at the lane's next job at once.
 _NEXT = f"""
 WITH woken AS (SELECT pg_notify('wafaa_lanes', 'next'))

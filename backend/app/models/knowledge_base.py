@@ -113,6 +113,21 @@ class KnowledgeDocument(Created, TenantRow):
         return document_id
 
     @classmethod
+    async def id_of(cls, tx: TenantTx, source_id: UUID, title: str) -> UUID:
+        """The document of that title in a source.
+
+        Raises:
+            NotFound: There is none.
+        """
+        found: UUID | None = await tx.value(
+            "SELECT id FROM knowledge_documents WHERE client_id = $1 AND source_id = $2 AND title = $3",
+            client_of(tx), source_id, title,
+        )  # fmt: skip
+        if found is None:
+            raise NotFound("There is no such document.")
+        return found
+
+    @classmethod
     async def get(
         cls, tx: TenantTx, document_id: UUID, *, original: bool = False
     ) -> "KnowledgeDocument":

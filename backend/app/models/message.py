@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import NotFound
@@ -33,10 +34,9 @@ RANKS = {
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be written. ``seq`` comes from its event in the conversation's log."""
+    """A message to be written. Its number comes from its event in the conversation's log."""
 
     conversation_id: UUID
-    seq: int
     author: Author
     text: str | None
     language: str | None = None
@@ -50,6 +50,7 @@ class NewMessage:
     delivery_state: str | None = None
     is_stale: bool = False
     offer_human: bool = False
+    seq: int | None = None
     id: UUID = field(default_factory=uuid7)
 
 
@@ -59,7 +60,9 @@ class Message(Created, TenantRow):
     __tablename__ = "messages"
     __table_args__ = (
         ForeignKeyConstraint(
-            ["client_id", "conversation_id"], ["conversations.client_id", "conversations.id"], ondelete="CASCADE"
+            ["client_id", "conversation_id"],
+            ["conversations.client_id", "conversations.id"],
+            ondelete="CASCADE",
         ),
         Index("ix_messages_conversation", "client_id", "conversation_id", "seq"),
         Index("ix_messages_platform_message_id", "client_id", "platform_message_id"),
@@ -69,11 +72,11 @@ class Message(Created, TenantRow):
     conversation_id: Mapped[UUID]
     seq: Mapped[int] = mapped_column(BigInteger)
     author: Mapped[str]
-    kind: Mapped[str] = mapped_column(server_default=text("'text'"))
+    kind: Mapped[str] = mapped_column(server_default=sql("'text'"))
     text: Mapped[str | None]
     language: Mapped[str | None]
-    content: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
-    citations: Mapped[dict[str, Any]] = mapped_column(server_default=text("'[]'"))
+    content: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
+    citations: Mapped[list[dict[str, Any]]] = mapped_column(server_default=sql("'[]'"))
     platform_message_id: Mapped[str | None]
     reply_to_id: Mapped[UUID | None]
     staff_id: Mapped[UUID | None]
@@ -82,19 +85,19 @@ class Message(Created, TenantRow):
     delivery_error: Mapped[str | None]
     sending_since: Mapped[datetime | None]
     answered_by: Mapped[UUID | None]
-    is_stale: Mapped[bool] = mapped_column(server_default=text("false"))
-    is_deleted: Mapped[bool] = mapped_column(server_default=text("false"))
-    offer_human: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_stale: Mapped[bool] = mapped_column(server_default=sql("false"))
+    is_deleted: Mapped[bool] = mapped_column(server_default=sql("false"))
+    offer_human: Mapped[bool] = mapped_column(server_default=sql("false"))
     feedback: Mapped[str | None]
 
     @classmethod
-    async def add(cls, tx: TenantTx, new: NewMessage) -> None:
-        """Writes a message."""
+    async def add(cls, tx: TenantTx, new: NewMessage, seq: int) -> None:
+        """Writes a message under the number of its event."""
         await tx.run(
             "INSERT INTO messages (client_id, id, conversation_id, seq, author, kind, text, language, content, citations, "
             "platform_message_id, reply_to_id, staff_id, occurred_at, delivery_state, is_stale, offer_human) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-            client_of(tx), new.id, new.conversation_id, new.seq, new.author, new.kind, new.text, new.language, new.content,
+            client_of(tx), new.id, new.conversation_id, seq, new.author, new.kind, new.text, new.language, new.content,
             new.citations, new.platform_message_id, new.reply_to_id, new.staff_id, new.occurred_at, new.delivery_state,
             new.is_stale, new.offer_human,
         )  # fmt: skip
@@ -114,6 +117,14 @@ class Message(Created, TenantRow):
             raise NotFound
         message: Message = cls.of(row)
         return message
+
+    @classmethod
+    async def find(cls, tx: TenantTx, message_id: UUID) -> "Message | None":
+        """One message, if it is there."""
+        row = await tx.one(
+            "SELECT * FROM messages WHERE client_id = $1 AND id = $2", client_of(tx), message_id
+        )
+        return cls.of(row) if row else None
 
     @classmethod
     async def by_platform_id(cls, tx: TenantTx, platform_message_id: str) -> "Message | None":
@@ -156,33 +167,47 @@ class Message(Created, TenantRow):
 
     @classmethod
     async def advance(
-        cls, tx: TenantTx, message_id: UUID, state: str, *, platform_message_id: str | None = None, error: str | None = None
+        cls,
+        tx: TenantTx,
+        message_id: UUID,
+        state: str,
+        *,
+        platform_message_id: str | None = None,
+        error: str | None = None,
     ) -> bool:
         """Raises a delivery state, never lowers it; tells whether it rose."""
         lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]
-        return bool(
-            await tx.run(
-                "UPDATE messages SET delivery_state = $3, delivery_error = $6, "
-                "platform_message_id = coalesce(platform_message_id, $5), "
-                "sending_since = CASE WHEN $3 = 'sending' THEN clock_timestamp() ELSE sending_since END "
-                "WHERE client_id = $1 AND id = $2 AND delivery_state = ANY($4::text[])",
-                client_of(tx), message_id, state, lower, platform_message_id, error,
-            )  # fmt: skip
-        )
+        touched = await tx.run(
+            "UPDATE messages SET delivery_state = $3, delivery_error = $6, "
+            "platform_message_id = coalesce(platform_message_id, $5), "
+            "sending_since = CASE WHEN $3 = 'sending' THEN clock_timestamp() ELSE sending_since END "
+            "WHERE client_id = $1 AND id = $2 AND delivery_state = ANY($4::text[])",
+            client_of(tx), message_id, state, lower, platform_message_id, error,
+        )  # fmt: skip
+        return bool(touched)
+
+    @classmethod
+    async def cancel(cls, tx: TenantTx, message_id: UUID) -> None:
+        """Takes back a reply that hasn't gone out."""
+        await tx.run(
+            "UPDATE messages SET delivery_state = 'cancelled' WHERE client_id = $1 AND id = $2 AND delivery_state = 'queued'",
+            client_of(tx), message_id,
+        )  # fmt: skip
 
     @classmethod
     async def requeue(cls, tx: TenantTx, message_id: UUID) -> bool:
         """Takes a send back to the queue, when the platform is known not to have it."""
-        return bool(
-            await tx.run(
-                "UPDATE messages SET delivery_state = 'queued' WHERE client_id = $1 AND id = $2 "
-                "AND delivery_state IN ('sending', 'indeterminate', 'parked')",
-                client_of(tx), message_id,
-            )  # fmt: skip
-        )
+        touched = await tx.run(
+            "UPDATE messages SET delivery_state = 'queued' WHERE client_id = $1 AND id = $2 "
+            "AND delivery_state IN ('sending', 'indeterminate', 'parked')",
+            client_of(tx), message_id,
+        )  # fmt: skip
+        return bool(touched)
 
     @classmethod
-    async def edit(cls, tx: TenantTx, platform_message_id: str, text_: str | None, *, deleted: bool = False) -> None:
+    async def edit(
+        cls, tx: TenantTx, platform_message_id: str, text_: str | None, *, deleted: bool = False
+    ) -> None:
         """Replaces what the contact corrected, or removes what they took back."""
         await tx.run(
             "UPDATE messages SET text = $3, is_deleted = $4 WHERE client_id = $1 AND platform_message_id = $2",
@@ -190,17 +215,20 @@ class Message(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
-    async def rate(cls, tx: TenantTx, conversation_id: UUID, message_id: UUID, feedback: str) -> None:
+    async def rate(
+        cls, tx: TenantTx, conversation_id: UUID, message_id: UUID, feedback: str
+    ) -> None:
         """Keeps the contact's thumb on a reply.
 
         Raises:
             NotFound: There is no such reply in this conversation.
         """
-        if not await tx.run(
+        found = await tx.run(
             "UPDATE messages SET feedback = $4 WHERE client_id = $1 AND conversation_id = $2 AND id = $3 "
             "AND author <> 'contact'",
             client_of(tx), conversation_id, message_id, feedback,
-        ):  # fmt: skip
+        )  # fmt: skip
+        if not found:
             raise NotFound
 
 
@@ -209,7 +237,9 @@ class Attachment(TenantRow):
 
     __tablename__ = "attachments"
     __table_args__ = (
-        ForeignKeyConstraint(["client_id", "message_id"], ["messages.client_id", "messages.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["client_id", "message_id"], ["messages.client_id", "messages.id"], ondelete="CASCADE"
+        ),
         Index(None, "client_id", "message_id"),
     )
 
@@ -247,7 +277,7 @@ class InboundEvent(Created, TenantRow):
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     event_key: Mapped[str] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(server_default=text("'processed'"))
+    state: Mapped[str] = mapped_column(server_default=sql("'processed'"))
     raw: Mapped[dict[str, Any] | None]
 
     @classmethod
@@ -262,15 +292,16 @@ class InboundEvent(Created, TenantRow):
         return {row["event_key"] for row in rows}
 
     @classmethod
-    async def keep(cls, tx: TenantTx, account_id: UUID, event_key: str, state: str, raw: dict[str, Any]) -> bool:
+    async def keep(
+        cls, tx: TenantTx, account_id: UUID, event_key: str, state: str, raw: dict[str, Any]
+    ) -> bool:
         """Keeps an event that isn't processed, to be looked at; tells whether it is new."""
-        return bool(
-            await tx.run(
-                "INSERT INTO inbound_events (client_id, account_id, event_key, state, raw) VALUES ($1, $2, $3, $4, $5) "
-                "ON CONFLICT DO NOTHING",
-                client_of(tx), account_id, event_key, state, raw,
-            )  # fmt: skip
-        )
+        touched = await tx.run(
+            "INSERT INTO inbound_events (client_id, account_id, event_key, state, raw) VALUES ($1, $2, $3, $4, $5) "
+            "ON CONFLICT DO NOTHING",
+            client_of(tx), account_id, event_key, state, raw,
+        )  # fmt: skip
+        return bool(touched)
 
     @classmethod
     async def kept(cls, tx: TenantTx, limit: int = 100) -> list["InboundEvent"]:

@@ -30,7 +30,9 @@ class Staff(Created, TenantRow):
     __table_args__ = (UniqueConstraint("client_id", "email"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
     email: Mapped[str]
     name: Mapped[str]
     role: Mapped[str]
@@ -50,7 +52,9 @@ class Staff(Created, TenantRow):
             client_of(tx), uuid7(), email, name, role, password_hash,
         )  # fmt: skip
         if row is None:
-            raise Conflict("A colleague with this e-mail address is there already.", pointer="/email")
+            raise Conflict(
+                "A colleague with this e-mail address is there already.", pointer="/email"
+            )
         return UUID(str(row["id"]))
 
     @classmethod
@@ -66,3 +70,12 @@ class Staff(Created, TenantRow):
         """The active colleague behind an e-mail address; the oldest, where it is used at several clients."""
         row = await tx.one("SELECT * FROM app.staff_by_email(lower($1))", email)
         return StaffLogin(**dict(row)) if row else None
+
+    @classmethod
+    async def owners(cls, tx: TenantTx) -> list[str]:
+        """Where the client's owners are reached by e-mail."""
+        rows = await tx.all(
+            "SELECT email FROM staff WHERE client_id = $1 AND role = 'owner' AND is_active ORDER BY id",
+            client_of(tx),
+        )
+        return [row["email"] for row in rows]

@@ -17,7 +17,9 @@ class UsageRecord(Created, TenantRow):
     __tablename__ = "usage_records"
     grants: ClassVar[str] = "SELECT, INSERT"
 
-    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     message_id: Mapped[UUID]
     model: Mapped[str]
@@ -26,7 +28,9 @@ class UsageRecord(Created, TenantRow):
     milliseconds: Mapped[int] = mapped_column(Integer)
 
     @classmethod
-    async def add(cls, tx: TenantTx, message_id: UUID, model: str, tokens: tuple[int, int], milliseconds: int) -> None:
+    async def add(
+        cls, tx: TenantTx, message_id: UUID, model: str, tokens: tuple[int, int], milliseconds: int
+    ) -> None:
         """Notes input and output tokens of one answer."""
         await tx.run(
             "INSERT INTO usage_records (client_id, id, message_id, model, input_tokens, output_tokens, milliseconds) "
@@ -51,7 +55,9 @@ class AnswerTrace(Created, TenantRow):
     __tablename__ = "answer_traces"
     grants: ClassVar[str] = "SELECT, INSERT, DELETE"
 
-    client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
     trace: Mapped[dict[str, Any]]
 
@@ -67,6 +73,8 @@ class AnswerTrace(Created, TenantRow):
     async def of_message(cls, tx: TenantTx, message_id: UUID) -> dict[str, Any] | None:
         """The trace of a reply, if there is one."""
         trace: dict[str, Any] | None = await tx.value(
-            "SELECT trace FROM answer_traces WHERE client_id = $1 AND message_id = $2", client_of(tx), message_id
+            "SELECT trace FROM answer_traces WHERE client_id = $1 AND message_id = $2",
+            client_of(tx),
+            message_id,
         )
         return trace

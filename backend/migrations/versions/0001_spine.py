@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from alembic import op
-from app.core.migration import run_script
+from app.migration import run_script
 from app.models.base import Base, TenantRow, fence
 
 revision = "0001"

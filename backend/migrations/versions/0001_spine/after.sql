@@ -52,6 +52,22 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM vault.channel_routes WHERE account_id = old_account AND client_id = (SELECT app.current_client())
 $$;
 
+-- Replaces the web pages that may show one of the scope's own chats.
+CREATE FUNCTION app.set_web_origins(account uuid, origins text[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  DELETE FROM vault.web_origins WHERE account_id = account AND client_id = (SELECT app.current_client());
+  INSERT INTO vault.web_origins (origin, account_id, client_id)
+  SELECT o, c.id, c.client_id FROM unnest(origins) AS o
+  JOIN public.channel_configs c ON c.id = account AND c.client_id = (SELECT app.current_client())
+  ON CONFLICT DO NOTHING;
+$$;
+
+-- Whether a web page may show a chat; with no account, whether it may show any.
+CREATE FUNCTION app.web_origin_allowed(page text, account uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM vault.web_origins WHERE origin = page AND (account IS NULL OR account_id = account))
+$$;
+
 -- Takes due lanes for a lease, clients in turn: first everybody's first, then everybody's second.
 CREATE FUNCTION app.claim_lanes(wanted text[], most int, lease_seconds float8)
 RETURNS TABLE (client_id uuid, lane_id uuid, fence bigint, job_id uuid, kind text, payload jsonb, attempts int)

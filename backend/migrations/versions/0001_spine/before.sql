@@ -17,6 +17,11 @@ CREATE TABLE vault.channel_routes (
   PRIMARY KEY (kind, external_id)
 );
 
+-- Which web pages may show which chat: a browser's preflight knows nothing but its page's origin.
+CREATE TABLE vault.web_origins (
+  origin text NOT NULL, account_id uuid NOT NULL, client_id uuid NOT NULL, PRIMARY KEY (origin, account_id)
+);
+
 -- The client whose token stands in app.current_tenant_id; NULL when it is unset, empty, forged or expired.
 -- One expression, no variables: the key is never anything but a column reference.
 CREATE FUNCTION app.current_client() RETURNS uuid LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.errors import Misconfigured
 from app.core.multi_tenant import APP_ROLE, TenantSigner
+from app.models.knowledge_search import make_vectors
 
-_SCRIPTS = Path(__file__).parents[2] / "migrations"
+_SCRIPTS = Path(__file__).parents[1] / "migrations"
 _LOCK = 0x5741464141  # "WAFAA": two starters don't migrate at once.
 DEFINER_ROLE = "wafaa_definer"
 
@@ -46,7 +47,9 @@ async def revisions(url: str) -> Revisions:
     engine = create_async_engine(url)
     try:
         async with engine.connect() as connection:
-            present = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+            present = await connection.run_sync(
+                lambda c: MigrationContext.configure(c).get_current_revision()
+            )
     finally:
         await engine.dispose()
     return Revisions(present, str(wanted))
@@ -69,6 +72,7 @@ async def migrate(owner_url: str, signer: TenantSigner, app_password: str | None
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             await connection.run_sync(_make_roles, make_url(owner_url).database or "", app_password)
             await connection.run_sync(lambda c: command.upgrade(_config(c), "head"))
+            await connection.run_sync(make_vectors)
             await connection.run_sync(_keep_key, signer)
     finally:
         await engine.dispose()
@@ -77,7 +81,9 @@ async def migrate(owner_url: str, signer: TenantSigner, app_password: str | None
 
 def _make_roles(connection: Connection, database: str, app_password: str | None) -> None:
     known = set(connection.scalars(text("SELECT rolname FROM pg_roles")))
-    may = connection.scalar(text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"))
+    may = connection.scalar(
+        text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
+    )
     if not may and not {APP_ROLE, DEFINER_ROLE} <= known:
         raise Misconfigured(
             f"This role may not make roles. Let an administrator run: CREATE ROLE {APP_ROLE} LOGIN; "
@@ -87,7 +93,9 @@ def _make_roles(connection: Connection, database: str, app_password: str | None)
         connection.execute(text(f"CREATE ROLE {DEFINER_ROLE} NOLOGIN NOSUPERUSER NOBYPASSRLS"))
         connection.execute(text(f"GRANT {DEFINER_ROLE} TO CURRENT_USER"))
     if APP_ROLE not in known:
-        connection.execute(text(f"CREATE ROLE {APP_ROLE} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"))
+        connection.execute(
+            text(f"CREATE ROLE {APP_ROLE} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE")
+        )
     if may and app_password:
         literal = connection.scalar(text("SELECT quote_literal(:p)"), {"p": app_password})
         connection.exec_driver_sql(f"ALTER ROLE {APP_ROLE} PASSWORD {literal}")

@@ -1,0 +1,54 @@
+"""What needs a person's eye: jobs that failed for good, events that weren't processed, what it cost."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.api.deps import TenantTxDep, require
+from app.core.security import Principal, Role
+from app.models.audit import AuditEntry
+from app.models.job import Job
+from app.models.message import InboundEvent
+from app.models.usage import UsageRecord
+from app.schemas.admin import AuditOut, KeptEventOut, UsageOut
+from app.schemas.conversations import JobOut
+
+router = APIRouter(prefix="/v1", tags=["admin"])
+
+OwnerDep = Annotated[Principal, require(Role.OWNER)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+@router.get("/jobs/parked")
+async def parked_jobs(tx: TenantTxDep, _: OwnerDep, limit: Limit = 100) -> list[JobOut]:
+    """Work that failed for good, newest first."""
+    return [JobOut.model_validate(job) for job in await Job.parked(tx, limit)]
+
+
+@router.post("/jobs/{job_id}/replay", status_code=202)
+async def replay_job(job_id: UUID, tx: TenantTxDep, owner: OwnerDep) -> dict[str, Any]:
+    """Tries parked work again. What is done already isn't done twice."""
+    await Job.replay(tx, job_id)
+    await AuditEntry.add(tx, owner.subject, "job.replayed", str(job_id))
+    return {}
+
+
+@router.get("/inbound-events")
+async def kept_events(tx: TenantTxDep, _: OwnerDep, limit: Limit = 100) -> list[KeptEventOut]:
+    """What platforms told us that wasn't processed: unparsed, unrouted, quarantined."""
+    return [KeptEventOut.model_validate(event) for event in await InboundEvent.kept(tx, limit)]
+
+
+@router.get("/usage")
+async def usage(
+    tx: TenantTxDep, _: OwnerDep, days: Annotated[int, Query(ge=1, le=366)] = 31
+) -> list[UsageOut]:
+    """Answers and tokens by day and model."""
+    return [UsageOut.model_validate(dict(row)) for row in await UsageRecord.by_day(tx, days)]
+
+
+@router.get("/audit")
+async def audit(tx: TenantTxDep, _: OwnerDep, limit: Limit = 100) -> list[AuditOut]:
+    """Who did what, newest first."""
+    return [AuditOut.model_validate(entry) for entry in await AuditEntry.latest(tx, limit)]

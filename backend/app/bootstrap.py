@@ -1,0 +1,335 @@
+"""The composition root: settings become services. The only place that knows which class stands behind which seam."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+
+from app.core import plugins
+from app.core.config import Settings
+from app.core.errors import Misconfigured, Unavailable
+from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
+from app.core.observability import Metrics, Part, message_processed
+from app.core.security import Sealer, Tokens
+from app.core.tools import Tools
+from app.core.visits import Visits
+from app.migration import revisions
+from app.models.job import Lane
+from app.services.ai.base import Provider
+from app.services.ai.llm_gateway import LLMGateway
+from app.services.ai.rag_engine import RagEngine
+from app.services.cache.base import Cache
+from app.services.knowledge.base import Embedder, Purpose, VectorStore, model_of
+from app.services.knowledge.indexer import Indexer
+from app.services.knowledge.parsing import parse
+from app.services.knowledge.retriever import Retriever
+from app.services.orchestrator.answers import Answers
+from app.services.orchestrator.channels import Channels
+from app.services.orchestrator.chat_orchestrator import ChatOrchestrator
+from app.services.orchestrator.deliverer import Deliverer
+from app.services.orchestrator.followers import Followers
+from app.services.orchestrator.handover import StaffNotifier
+from app.services.orchestrator.ingress import Ingress
+from app.services.orchestrator.jobs import AnswerMessage, DeliverMessage, IndexDocument, NotifyStaff
+from app.services.orchestrator.library import Librarian
+from app.services.orchestrator.mail import SmtpMailer
+from app.services.orchestrator.origins import Origins
+from app.services.orchestrator.receiver import Clockwork, Receiver
+from app.services.orchestrator.session_manager import Reply, SessionManager
+from app.services.queue.jobs import Worker, typed
+
+ISSUER = "wafaa"
+LATE_SECONDS = 60.0
+"""Work older than this means that nobody works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that stands behind the endpoints, the workers and the command line."""
+
+    settings: Settings
+    db: Database
+    cache: Cache
+    tools: Tools
+    tokens: Tokens
+    visits: Visits
+    metrics: Metrics
+    channels: Channels
+    origins: Origins
+    receiver: Receiver
+    ingress: Ingress
+    followers: Followers
+    retriever: Retriever
+    answers: Answers
+    worker: Worker
+    parts: tuple[Part, ...]
+
+    async def open(self) -> None:
+        """Checks that it is safe to work, and begins to listen.
+
+        Raises:
+            Misconfigured: The database's role is too strong, or its revision isn't this code's.
+        """
+        await self.db.refuse_strong_role()
+        found = await revisions(owner_url(self.settings))
+        if not found.current:
+            raise Misconfigured(
+                f"The database is at revision {found.present}, not {found.wanted}. Run `wafaa migrate`."
+            )
+        self.followers.open()
+
+    async def close(self) -> None:
+        """Lets go of everything."""
+        self.followers.close()
+        await self.tools.http.close()
+        await self.db.close()
+        self.metrics.close()
+
+
+class Observer:
+    """Turns what happens into figures and log events."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def received(self, client_id: UUID, channel: str, messages: int) -> None:
+        """New messages were written."""
+        for _ in range(messages):
+            self._metrics.message(client_id, channel, "in")
+
+    def refused(self, client_id: UUID, code: str, events: int) -> None:
+        """Events were kept unprocessed."""
+        for _ in range(events):
+            self._metrics.error(client_id, code)
+
+    def job_failed(self, client_id: UUID, kind: str, code: str, *, parked: bool) -> None:
+        """A job failed."""
+        self._metrics.error(client_id, f"parked_{kind}" if parked else code)
+
+    def message_processed(
+        self, client_id: UUID, channel: str, seconds: float, reply: Reply
+    ) -> None:
+        """A message was answered."""
+        self._metrics.message(client_id, channel, "out")
+        self._metrics.tokens(client_id, reply.model, "input", reply.tokens.input)
+        self._metrics.tokens(client_id, reply.model, "output", reply.tokens.output)
+        message_processed(
+            self._metrics, client_id=client_id, channel=channel, response_time_ms=seconds * 1000
+        )
+
+
+def app_url(settings: Settings) -> str:
+    """How the product itself signs in to the database.
+
+    Raises:
+        Misconfigured: There is no database.
+    """
+    url = settings.database_url
+    if url is None:
+        raise Misconfigured("There is no DATABASE_URL. `wafaa up` brings a database along.")
+    if settings.admin_database_url is not None:
+        return url.get_secret_value()
+    return Database.as_role(
+        url.get_secret_value(), APP_ROLE, settings.app_database_password.get_secret_value()
+    )
+
+
+def owner_url(settings: Settings) -> str:
+    """How migrations sign in.
+
+    Raises:
+        Misconfigured: There is no database.
+    """
+    url = settings.admin_database_url or settings.database_url
+    if url is None:
+        raise Misconfigured("There is no DATABASE_URL. `wafaa up` brings a database along.")
+    return url.get_secret_value()
+
+
+def signer(settings: Settings) -> TenantSigner:
+    """Signs tenant tokens."""
+    return TenantSigner(settings.tenant_key.get_secret_value())
+
+
+def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> Services:
+    """Builds the services; call it inside a running event loop, then ``open`` and at the end ``close`` them."""
+    metrics = Metrics(metrics_directory or settings.home / "metrics")
+    observer = Observer(metrics)
+    db = Database.connect(
+        app_url(settings),
+        signer(settings),
+        size=settings.pool_size,
+        overflow=settings.pool_overflow,
+    )
+    tools = Tools(
+        http=aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)),
+        now=lambda: datetime.now(UTC),
+    )
+    cache = _cache(settings, tools)
+    embedder = _embedder(settings, tools)
+    store = _store(settings, db, embedder, tools)
+    retriever = Retriever(db, embedder, store)
+    engine = RagEngine(retriever, LLMGateway(_providers(settings, tools)))
+    answers = Answers(engine, cache, metrics)
+    channels = Channels(
+        Sealer(settings.master_key.get_secret_value()), tools, _shared_credentials(settings)
+    )
+    receiver = Receiver(Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)))
+    handlers = _handlers(
+        settings, db, cache, answers, channels, observer, Indexer(db, embedder, store, parse)
+    )
+    worker = Worker(
+        db,
+        handlers,
+        observer,
+        concurrency=settings.worker_concurrency,
+        lease_seconds=settings.lease_seconds,
+        max_attempts=settings.max_attempts,
+    )
+    return Services(
+        settings=settings,
+        db=db,
+        cache=cache,
+        tools=tools,
+        tokens=Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER),
+        visits=Visits(settings.jwt_secret_key.get_secret_value()),
+        metrics=metrics,
+        channels=channels,
+        origins=Origins(db, settings.public_url),
+        receiver=receiver,
+        ingress=Ingress(db, channels, receiver, tools, observer),
+        followers=Followers(db),
+        retriever=retriever,
+        answers=answers,
+        worker=worker,
+        parts=_parts(settings, db, cache, embedder),
+    )
+
+
+def _handlers(
+    settings: Settings,
+    db: Database,
+    cache: Cache,
+    answers: Answers,
+    channels: Channels,
+    observer: Observer,
+    indexer: Indexer,
+) -> dict[str, Any]:
+    """Every job, and what runs it."""
+    chat = ChatOrchestrator(
+        db,
+        SessionManager(cache),
+        answers,
+        observer,
+        capabilities=channels.capabilities,
+        max_attempts=settings.max_attempts,
+    )
+    deliverer = Deliverer(db, channels, indeterminate_seconds=settings.indeterminate_seconds)
+    notifier = StaffNotifier(db, _mailer(settings), public_url(settings))
+    return {
+        AnswerMessage.kind: typed(AnswerMessage, chat.answer),
+        DeliverMessage.kind: typed(DeliverMessage, deliverer.deliver),
+        NotifyStaff.kind: typed(NotifyStaff, notifier.notify),
+        IndexDocument.kind: typed(IndexDocument, Librarian(indexer).index),
+    }
+
+
+def public_url(settings: Settings) -> str:
+    """How people reach this installation."""
+    return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def embed_socket(settings: Settings) -> Path:
+    """Where the embedding server of this host listens."""
+    return settings.home / "embed.sock"
+
+
+def _adapter(settings: Settings, package: str, name: str, tools: Tools, **known: Any) -> Any:
+    """Makes an adapter by its name; its config comes from what is known here, else from the environment."""
+    module = plugins.load(package, name)
+    config = module.Config(**known) if known else settings.adapter(name, module.Config)
+    return module.adapter(config, tools)
+
+
+def _embedder(settings: Settings, tools: Tools) -> Embedder:
+    known: dict[str, Any] = (
+        {"socket": embed_socket(settings)} if settings.embedder == "local" else {}
+    )
+    embedder: Embedder = _adapter(
+        settings, "app.services.knowledge.embedders", settings.embedder, tools, **known
+    )
+    return embedder
+
+
+def _cache(settings: Settings, tools: Tools) -> Cache:
+    """Redis where there is one, else this process's own memory."""
+    package = "app.services.cache"
+    if settings.redis_url is None:
+        memory: Cache = _adapter(settings, package, "memory", tools)
+        return memory
+    redis: Cache = _adapter(settings, package, "redis", tools, url=settings.redis_url)
+    return redis
+
+
+def _store(settings: Settings, db: Database, embedder: Embedder, tools: Tools) -> VectorStore:
+    name = settings.vector_db_provider
+    known = {"database": db, "model": model_of(embedder)} if name == "postgres" else {}
+    store: VectorStore = _adapter(settings, "app.services.knowledge.stores", name, tools, **known)
+    return store
+
+
+def _providers(settings: Settings, tools: Tools) -> list[Provider]:
+    """The language models in order of preference. The extractive one is always last: it can't fail."""
+    names = [name.strip() for name in settings.llm_providers.split(",") if name.strip()]
+    wanted = [*(name for name in names if name != "extractive"), "extractive"]
+    return [_adapter(settings, "app.services.ai.providers", name, tools) for name in wanted]
+
+
+def _shared_credentials(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The installation's own credentials at platforms, for accounts that bring none."""
+    secret = settings.meta_app_secret
+    return {"whatsapp": {"app_secret": secret.get_secret_value()}} if secret else {}
+
+
+def _mailer(settings: Settings) -> SmtpMailer | None:
+    return SmtpMailer(settings.smtp_url.get_secret_value()) if settings.smtp_url else None
+
+
+def _minutes(minutes: float) -> timedelta:
+    return timedelta(minutes=minutes)
+
+
+def _parts(settings: Settings, db: Database, cache: Cache, embedder: Embedder) -> tuple[Part, ...]:
+    """What must be well for the installation to be."""
+
+    async def database() -> str:
+        await db.ping()
+        return "answers"
+
+    async def worker() -> str:
+        async with db.directory() as tx:
+            backlog = await Lane.backlog(tx)
+        oldest = max((age for _, age in backlog.values()), default=0.0)
+        if oldest > LATE_SECONDS:
+            raise Unavailable(f"The oldest work waits for {oldest:.0f} s.")
+        return f"{sum(count for count, _ in backlog.values())} lanes due"
+
+    async def embed() -> str:
+        await embedder.embed(["ready?"], Purpose.QUERY)
+        return embedder.name
+
+    async def cached() -> str:
+        await cache.put("ready", b"1", 10)
+        if await cache.get("ready") != b"1":
+            raise Unavailable("The cache doesn't keep what it is given.")
+        return "keeps"
+
+    return (
+        Part("database", database),
+        Part("worker", worker),
+        Part("embedder", embed),
+        Part("cache", cached, needed=False),
+    )

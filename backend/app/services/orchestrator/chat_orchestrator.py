@@ -1,0 +1,218 @@
+"""Step 2 of the journey: a contact's message gets its answer, once."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+
+from app.core.errors import UpstreamUnavailable
+from app.core.multi_tenant import Database
+from app.models.contact import Contact
+from app.models.conversation import ConversationEvent
+from app.models.job import Job, Lane
+from app.services.ai.base import Question
+from app.services.ai.rag_engine import Answer, Released
+from app.services.channels.base import Capabilities, Citation
+from app.services.orchestrator import phrases
+from app.services.orchestrator.intent_router import (
+    HandOver,
+    OptIn,
+    OptOut,
+    Say,
+    Silent,
+    route,
+)
+from app.services.orchestrator.jobs import AnswerMessage
+from app.services.orchestrator.session_manager import Reply, Session, SessionManager
+from app.services.queue.jobs import Work
+
+log = structlog.get_logger(__name__)
+
+
+class Answerer(Protocol):
+    """What answers questions from a client's knowledge."""
+
+    def stream(
+        self,
+        question: Question,
+        client_id: UUID,
+        *,
+        providers: tuple[str, ...],
+        version: int,
+        channel: str,
+    ) -> AsyncIterator[Released | Answer]:
+        """Yields sentences as they pass the checks; the whole answer comes last."""
+
+
+class TurnObserver(Protocol):
+    """Who is told of finished turns."""
+
+    def message_processed(
+        self, client_id: UUID, channel: str, seconds: float, reply: Reply
+    ) -> None:
+        """A message was answered, ``seconds`` after it had arrived."""
+
+
+class ChatOrchestrator:
+    """Answers messages: loads the session, decides, thinks outside of any transaction, records the outcome."""
+
+    def __init__(
+        self,
+        db: Database,
+        sessions: SessionManager,
+        answerer: Answerer,
+        observer: TurnObserver,
+        *,
+        capabilities: "CapabilitiesOf",
+        max_attempts: int,
+    ) -> None:
+        self._db = db
+        self._sessions = sessions
+        self._answerer = answerer
+        self._observer = observer
+        self._capabilities = capabilities
+        self._max_attempts = max_attempts
+
+    async def answer(self, job: AnswerMessage, work: Work) -> None:
+        """Answers one message, once."""
+        async with self._db.tenant(work.client_id) as tx:
+            session = await self._sessions.load(tx, job)
+            if session is None:
+                return await Job.settle(tx, work.lease)
+        streamed = self._capabilities(session.channel).streams
+        reply = await self._reply(session, work, streamed=streamed)
+        return await self._record(session, reply, work, streamed=streamed)
+
+    async def _reply(self, session: Session, work: Work, *, streamed: bool) -> Reply | None:
+        match route(session):
+            case Silent():
+                return None
+            case Say(key, handover):
+                return _phrase(session, key, handover=handover)
+            case HandOver(reason):
+                return _phrase(
+                    session, "human_waiting" if session.waiting else "human", handover=reason
+                )
+            case OptOut():
+                return _phrase(session, "opted_out", opt_out=True)
+            case OptIn():
+                return _phrase(session, "opted_in", opt_out=False)
+        return await self._think(session, work, streamed=streamed)
+
+    async def _think(self, session: Session, work: Work, *, streamed: bool) -> Reply:
+        """Asks the model. When that fails for the last time the contact is told, and a human is called."""
+        try:
+            return await self._ask(session, work, streamed=streamed)
+        except UpstreamUnavailable:
+            if work.lease.attempts < self._max_attempts:
+                raise
+            log.warning("answer_given_up", conversation_id=str(session.conversation_id))
+            return _phrase(session, "holding", handover="unavailable")
+
+    async def _ask(self, session: Session, work: Work, *, streamed: bool) -> Reply:
+        stage = _Stage(self._db, session, work) if streamed else None
+        if stage:
+            await stage.begin(_introduction(session))
+        answer: Answer | None = None
+        async for piece in self._answerer.stream(
+            session.question,
+            work.client_id,
+            providers=tuple(session.settings.providers),
+            version=session.knowledge_version,
+            channel=session.channel,
+        ):
+            if isinstance(piece, Answer):
+                answer = piece
+            elif stage:
+                await stage.show(piece.text)
+        if answer is None:
+            raise UpstreamUnavailable("The answer broke off.")
+        return _from_answer(session, answer)
+
+    async def _record(
+        self, session: Session, reply: Reply | None, work: Work, *, streamed: bool
+    ) -> None:
+        async with self._db.tenant(work.client_id) as tx:
+            if reply is None:
+                return await self._sessions.keep_silent(tx, work, session)
+            if reply.opt_out is not None:
+                await Contact.opt_out(tx, session.contact_id, out=reply.opt_out)
+            reply_id = await self._sessions.record(tx, work, session, reply, streamed=streamed)
+        if reply_id is None:
+            return None
+        await self._sessions.remember(work.client_id, session, reply, reply_id)
+        return self._observer.message_processed(
+            work.client_id, session.channel, max(0.0, time.time() - session.arrived_at), reply
+        )
+
+
+class CapabilitiesOf(Protocol):
+    """Tells what a kind of channel can do."""
+
+    def __call__(self, kind: str) -> Capabilities:
+        """The capabilities of a channel by its name."""
+
+
+class _Stage:
+    """Where a contact watches the answer being written: every released sentence is a durable event."""
+
+    def __init__(self, db: Database, session: Session, work: Work) -> None:
+        self._db = db
+        self._conversation_id = session.conversation_id
+        self._work = work
+        self._offset = 0
+
+    async def begin(self, introduction: str) -> None:
+        """Tells that an answer is being written."""
+        await self._tell("turn.started")
+        if introduction:
+            await self.show(introduction)
+
+    async def show(self, text: str) -> None:
+        """Shows a piece that has passed the checks. ``offset`` lets a reader drop what it has already."""
+        await self._tell("turn.delta", text=text, offset=self._offset)
+        self._offset += len(text)
+
+    async def _tell(self, type_: str, **data: Any) -> None:
+        async with self._db.tenant(self._work.client_id) as tx:
+            turn = {"turn_id": str(self._work.lease.job_id), **data}
+            await ConversationEvent.append(tx, self._conversation_id, type_, turn)
+            await Lane.hold(tx, self._work.lease)
+
+
+def _introduction(session: Session) -> str:
+    """What the assistant says before its first answer: that it is one."""
+    if session.introduced:
+        return ""
+    return (
+        phrases.say(
+            "disclosure", session.question.language, client=session.question.persona.client_name
+        )
+        + "\n\n"
+    )
+
+
+def _phrase(
+    session: Session, key: str, *, handover: str | None = None, opt_out: bool | None = None
+) -> Reply:
+    language = session.question.language
+    greeting = session.settings.greeting.get(language) if key == "greeting" else None
+    text = _introduction(session) + (greeting or phrases.say(key, language))
+    return Reply(text, language, model=f"phrase:{key}", handover=handover, opt_out=opt_out)
+
+
+def _from_answer(session: Session, answer: Answer) -> Reply:
+    return Reply(
+        text=_introduction(session) + answer.text,
+        language=answer.language,
+        citations=tuple(
+            Citation(c.number, c.passage.title, c.quote, c.passage.url) for c in answer.citations
+        ),
+        model=answer.model,
+        tokens=answer.tokens,
+        milliseconds=round(answer.milliseconds),
+        trace=answer.trace,
+        offer_human=answer.offer_human,
+    )

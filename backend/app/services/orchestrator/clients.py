@@ -1,0 +1,41 @@
+"""Making clients."""
+
+from app.core.multi_tenant import Database
+from app.models.audit import AuditEntry
+from app.models.client import Client, ClientRef, ClientSettings, new_client_id
+from app.models.staff import Staff
+from app.services.orchestrator.accounts import connect
+from app.services.orchestrator.channels import Channels
+
+
+async def create(
+    db: Database,
+    channels: Channels,
+    *,
+    name: str,
+    slug: str,
+    settings: ClientSettings,
+    owner: tuple[str, str, str],
+    actor: str,
+) -> ClientRef:
+    """Makes a client with its owner and a web chat, all or nothing.
+
+    Args:
+        db: The database.
+        channels: For the web chat.
+        name: How the business is called.
+        slug: How addresses name it.
+        settings: How its assistant behaves.
+        owner: E-mail address, name and password hash of its first colleague.
+        actor: Who does this.
+
+    Raises:
+        Conflict: The slug is taken.
+    """
+    email, person, password_hash = owner
+    async with db.tenant(new_client_id()) as tx:
+        client = await Client.add(tx, name, slug, settings)
+        await Staff.add(tx, email, person, "owner", password_hash)
+        await connect(tx, channels, "web", name, {}, actor=actor)
+        await AuditEntry.add(tx, actor, "client.created", str(client.id))
+    return client

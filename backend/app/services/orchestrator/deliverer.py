@@ -1,0 +1,183 @@
+"""Step 3 of the journey: a reply is handed to its platform, once.
+
+Intent is written down before the platform is called. A call whose answer was lost leaves the message
+*indeterminate*: the platform's own status, which carries our id, settles it. Only when no status has come for a
+while is it known not to have been accepted, and the client's policy decides: send again, or park it for people.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from app.core.errors import (
+    AccountBlocked,
+    Conflict,
+    Indeterminate,
+    Unreachable,
+    UpstreamRefused,
+    WafaaError,
+    WindowClosed,
+)
+from app.core.multi_tenant import Database, TenantTx
+from app.models.channel_config import ChannelAccount, ChannelConfig
+from app.models.client import Client
+from app.models.contact import ContactAddress
+from app.models.conversation import Conversation, Owner
+from app.models.job import Job
+from app.models.message import Author, Message
+from app.services.channels.base import Address, Channel, Citation, Outgoing, Sent
+from app.services.orchestrator.channels import Channels
+from app.services.orchestrator.events import tell
+from app.services.orchestrator.jobs import DeliverMessage
+from app.services.queue.jobs import Work
+
+log = structlog.get_logger(__name__)
+
+LEAST_WINDOW = timedelta(seconds=60)
+FINAL = (WindowClosed, AccountBlocked, Unreachable, UpstreamRefused)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message ready to go out, and the account it goes out on."""
+
+    account: ChannelAccount
+    outgoing: Outgoing
+
+
+class Deliverer:
+    """Hands messages to platforms."""
+
+    def __init__(self, db: Database, channels: Channels, *, indeterminate_seconds: float) -> None:
+        self._db = db
+        self._channels = channels
+        self._patience = indeterminate_seconds
+
+    async def deliver(self, job: DeliverMessage, work: Work) -> None:
+        """Delivers one message: intent, send, outcome."""
+        async with self._db.tenant(work.client_id) as tx:
+            parcel = await self._intend(tx, job, work)
+        if parcel is None:
+            return None
+        channel = self._channels.open(parcel.account)
+        try:
+            sent = await self._send(channel, parcel.outgoing, work)
+        except Indeterminate:
+            return await self._lost(job, work)
+        except FINAL as error:
+            return await self._give_up(job, work, error)
+        except WafaaError:
+            await self._not_sent(job, work)
+            raise
+        return await self._accepted(job, work, sent)
+
+    async def _intend(self, tx: TenantTx, job: DeliverMessage, work: Work) -> Parcel | None:
+        """Writes down that the message is about to be sent; None when it isn't to be."""
+        message = await Message.get(tx, job.message_id, lock=True)
+        match message.delivery_state:
+            case "queued":
+                return await self._address(tx, message, work)
+            case "sending" | "indeterminate":
+                await self._reconcile(tx, message, work)
+            case _:
+                await Job.settle(tx, work.lease)  # Its status has come, or somebody took it back.
+        return None
+
+    async def _address(self, tx: TenantTx, message: Message, work: Work) -> Parcel | None:
+        conversation = await Conversation.get(tx, message.conversation_id)
+        if conversation.owner == Owner.AGENT and message.author == Author.ASSISTANT:
+            await Message.cancel(
+                tx, message.id
+            )  # A human took over meanwhile: the assistant is silent.
+            await Job.settle(tx, work.lease)
+            return None
+        if _window_closed(conversation.window_expires_at):
+            await _settle_as(tx, work, message, "parked", WindowClosed())
+            return None
+        account = await ChannelConfig.get(tx, conversation.account_id)
+        addresses = await ContactAddress.of_contact(tx, account.id, conversation.contact_id)
+        original = await Message.find(tx, message.reply_to_id) if message.reply_to_id else None
+        await Message.advance(tx, message.id, "sending")
+        return Parcel(
+            account, _outgoing(message, [Address(a.kind, a.value) for a in addresses], original)
+        )
+
+    async def _send(self, channel: Channel, outgoing: Outgoing, work: Work) -> Sent:
+        work.assert_mine()  # The last moment at which a paused worker can find out that it was replaced.
+        return await channel.send(outgoing)
+
+    async def _reconcile(self, tx: TenantTx, message: Message, work: Work) -> None:
+        """An earlier attempt may have gone out: waits for the platform's word, then follows the client's policy."""
+        since = message.sending_since or datetime.now(UTC)
+        left = self._patience - (datetime.now(UTC) - since).total_seconds()
+        if left > 0:
+            await Message.advance(tx, message.id, "indeterminate")
+            await Job.postpone(tx, work.lease, delay=left)
+        elif (await Client.mine(tx)).assistant.indeterminate == "resend":
+            await Message.requeue(tx, message.id)
+            await Job.postpone(tx, work.lease, delay=0.0)
+        else:
+            await _settle_as(tx, work, message, "parked", Indeterminate())
+
+    async def _accepted(self, job: DeliverMessage, work: Work, sent: Sent) -> None:
+        async with self._db.tenant(work.client_id) as tx:
+            await Message.advance(
+                tx, job.message_id, "accepted", platform_message_id=sent.platform_message_id
+            )
+            await Job.settle(tx, work.lease)
+
+    async def _lost(self, job: DeliverMessage, work: Work) -> None:
+        log.warning("send_indeterminate", message_id=str(job.message_id))
+        async with self._db.tenant(work.client_id) as tx:
+            await Message.advance(tx, job.message_id, "indeterminate")
+            message = await Message.get(tx, job.message_id)
+            known = (
+                message.delivery_state != "indeterminate"
+            )  # The status was faster than our own answer.
+            await (
+                Job.settle(tx, work.lease)
+                if known
+                else Job.postpone(tx, work.lease, delay=self._patience)
+            )
+
+    async def _not_sent(self, job: DeliverMessage, work: Work) -> None:
+        """The platform said no, and may say yes later: the message goes back to the queue, the worker tries again."""
+        async with self._db.tenant(work.client_id) as tx:
+            await Message.requeue(tx, job.message_id)
+
+    async def _give_up(self, job: DeliverMessage, work: Work, error: WafaaError) -> None:
+        log.warning("send_refused", message_id=str(job.message_id), code=error.code)
+        async with self._db.tenant(work.client_id) as tx:
+            message = await Message.get(tx, job.message_id)
+            await _settle_as(
+                tx, work, message, "parked" if isinstance(error, WindowClosed) else "failed", error
+            )
+
+
+async def _settle_as(
+    tx: TenantTx, work: Work, message: Message, state: str, error: WafaaError
+) -> None:
+    """Ends a delivery in a state that people see, with its reason."""
+    await Message.advance(tx, message.id, state, error=f"{error.code}: {error.message}")
+    data: dict[str, Any] = {"message_id": str(message.id), "state": state, "code": error.code}
+    await tell(tx, message.conversation_id, "message.status", **data)
+    await Job.settle(tx, work.lease)
+
+
+def _window_closed(expires_at: datetime | None) -> bool:
+    return expires_at is not None and expires_at - datetime.now(UTC) < LEAST_WINDOW
+
+
+def _outgoing(message: Message, to: list[Address], original: Message | None) -> Outgoing:
+    if not to:
+        raise Conflict("This contact has no address here.")
+    return Outgoing(
+        id=str(message.id),
+        to=tuple(to),
+        text=message.text or "",
+        language=message.language or "en",
+        citations=tuple(Citation(**c) for c in message.citations),
+        reply_to=original.platform_message_id if original else None,
+    )

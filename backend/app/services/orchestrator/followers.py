@@ -1,0 +1,58 @@
+"""Who follows which conversation: wakes streams when their conversation has new events.
+
+One listening connection a process. A notification carries a conversation's id and nothing else; what happened is
+read from the durable log, under the reader's own client. Losing the connection costs a moment, never an event.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from app.core.multi_tenant import Database
+
+
+class Followers:
+    """The open streams of one process."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self.closing = asyncio.Event()
+
+    def open(self) -> None:
+        """Begins to listen."""
+        self._task = asyncio.create_task(self._listen())
+
+    def close(self) -> None:
+        """Ends every stream, and stops listening."""
+        self.closing.set()
+        self._wake_all()
+        if self._task:
+            self._task.cancel()
+
+    @contextmanager
+    def follow(self, conversation_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the conversation may have something new. Clear it before reading."""
+        key, event = str(conversation_id), asyncio.Event()
+        self._waiting[key].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[key].discard(event)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    async def _listen(self) -> None:
+        async for conversation_id in self._db.listen("wafaa_events"):
+            if conversation_id is None:
+                self._wake_all()
+            for event in self._waiting.get(conversation_id or "", ()):
+                event.set()
+
+    def _wake_all(self) -> None:
+        for events in self._waiting.values():
+            for event in events:
+                event.set()

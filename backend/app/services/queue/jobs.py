@@ -1,0 +1,271 @@
+"""The workers: they claim lanes, run the jobs on them, and see to retry, parking and leases.
+
+A job is a small frozen class with ids in it; its handler is one function elsewhere; ``bootstrap.py`` shows them all.
+A handler settles its job in the same transaction as its last effect, and may run twice: it checks first what is
+already done.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Protocol, Self
+from uuid import UUID
+
+import structlog
+
+from app.core.errors import RateLimited, Unavailable, WafaaError
+from app.core.multi_tenant import Database, TenantTx
+from app.models.job import Job, Lane, Lease, LeaseLost
+
+log = structlog.get_logger(__name__)
+
+CHAT, INDEXING, NOTIFY = "chat", "indexing", "notify"
+QUEUES = (CHAT, INDEXING, NOTIFY)
+
+
+@dataclass(frozen=True, slots=True)
+class JobBase:
+    """A job's ids. Subclasses name their ``kind`` and ``queue``; every field is a UUID."""
+
+    kind: ClassVar[str]
+    queue: ClassVar[str]
+
+    @property
+    def lane_id(self) -> UUID:
+        """What must not run twice at once with this."""
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, lease: Lease) -> Self:
+        """The job that a lease holds."""
+        return cls(**{field.name: UUID(lease.payload[field.name]) for field in fields(cls)})
+
+
+async def enqueue(tx: TenantTx, job: JobBase, *, delay: float = 0.0) -> UUID:
+    """Makes work a row in the transaction that makes it necessary."""
+    payload = {name: str(value) for name, value in asdict(job).items()}
+    return await Job.add(
+        tx, lane_id=job.lane_id, queue=job.queue, kind=job.kind, payload=payload, delay=delay
+    )
+
+
+class Work:
+    """A leased job while it runs: how long its worker may still begin an effect."""
+
+    def __init__(self, lease: Lease, lease_seconds: float, claimed_at: float) -> None:
+        self.lease = lease
+        self._seconds = lease_seconds
+        self.extend(claimed_at)
+
+    @property
+    def client_id(self) -> UUID:
+        """Whose job it is."""
+        return self.lease.client_id
+
+    def extend(self, renewed_at: float) -> None:
+        """Counts from a moment *before* the lease was taken or renewed, by the monotonic clock."""
+        self._deadline = renewed_at + self._seconds / 2
+
+    def assert_mine(self) -> None:
+        """To be called right before an effect that can't be taken back.
+
+        Half the lease is left for the effect itself: a worker that was paused finds out here, not after sending.
+
+        Raises:
+            LeaseLost: Too much time has passed; another worker may hold the lane.
+        """
+        if time.monotonic() >= self._deadline:
+            raise LeaseLost
+
+
+Handler = Callable[[Work], Awaitable[None]]
+
+
+class Observer(Protocol):
+    """Who is told how jobs end."""
+
+    def job_failed(self, client_id: UUID, kind: str, code: str, *, parked: bool) -> None:
+        """A job failed: it will be tried again, or it is parked."""
+
+
+def backoff(attempts: int, *, base: float = 0.5, cap: float = 60.0) -> float:
+    """Seconds before another try: exponential, with full jitter."""
+    return random.uniform(0.1, min(cap, base * 2.0**attempts))  # noqa: S311 # Not a secret.
+
+
+class Worker:
+    """Runs jobs until it is stopped. Any number of workers may run beside each other."""
+
+    def __init__(
+        self,
+        db: Database,
+        handlers: Mapping[str, Handler],
+        observer: Observer,
+        *,
+        queues: Sequence[str] = QUEUES,
+        concurrency: int = 16,
+        lease_seconds: float = 30.0,
+        max_attempts: int = 5,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        self._db = db
+        self._handlers = handlers
+        self._observer = observer
+        self._queues = queues
+        self._concurrency = concurrency
+        self._lease_seconds = lease_seconds
+        self._max_attempts = max_attempts
+        self._poll_seconds = poll_seconds
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self, *, drain_seconds: float = 10.0) -> None:
+        """Claims and runs until ``stop``; then finishes what runs, within ``drain_seconds``."""
+        listener = asyncio.create_task(self._listen())
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                if not await self._claim_safely():
+                    await self._sleep()
+        finally:
+            listener.cancel()
+            await self._finish(drain_seconds)
+
+    def stop(self) -> None:
+        """Claims nothing more."""
+        self._stopping = True
+        self._wake.set()
+
+    async def drain(self, *, patience: float = 30.0) -> None:
+        """Runs until no job is due, and none will be within a second: for tests and for the command line."""
+        ends = time.monotonic() + patience
+        while time.monotonic() < ends:
+            if await self._claim():
+                continue
+            if self._running:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            async with self._db.directory() as tx:
+                seconds = await Lane.seconds_to_next(tx, self._queues)
+            if seconds is None or seconds > 1.0:
+                return
+            await asyncio.sleep(max(0.005, seconds))
+
+    async def _listen(self) -> None:
+        async for _ in self._db.listen("wafaa_lanes"):
+            self._wake.set()
+
+    async def _sleep(self) -> None:
+        """Until a notification, a finished job, or the next due lane; at most the poll interval."""
+        seconds = self._poll_seconds
+        with suppress(Unavailable):
+            async with self._db.directory() as tx:
+                due = await Lane.seconds_to_next(tx, self._queues)
+            if due is not None and len(self._running) < self._concurrency:
+                seconds = min(seconds, max(due, 0.01))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+
+    async def _claim_safely(self) -> bool:
+        try:
+            return await self._claim()
+        except Unavailable:
+            log.warning("database_unreachable")
+            await asyncio.sleep(0.5)
+            return False
+
+    async def _claim(self) -> bool:
+        """Takes as many lanes as there is room for; tells whether it took any."""
+        free = self._concurrency - len(self._running)
+        if free <= 0:
+            return False
+        claimed_at = time.monotonic()
+        async with self._db.directory() as tx:
+            leases = await Lane.claim(tx, self._queues, free, self._lease_seconds)
+        for lease in leases:
+            task = asyncio.create_task(self._work(Work(lease, self._lease_seconds, claimed_at)))
+            self._running.add(task)
+            task.add_done_callback(self._done)
+        return bool(leases)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+
+    async def _finish(self, seconds: float) -> None:
+        if self._running:
+            _, left = await asyncio.wait(self._running, timeout=seconds)
+            for task in left:
+                task.cancel()
+
+    async def _work(self, work: Work) -> None:
+        """Runs one job with its lease kept alive; nothing it does can stop the worker."""
+        heart = asyncio.create_task(self._keep_lease(work))
+        try:
+            await self._attempt(work)
+        except LeaseLost:
+            log.info("lease_lost", kind=work.lease.kind)
+        except Unavailable:
+            log.warning(
+                "database_unreachable", kind=work.lease.kind
+            )  # Its lease runs out and it comes back.
+        finally:
+            heart.cancel()
+
+    async def _attempt(self, work: Work) -> None:
+        if work.lease.attempts > self._max_attempts:
+            return await self._park(
+                work, "attempts_exhausted", "It kept failing, or it killed its worker."
+            )
+        try:
+            await self._handlers[work.lease.kind](work)
+        except (LeaseLost, Unavailable):
+            raise
+        except WafaaError as error:
+            await self._failed(work, error.code, error.message, error)
+        except (
+            Exception
+        ) as error:  # A job must not stop the worker, whatever it raises: it is kept with its error.
+            log.exception("job_crashed", kind=work.lease.kind)
+            await self._failed(work, "internal_error", f"{type(error).__name__}", None)
+        return None
+
+    async def _failed(self, work: Work, code: str, message: str, error: WafaaError | None) -> None:
+        lasting = error is not None and not error.retryable
+        if lasting or work.lease.attempts >= self._max_attempts:
+            return await self._park(work, code, message)
+        delay = backoff(work.lease.attempts)
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            delay = max(delay, error.retry_after)
+        async with self._db.tenant(work.client_id) as tx:
+            await Job.retry(tx, work.lease, delay=delay, error=f"{code}: {message}")
+        log.info("job_retried", kind=work.lease.kind, code=code, attempts=work.lease.attempts)
+        return self._observer.job_failed(work.client_id, work.lease.kind, code, parked=False)
+
+    async def _park(self, work: Work, code: str, message: str) -> None:
+        async with self._db.tenant(work.client_id) as tx:
+            await Job.park(tx, work.lease, error=f"{code}: {message}")
+        log.warning("job_parked", kind=work.lease.kind, code=code, attempts=work.lease.attempts)
+        self._observer.job_failed(work.client_id, work.lease.kind, code, parked=True)
+
+    async def _keep_lease(self, work: Work) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 4)
+            before = time.monotonic()
+            with suppress(Unavailable, LeaseLost):
+                async with self._db.tenant(work.client_id) as tx:
+                    await Lane.renew(tx, work.lease, self._lease_seconds)
+                work.extend(before)
+
+
+def typed(job: type[Any], handler: Callable[[Any, Work], Awaitable[None]]) -> Handler:
+    """A handler of leases from one of jobs."""
+
+    async def run(work: Work) -> None:
+        await handler(job.of(work.lease), work)
+
+    return run
