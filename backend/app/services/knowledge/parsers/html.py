@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from app.core.errors import TooLarge
 from app.services.knowledge.base import Block, BlockKind, Parser
 from app.services.knowledge.parsers._tables import looks_like_header, table
 from app.services.knowledge.parsers._text import clean, decode
@@ -24,6 +25,13 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset=["']?\s*([A-Za-z0-9_:-]{2,40})""", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+_NOT_NESTED = re.compile(
+    "p|li|dt|dd|tr|td|th|thead|tbody|tfoot|col|option|br|hr|img|input|meta|link|wbr|source|area|base"
+)
+"""Elements without content, or whose end tag may be left out."""
+MAX_DEPTH = 4_000
+"""The time to parse grows with the square of the depth, 14 s for 100,000."""
 
 
 class Html:
@@ -32,15 +40,30 @@ class Html:
     media_types: ClassVar[tuple[str, ...]] = ("text/html", "application/xhtml+xml")
 
     def parse(self, content: bytes) -> list[Block]:
-        """The blocks in the order of the page."""
+        """The blocks in the order of the page.
+
+        Raises:
+            TooLarge: Nested as no page for people is.
+        """
         charset = _CHARSET.search(content[:2048])
-        tree = LexborHTMLParser(
-            decode(content, charset[1].decode() if charset else None).replace("\0", "")
-        )
+        source = decode(content, charset[1].decode() if charset else None).replace("\0", "")
+        if _depth(source) > MAX_DEPTH:
+            raise TooLarge(f"This page nests its elements more than {MAX_DEPTH:,} deep.")
+        tree = LexborHTMLParser(source)
         title = tree.css_first("head > title")
         heading = clean(_SPACES.sub(" ", title.text())) if title else ""
         blocks = list(_blocks(tree.body)) if tree.body else []
         return [Block(BlockKind.TITLE, heading), *blocks] if heading else blocks
+
+
+def _depth(source: str) -> int:
+    """About how deep the elements are nested."""
+    deepest = depth = 0
+    for end, tag in _TAG.findall(source):
+        if not _NOT_NESTED.fullmatch(tag.lower()):
+            depth = max(0, depth - 1) if end else depth + 1
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def shown_address(address: str, words: str) -> str:
