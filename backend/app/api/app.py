@@ -12,7 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from app.api import docs, errors, middleware
-from app.api.cors import OriginCheck, WebOrigins, nobody
+from app.api.cors import WebOrigins
 from app.api.v1 import endpoints
 from app.bootstrap import Services
 from app.core.security import Attempts
@@ -60,12 +60,11 @@ class Api(FastAPI):
         return super().openapi()
 
 
-def create_app(services: Services, *, origin_allowed: OriginCheck = nobody) -> FastAPI:
+def create_app(services: Services) -> FastAPI:
     """The application.
 
     Args:
         services: What ``bootstrap()`` built; opened when the application starts, closed when it ends.
-        origin_allowed: Tells whether a page of this origin may use the web channel.
     """
     settings = services.settings
     app = Api(
@@ -88,7 +87,7 @@ def create_app(services: Services, *, origin_allowed: OriginCheck = nobody) -> F
     )
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
-    app.add_middleware(WebOrigins, allowed=origin_allowed, paths=WEB_PATHS)
+    app.add_middleware(WebOrigins, allowed=services.origins.allowed, paths=WEB_PATHS)
     for router in routers():
         app.include_router(router)
     if settings.docs:

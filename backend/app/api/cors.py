@@ -23,11 +23,6 @@ _ORIGIN = re.compile(
 )
 
 
-async def nobody(_origin: str) -> bool:
-    """No page may."""
-    return False
-
-
 class WebOrigins:
     """Answers browsers that ask on behalf of a page, under some paths only."""
 

@@ -74,9 +74,9 @@ class Metrics:
     def _gauge(self, name: str, help_text: str) -> Gauge:
         return Gauge(name, help_text, registry=self._registry, multiprocess_mode="mostrecent")
 
-    def message(self, client_id: UUID, channel: str, direction: str) -> None:
-        """Counts a message; ``direction`` is in or out."""
-        self._messages.labels(self._client(client_id), channel, direction).inc()
+    def message(self, client_id: UUID, channel: str, direction: str, count: int = 1) -> None:
+        """Counts messages; ``direction`` is in or out."""
+        self._messages.labels(self._client(client_id), channel, direction).inc(count)
 
     def response(self, client_id: UUID, channel: str, seconds: float) -> None:
         """Keeps how long an answer took."""
@@ -94,9 +94,9 @@ class Metrics:
         """Counts a look-up in a cache."""
         self._cache.labels(self._client(client_id), cache, "hit" if hit else "miss").inc()
 
-    def error(self, client_id: UUID | None, code: str) -> None:
-        """Counts an error by its code."""
-        self._errors.labels(self._client(client_id), code).inc()
+    def error(self, client_id: UUID | None, code: str, count: int = 1) -> None:
+        """Counts errors by their code."""
+        self._errors.labels(self._client(client_id), code).inc(count)
 
     def lanes(self, backlog: int, oldest_seconds: float) -> None:
         """Keeps how many jobs wait, and for how long the oldest has."""

@@ -8,15 +8,14 @@ from typing import Annotated, Any, cast
 from urllib.parse import unquote
 from uuid import UUID
 
-from app.bootstrap import Services
 from fastapi import APIRouter, FastAPI
 from pydantic import Field, SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Scope
 
 from app.api.app import create_app
-from app.api.cors import OriginCheck, nobody
 from app.api.deps import TenantTxDep, VisitorDep, require
+from app.bootstrap import Services
 from app.core.config import Settings
 from app.core.errors import Forbidden, NotFound, RateLimited
 from app.core.observability import Metrics, Part, configure_logging
@@ -41,6 +40,14 @@ class Ledger:
     began: list[UUID] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     commit_fails: bool = False
+    staff: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def directory(self) -> AsyncIterator["Ledger"]:
+        yield self
+
+    async def one(self, _sql: str, email: str) -> dict[str, object] | None:
+        return self.staff.get(email)
 
     @asynccontextmanager
     async def tenant(self, client_id: UUID) -> AsyncIterator[object]:
@@ -55,6 +62,16 @@ class Ledger:
         self.ended.append("committed")
 
 
+LISTED = "https://shop.example"
+
+
+class ShopOnly:
+    """Lists one page."""
+
+    async def allowed(self, origin: str) -> bool:
+        return origin == LISTED
+
+
 @dataclass
 class Stage:
     """What the frame sees of ``Services``."""
@@ -63,6 +80,7 @@ class Stage:
     db: Ledger = field(default_factory=Ledger)
     tokens: Tokens = field(default_factory=lambda: Tokens(SECRET, "wafaa"))
     metrics: Metrics = field(default_factory=Metrics)
+    origins: ShopOnly = field(default_factory=ShopOnly)
     parts: Sequence[Part] = ()
     opened: list[str] = field(default_factory=list)
 
@@ -144,9 +162,9 @@ def stage(
     return Stage(settings)
 
 
-def app_for(services: Stage, origin_allowed: OriginCheck = nobody) -> FastAPI:
+def app_for(services: Stage) -> FastAPI:
     """The real application with the routes above."""
-    app = create_app(cast(Services, services), origin_allowed=origin_allowed)
+    app = create_app(cast(Services, services))
     app.include_router(things())
     app.include_router(visits())
     return app

@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 
 from app.core.observability import Part, configure_logging
 from app.core.security import Role
-from tests.unit.api_frame import CLIENT, app_for, call, stage
+from tests.unit.api_frame import CLIENT, LISTED, app_for, call, stage
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -157,7 +157,6 @@ async def test_no_redirect_is_built_from_the_host_header() -> None:
         assert "location" not in answer.headers
 
 
-LISTED = "https://shop.example"
 OTHERS = [
     "null", "", "*", "https://shop.example.evil.example", "https://evil-shop.example",
     "https://evil.example/shop.example", "http://shop.example", "https://shop.example:8443", "https://SHOP.example",
@@ -171,11 +170,7 @@ OTHERS = [
 ]  # fmt: skip
 
 
-async def _only_the_shop(origin: str) -> bool:
-    return origin == LISTED
-
-
-SHOP = app_for(stage(), _only_the_shop)
+SHOP = app_for(stage())
 
 
 @pytest.mark.parametrize("origin", OTHERS)
@@ -191,7 +186,7 @@ async def test_another_origin_gets_no_cors_header(origin: str, method: str) -> N
 
 async def test_a_listed_origin_may_use_the_web_channel_and_nothing_else() -> None:
     services = stage()
-    app = app_for(services, _only_the_shop)
+    app = app_for(services)
     asked = {"origin": LISTED, "access-control-request-method": "POST"}
     preflight = await call(app, "OPTIONS", "/web/v1/try", headers=asked)
     assert preflight.status == 204
@@ -211,7 +206,7 @@ async def test_a_listed_origin_may_use_the_web_channel_and_nothing_else() -> Non
 
 async def test_two_origins_are_none() -> None:
     pairs = [("origin", LISTED), ("origin", LISTED)]
-    answer = await call(app_for(stage(), _only_the_shop), "GET", "/web/v1/try", headers=pairs)
+    answer = await call(SHOP, "GET", "/web/v1/try", headers=pairs)
     assert "access-control-allow-origin" not in answer.headers
 
 

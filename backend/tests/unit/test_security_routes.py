@@ -1,15 +1,16 @@
 """Who may call what: every route is closed, but for those on the list."""
 
+import asyncio
 import re
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from app.core.security import Audience, Principal, Role
-from tests.unit.api_frame import CLIENT, app_for, call, stage
+from app.core.security import Audience, Principal, Role, hash_password
+from tests.unit.api_frame import CLIENT, Answer, Stage, app_for, as_json, call, stage
 
 PUBLIC = Path(__file__).parent.parent / "public_routes.txt"
 ID = "01890000-0000-7000-8000-0000000000ff"
@@ -128,3 +129,88 @@ async def test_a_staff_token_is_no_visitors_and_the_other_way_round() -> None:
         await call(app, "GET", "/v1/auth/me", headers=services.token(Role.VISITOR))
     ).status == 401
     assert Principal("x", CLIENT, Role.VISITOR).audience is Audience.WEB
+
+
+LOGIN = "/v1/auth/login"
+
+
+async def _login(app: FastAPI, email: str, password: str) -> Answer:
+    headers = {"content-type": "application/json"}
+    return await call(
+        app, "POST", LOGIN, headers=headers, **as_json({"email": email, "password": password})
+    )
+
+
+@pytest.fixture
+def owner() -> Stage:
+    """Services that know one owner."""
+    services = stage()
+    services.db.staff["owner@cafe.example"] = {
+        "client_id": CLIENT,
+        "staff_id": UUID(ID),
+        "role": "owner",
+        "password_hash": hash_password("كلمة سرّ"),
+        "name": "سارة",
+    }
+    return services
+
+
+@pytest.mark.parametrize("email", ["owner@cafe.example", " Owner@Cafe.Example "])
+async def test_staff_sign_in_and_the_token_opens_what_is_theirs(owner: Stage, email: str) -> None:
+    app = app_for(owner)
+    given = await _login(app, email, "كلمة سرّ")
+    assert (given.status, given.json()["token_type"], given.json()["expires_in"]) == (
+        200,
+        "Bearer",
+        900,
+    )
+    assert given.headers["cache-control"] == "no-store"
+    headers = {"authorization": f"Bearer {given.json()['access_token']}"}
+    mine = (await call(app, "GET", "/v1/auth/me", headers=headers)).json()
+    assert (mine["subject"], mine["client_id"], mine["role"]) == (ID, str(CLIENT), "owner")
+
+
+async def test_an_unknown_account_and_a_wrong_password_look_alike(owner: Stage) -> None:
+    app = app_for(owner)
+    wrong = await _login(app, "owner@cafe.example", "guess")
+    unknown = await _login(app, "nobody@cafe.example", "guess")
+    differing = ("request_id", "instance")
+    told = [{k: v for k, v in a.json().items() if k not in differing} for a in (wrong, unknown)]
+    assert told[0] == told[1]
+    assert (wrong.status, told[0]["code"]) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize("email", ["owner@cafe.example", "nobody@cafe.example"])
+async def test_guessing_ends_after_five_attempts_even_at_once(owner: Stage, email: str) -> None:
+    """Check 29."""
+    app = app_for(owner)
+    answers = await asyncio.gather(*(_login(app, email, f"guess {n}") for n in range(12)))
+    assert sorted(a.status for a in answers) == [401] * 5 + [429] * 7
+    late = await _login(app, email.upper(), "كلمة سرّ")
+    assert late.status == 429
+    assert 1 <= int(late.headers["retry-after"]) <= 900
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"email": "owner", "password": "x"},
+        {"email": "a b@c d.e", "password": "x"},
+        {"email": "a@b@c.example", "password": "x"},
+        {"email": "owner@cafe.example", "password": ""},
+        {"email": "owner@cafe.example", "password": "canary" * 100},
+        {"email": "owner@cafe.example", "password": "x", "client_id": ID},
+        {"email": "owner@cafe.example", "password": "x", "role": "platform"},
+        {"email": "owner\u0000@cafe.example", "password": "x"},
+        {"email": ["owner@cafe.example"], "password": "x"},
+        {"email": "owner@cafe.example"},
+        [],
+    ],
+)
+async def test_a_login_that_is_none_is_refused_without_repeating_it(
+    owner: Stage, body: object
+) -> None:
+    headers = {"content-type": "application/json"}
+    answer = await call(app_for(owner), "POST", LOGIN, headers=headers, **as_json(body))
+    assert (answer.status, answer.json()["code"]) == (422, "invalid_input")
+    assert b"canary" not in answer.body
