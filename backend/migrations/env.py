@@ -3,9 +3,7 @@
 from alembic import context
 from app import models as _models  # noqa: F401  # Names every table.
 from app.models.base import Base
-from app.models.knowledge_search import make_vectors
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
 with context.begin_transaction():
     context.run_migrations()
-    make_vectors(context.config.attributes["connection"])  # Each time: pgvector may come to a server later.

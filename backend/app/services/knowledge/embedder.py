@@ -1,7 +1,7 @@
 """The embedding server: one model a host, behind a Unix socket; ``wafaa embed`` runs it.
 
-Questions go before passages. Passages are embedded in short batches, and whoever is most urgent gets the next turn,
-so a question waits for one batch at most.
+Questions go before passages. Every text is a turn, and whoever is most urgent gets the next, so a question waits for
+one passage at most.
 """
 
 import asyncio
@@ -31,11 +31,8 @@ class Model(Protocol):
     def tokenise(self, texts: Sequence[str], purpose: Purpose) -> list[list[int]]:
         """Each text's tokens."""
 
-    def batches(self, texts: Sequence[list[int]]) -> list[list[int]]:
-        """Indexes of texts, grouped into short runs."""
-
-    def run(self, batch: Sequence[list[int]]) -> list[bytes]:
-        """One vector a text, as little-endian float32."""
+    def vector(self, tokens: list[int]) -> bytes:
+        """One text's vector, as little-endian float32."""
 
 
 class Turns:
@@ -110,14 +107,10 @@ class Server:
             )
 
     async def _embed(self, texts: list[str], purpose: Purpose) -> list[bytes]:
-        """Takes one turn a batch, so that more urgent work comes in between."""
+        """Takes one turn a text, so that more urgent work comes in between."""
         turn = partial(self._turns.run, _URGENCY[purpose])
         tokens = await turn(partial(self._model.tokenise, texts, purpose))
-        vectors: dict[int, bytes] = {}
-        for batch in self._model.batches(tokens):
-            found = await turn(partial(self._model.run, [tokens[index] for index in batch]))
-            vectors.update(zip(batch, found, strict=True))
-        return [vectors[index] for index in range(len(texts))]
+        return [await turn(partial(self._model.vector, text)) for text in tokens]
 
 
 async def serve(socket: Path, home: Path, *, ready: Callable[[], None] = lambda: None) -> None:

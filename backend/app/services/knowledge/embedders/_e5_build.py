@@ -5,6 +5,7 @@ process that embeds stays small.
 """
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,8 +21,8 @@ MODEL = "e5.onnx"
 TOKENIZER = "tokenizer.model"
 REPLACEMENTS = "replacements.json"
 
-_KEY = "1571fc9827503943-1"
-"""The weights' hash and the version of this recipe: another recipe is another folder."""
+_WEIGHTS = "1571fc9827503943"
+_RECIPE = ("_e5_weights.py", "_e5_graph.py", "_e5_export.py")
 
 _SECONDS = 300
 
@@ -34,13 +35,19 @@ def ensure_built(home: Path) -> Path:
     Raises:
         Misconfigured: The weights are missing or not the tested ones.
     """
-    folder = home / "models" / _KEY
+    folder = home / "models" / _key()
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.parent / f"{_KEY}.lock"):
+        with _locked(folder.with_suffix(".lock")):
             if not folder.exists():
                 _build_in_a_child(folder)
     return folder
+
+
+def _key() -> str:
+    """The hash of the weights, and of the recipe: what another recipe made is another folder."""
+    recipe = b"".join(Path(__file__).with_name(name).read_bytes() for name in _RECIPE)
+    return f"{_WEIGHTS}-{hashlib.sha256(recipe).hexdigest()[:8]}"
 
 
 @contextmanager
@@ -52,9 +59,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _build_in_a_child(folder: Path) -> None:
     """Builds beside ``folder``, then renames: there is never half a model."""
-    for left_over in folder.parent.glob(f"{_KEY}.tmp*"):
+    for left_over in folder.parent.glob(f"{folder.name}.tmp*"):
         shutil.rmtree(left_over)
-    work = Path(tempfile.mkdtemp(prefix=f"{_KEY}.tmp", dir=folder.parent))
+    work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.tmp", dir=folder.parent))
     command = [sys.executable, "-m", f"{__package__}._e5_export", str(work)]
     paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(  # noqa: S603 - our own module.

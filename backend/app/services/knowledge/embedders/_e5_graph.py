@@ -14,7 +14,6 @@ from onnx import TensorProto, helper, numpy_helper
 from app.services.knowledge.embedders._e5_weights import BLOCK, Floats, Weights
 
 OPSET = 20
-_MASKED = -1e4
 
 
 class Graph:
@@ -56,20 +55,16 @@ class Graph:
 
 
 def encoder(weights: Weights) -> Any:
-    """``ids`` and ``mask`` (texts x tokens) to ``vectors`` (texts x 384), L2-normalised."""
+    """``ids`` (texts x tokens, none padded) to ``vectors`` (texts x 384), L2-normalised."""
     graph = Graph()
     state = _embed(graph, weights)
-    mask = graph.op("Cast", "mask", to=TensorProto.FLOAT)
     for layer in range(weights.shape.layers):
-        state = _layer(graph, weights, f"l{layer}.", state, _attention_bias(graph, mask))
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["texts", "tokens"])
-        for name in ("ids", "mask")
-    ]
+        state = _layer(graph, weights, f"l{layer}.", state)
+    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"])
     output = helper.make_tensor_value_info(
         "vectors", TensorProto.FLOAT, ["texts", weights.shape.hidden]
     )
-    return graph.model(inputs, _pooled(graph, state, mask), output)
+    return graph.model([ids], _pooled(graph, state), output)
 
 
 def _embed(graph: Graph, weights: Weights) -> str:
@@ -100,18 +95,10 @@ def _words(graph: Graph, weights: Weights) -> str:
     return graph.op("Reshape", values, graph.integers(0, 0, weights.shape.hidden))
 
 
-def _attention_bias(graph: Graph, mask: str) -> str:
-    """Zero for a token, very negative for padding; shaped for every head and query."""
-    padding = graph.op("Mul", graph.op("Sub", graph.number(1), mask), graph.number(_MASKED))
-    return graph.op("Unsqueeze", padding, graph.integers(1, 2))
-
-
-def _layer(graph: Graph, weights: Weights, at: str, state: str, bias: str) -> str:
+def _layer(graph: Graph, weights: Weights, at: str, state: str) -> str:
     """Attention and feed-forward, each with its residual and norm."""
     hidden, inner = weights.shape.hidden, weights.shape.inner
-    attended = _linear(
-        graph, weights, [f"{at}ao"], _attention(graph, weights, at, state, bias), hidden
-    )
+    attended = _linear(graph, weights, [f"{at}ao"], _attention(graph, weights, at, state), hidden)
     state = _norm(graph, weights, f"{at}aln", graph.op("Add", attended, state))
     wide = graph.op("Gelu", _linear(graph, weights, [f"{at}fi"], state, hidden), approximate="none")
     return _norm(
@@ -122,7 +109,7 @@ def _layer(graph: Graph, weights: Weights, at: str, state: str, bias: str) -> st
     )
 
 
-def _attention(graph: Graph, weights: Weights, at: str, state: str, bias: str) -> str:
+def _attention(graph: Graph, weights: Weights, at: str, state: str) -> str:
     """Multi-head self-attention; queries, keys and values come from one fused product."""
     heads, hidden = weights.shape.heads, weights.shape.hidden
     width = hidden // heads
@@ -134,7 +121,7 @@ def _attention(graph: Graph, weights: Weights, at: str, state: str, bias: str) -
     )
     turned = graph.op("Transpose", key, perm=[0, 1, 3, 2])
     scores = graph.op("Mul", graph.op("MatMul", query, turned), graph.number(width**-0.5))
-    shares = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)
+    shares = graph.op("Softmax", scores, axis=-1)
     mixed = graph.op("Transpose", graph.op("MatMul", shares, value), perm=[0, 2, 1, 3])
     return graph.op("Reshape", mixed, graph.integers(0, 0, hidden))
 
@@ -155,9 +142,7 @@ def _norm(graph: Graph, weights: Weights, name: str, state: str) -> str:
     )
 
 
-def _pooled(graph: Graph, state: str, mask: str) -> str:
+def _pooled(graph: Graph, state: str) -> str:
     """The mean over a text's tokens, of length one."""
-    weight = graph.op("Unsqueeze", mask, graph.integers(-1))
-    total = graph.op("ReduceSum", graph.op("Mul", state, weight), graph.integers(1), keepdims=0)
-    mean = graph.op("Div", total, graph.op("ReduceSum", weight, graph.integers(1), keepdims=0))
+    mean = graph.op("ReduceMean", state, graph.integers(1), keepdims=0)
     return graph.op("Div", mean, graph.op("ReduceL2", mean, graph.integers(-1), keepdims=1))

@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,10 @@ from app.services.knowledge.embedders._e5_build import MODEL, REPLACEMENTS, TOKE
 Tokens = list[int]
 
 DIMENSIONS = 384
-BATCH_TOKENS = 512
-"""Padded tokens of one run: bounds its memory, and how long a question waits for it."""
-
-_BOS, _PAD, _EOS = 0, 1, 2
+_BOS, _EOS = 0, 2
 _TOKENS = 510
+"""What the model has positions for, less begin and end. Bounds memory, and how long a question waits for a passage."""
+
 _CHARACTERS = _TOKENS * 16
 """No piece is longer than 16 characters, so what stands behind this is never read."""
 
@@ -47,37 +46,23 @@ class E5:
         found: list[Tokens] = self._pieces.encode(prepared, out_type=int)
         return [[_BOS, *ids[:_TOKENS], _EOS] for ids in found]
 
-    def batches(self, texts: Sequence[Tokens]) -> list[list[int]]:
-        """See ``batches``."""
-        return list(batches(texts))
+    def vector(self, tokens: Tokens) -> bytes:
+        """One text's vector, as little-endian float32.
 
-    def run(self, batch: Sequence[Tokens]) -> list[bytes]:
-        """One run over one batch: a vector a text."""
-        width = max(map(len, batch))
-        ids = np.full((len(batch), width), _PAD, np.int64)
-        for row, tokens in zip(ids, batch, strict=True):
-            row[: len(tokens)] = tokens
-        mask = (ids != _PAD).astype(np.int64)
-        vectors: NDArray[np.float32] = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
-        return [row.astype("<f4").tobytes() for row in vectors]
+        Texts run one by one: on one thread a batch is no faster, and the runtime scales a batch's numbers together,
+        so that a text's vector would depend on its company.
+        """
+        found: NDArray[np.float32] = self._session.run(
+            ["vectors"], {"ids": np.array([tokens], np.int64)}
+        )[0]
+        content: bytes = found[0].astype("<f4").tobytes()
+        return content
 
     def _clean(self, text: str) -> str:
         """Any text as the tokenizer expects it. Lone surrogates and NUL come from the outside too."""
         whole = text[:_CHARACTERS].encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
         folded = unicodedata.normalize("NFKC", whole)[:_CHARACTERS].translate(self._replacements)
         return _SPACES.sub(" ", folded).strip()
-
-
-def batches(texts: Sequence[Tokens]) -> Iterator[list[int]]:
-    """Groups texts of like length, as indexes, so that no padded batch exceeds ``BATCH_TOKENS``."""
-    batch: list[int] = []
-    for index in sorted(range(len(texts)), key=lambda i: len(texts[i])):
-        if batch and (len(batch) + 1) * len(texts[index]) > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def _one_quiet_thread() -> onnxruntime.SessionOptions:
