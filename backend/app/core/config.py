@@ -18,39 +18,60 @@ from app.core.errors import Misconfigured
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
-GENERATED = ("JWT_SECRET_KEY", "WAFAA_MASTER_KEY", "WAFAA_TENANT_KEY", "WAFAA_APP_DATABASE_PASSWORD")
+GENERATED = (
+    "JWT_SECRET_KEY",
+    "WAFAA_MASTER_KEY",
+    "WAFAA_TENANT_KEY",
+    "WAFAA_APP_DATABASE_PASSWORD",
+)
 """Secrets made at the first start where nobody gave them."""
 
 
 class Settings(BaseSettings):
     """Everything that can be set from outside."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
 
     # The specification's.
-    database_url: SecretStr | None = Field(None, alias="DATABASE_URL", description="PostgreSQL; embedded when absent.")
-    redis_url: SecretStr | None = Field(None, alias="REDIS_URL", description="Redis 7+; embedded Valkey when absent.")
+    database_url: SecretStr | None = Field(
+        None, alias="DATABASE_URL", description="PostgreSQL; embedded when absent."
+    )
+    redis_url: SecretStr | None = Field(
+        None, alias="REDIS_URL", description="Redis 7+; embedded Valkey when absent."
+    )
     vector_db_provider: str = Field("postgres", alias="VECTOR_DB_PROVIDER")
     pinecone_api_key: SecretStr | None = Field(None, alias="PINECONE_API_KEY")
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     anthropic_api_key: SecretStr | None = Field(None, alias="ANTHROPIC_API_KEY")
     meta_app_id: str | None = Field(None, alias="META_APP_ID")
     meta_app_secret: SecretStr | None = Field(None, alias="META_APP_SECRET")
-    jwt_secret_key: SecretStr = Field(SecretStr(""), alias="JWT_SECRET_KEY", description="At least 32 bytes.")
+    jwt_secret_key: SecretStr = Field(
+        SecretStr(""), alias="JWT_SECRET_KEY", description="At least 32 bytes."
+    )
 
     # Which adapter stands behind a seam.
     llm_providers: str = Field(
-        "extractive", alias="LLM_PROVIDERS", description="In order of preference, by comma: openai,anthropic,llama."
+        "extractive",
+        alias="LLM_PROVIDERS",
+        description="In order of preference, by comma: openai,anthropic,llama.",
     )
     embedder: str = Field("local", alias="EMBEDDER")
     queue_broker: str | None = Field(None, alias="QUEUE_BROKER")
-    smtp_url: SecretStr | None = Field(None, alias="SMTP_URL", description="smtp://user:password@host:port")
+    smtp_url: SecretStr | None = Field(
+        None, alias="SMTP_URL", description="smtp://user:password@host:port"
+    )
 
     # Ours.
-    home: Path = Field(Path(".wafaa"), alias="WAFAA_HOME", description="Where embedded servers keep their data.")
+    home: Path = Field(
+        Path(".wafaa"), alias="WAFAA_HOME", description="Where embedded servers keep their data."
+    )
     host: str = Field("127.0.0.1", alias="WAFAA_HOST")
     port: int = Field(8000, alias="WAFAA_PORT", ge=1, le=65535)
-    public_url: str | None = Field(None, alias="WAFAA_PUBLIC_URL", description="How the outside reaches us.")
+    public_url: str | None = Field(
+        None, alias="WAFAA_PUBLIC_URL", description="How the outside reaches us."
+    )
     admin_database_url: SecretStr | None = Field(
         None,
         alias="WAFAA_ADMIN_DATABASE_URL",
@@ -58,21 +79,39 @@ class Settings(BaseSettings):
         "itself signs in as wafaa_app, a role that migrations make.",
     )
     app_database_password: SecretStr = Field(SecretStr(""), alias="WAFAA_APP_DATABASE_PASSWORD")
-    tenant_key: SecretStr = Field(SecretStr(""), alias="WAFAA_TENANT_KEY", description="Signs tenant tokens.")
-    master_key: SecretStr = Field(SecretStr(""), alias="WAFAA_MASTER_KEY", description="Seals stored secrets.")
+    tenant_key: SecretStr = Field(
+        SecretStr(""), alias="WAFAA_TENANT_KEY", description="Signs tenant tokens."
+    )
+    master_key: SecretStr = Field(
+        SecretStr(""), alias="WAFAA_MASTER_KEY", description="Seals stored secrets."
+    )
     pool_size: int = Field(20, alias="WAFAA_POOL_SIZE", ge=1)
     pool_overflow: int = Field(10, alias="WAFAA_POOL_OVERFLOW", ge=0)
     worker_concurrency: int = Field(16, alias="WAFAA_WORKER_CONCURRENCY", ge=1)
     lease_seconds: float = Field(30.0, alias="WAFAA_LEASE_SECONDS", gt=0)
-    quiet_seconds: float = Field(1.0, alias="WAFAA_QUIET_SECONDS", ge=0, description="Silence that ends a burst.")
-    indeterminate_seconds: float = Field(
-        60.0, alias="WAFAA_INDETERMINATE_SECONDS", gt=0, description="How long a lost send waits for its status."
+    quiet_seconds: float = Field(
+        1.0, alias="WAFAA_QUIET_SECONDS", ge=0, description="Silence that ends a burst."
     )
-    stale_minutes: float = Field(15.0, alias="WAFAA_STALE_MINUTES", gt=0, description="Older is not answered.")
-    answer_seconds: float = Field(12.0, alias="WAFAA_ANSWER_SECONDS", gt=0, description="A model's deadline.")
+    indeterminate_seconds: float = Field(
+        60.0,
+        alias="WAFAA_INDETERMINATE_SECONDS",
+        gt=0,
+        description="How long a lost send waits for its status.",
+    )
+    stale_minutes: float = Field(
+        15.0, alias="WAFAA_STALE_MINUTES", gt=0, description="Older is not answered."
+    )
+    answer_seconds: float = Field(
+        12.0, alias="WAFAA_ANSWER_SECONDS", gt=0, description="A model's deadline."
+    )
     max_attempts: int = Field(5, alias="WAFAA_MAX_ATTEMPTS", ge=1)
     log_json: bool = Field(True, alias="WAFAA_LOG_JSON")
     docs: bool = Field(True, alias="WAFAA_DOCS", description="Serve /docs and /openapi.json.")
+    metrics_token: SecretStr | None = Field(
+        None,
+        alias="WAFAA_METRICS_TOKEN",
+        description="Opens /metrics to other machines, as a bearer token; this one needs none.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -98,9 +137,13 @@ class Settings(BaseSettings):
         """
         env = read_env(Path(str(self.model_config.get("env_file") or ".env"))) | dict(os.environ)
         fields = {field: f"{name}_{field}".upper() for field in config.model_fields}
-        missing = [v for f, v in fields.items() if v not in env and config.model_fields[f].is_required()]
+        missing = [
+            v for f, v in fields.items() if v not in env and config.model_fields[f].is_required()
+        ]
         if missing:
-            raise Misconfigured(f"{name} needs {', '.join(missing)}. Set it in .env or the environment.")
+            raise Misconfigured(
+                f"{name} needs {', '.join(missing)}. Set it in .env or the environment."
+            )
         return config.model_validate({f: env[v] for f, v in fields.items() if v in env})
 
 
