@@ -115,17 +115,24 @@ def _cell(glyphs: Sequence[Glyph], surroundings: bool) -> str:
 def _columns(lines: Sequence[Sequence[Segment]]) -> int:
     """How many lines from the first on keep the same gap free between two columns of prose."""
     gap = _gap(lines)
-    length = left_lines = right_lines = 0
-    while gap and length < len(lines):
-        row = lines[length]
-        middle = sum(gap) / 2
-        if any(segment.left < middle < segment.right for segment in row):
+    lefts: list[int] = []
+    rights: list[int] = []
+    for place, row in enumerate(lines):
+        if not gap or any(segment.left < sum(gap) / 2 < segment.right for segment in row):
             break
-        left_lines += any(segment.right < middle for segment in row)
-        right_lines += any(segment.left > middle for segment in row)
+        if min(len(lefts), len(rights)) >= _SHORT_COLUMN and _begins_anew(lines[place - 1], row):
+            break
+        lefts += [place] * any(segment.right < sum(gap) / 2 for segment in row)
+        rights += [place] * any(segment.left > sum(gap) / 2 for segment in row)
         gap = _narrowed(gap, row)
-        length += 1
-    return length if min(left_lines, right_lines) >= _SHORT_COLUMN else 0
+    return max(lefts[-1], rights[-1]) + 1 if min(len(lefts), len(rights)) >= _SHORT_COLUMN else 0
+
+
+def _begins_anew(above: Sequence[Segment], below: Sequence[Segment]) -> bool:
+    """Whether something else follows the columns: larger type, or cells of a table, after a wide gap."""
+    apart = above[0].base - below[0].base > 1.8 * above[0].size
+    larger = below[0].size > 1.1 * above[0].size
+    return apart and (larger or len(below) > 2)
 
 
 def _gap(lines: Sequence[Sequence[Segment]]) -> tuple[float, float] | None:

@@ -26,7 +26,7 @@ _HEADING_LENGTH = 120
 _REPEATS = 3
 """A first or last line found on this many pages, and on half of them, is a running head."""
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"\d{1,6}")
 
 
 class Pdf:
@@ -79,7 +79,8 @@ def _by_page(paragraphs: Sequence[Paragraph]) -> Iterator[list[Paragraph]]:
 
 
 def _masked(paragraph: Paragraph) -> str:
-    return _DIGITS.sub("#", paragraph.text())
+    """Its text, whatever its page number is; other numbers may be prices."""
+    return _DIGITS.sub(lambda n: "#" if int(n[0]) == paragraph.page else n[0], paragraph.text())
 
 
 def _blocks(paragraphs: Sequence[Paragraph], suspects: set[int]) -> Iterator[Block]:
