@@ -189,8 +189,8 @@ class KnowledgeDocument(Created, TenantRow):
     async def note_ready(cls, tx: TenantTx, document_id: UUID, content: str, indexed: str) -> None:
         """Notes that the present chunks are what ``indexed`` names. Unless the file has changed since, it is ready."""
         await tx.run(
-            "UPDATE knowledge_documents SET content = $3, indexed = $4, vector_id = $2::text, error = NULL, "
-            "status = CASE WHEN starts_with($4, sha256) THEN 'ready' ELSE 'pending' END, progress = 1, "
+            "UPDATE knowledge_documents SET content = $3, indexed = $4::text, vector_id = id::text, error = NULL, "
+            "status = CASE WHEN starts_with($4::text, sha256) THEN 'ready' ELSE 'pending' END, progress = 1, "
             "chunk_count = (SELECT count(*) FROM knowledge_chunks WHERE client_id = $1 AND document_id = $2), "
             "updated_at = now() WHERE client_id = $1 AND id = $2",
             client_of(tx), document_id, content, indexed,

@@ -60,15 +60,27 @@ class Retriever:
         Raises:
             UpstreamUnavailable: The embedder or the vector store doesn't answer.
         """
-        texts = [text[:_CHARACTERS] for text in phrasings(query, previous)]
+        own, other = await self.search(
+            client_id, phrasings(query, previous), language, limit + _SPARE
+        )
+        return merge(own, other, limit)
+
+    async def search(
+        self, client_id: UUID, queries: Sequence[str], language: str, limit: int
+    ) -> tuple[list[Passage], list[Passage]]:
+        """What is found in the question's language and in others, best first, at most ``limit`` for each query.
+
+        Several queries are ways to put one question: a passage counts with its best score.
+        """
+        texts = [text[:_CHARACTERS] for text in queries]
         vectors = await self._embedder.embed(texts, Purpose.QUERY)
         mean = await self._calibration.mean(language)
         sought = [
             Sought(language, list(terms(text)), vector, mean, self._model)
             for text, vector in zip(texts, vectors, strict=True)
         ]
-        finds = await self._search(client_id, sought, limit + _SPARE)
-        return merge(_pool(finds, own=True), _pool(finds, own=False), limit)
+        finds = await self._search(client_id, sought, limit)
+        return _pool(finds, own=True), _pool(finds, own=False)
 
     async def warm(self) -> None:
         """Prepares what the first question would otherwise wait for."""
@@ -85,16 +97,22 @@ class Retriever:
                 for one, near in zip(sought, matches, strict=True)
             ]
 
-    async def _matches(self, client_id: UUID, vector: Vector) -> dict[UUID, float] | None:
+    async def _matches(
+        self, client_id: UUID, vector: Vector
+    ) -> dict[UUID, float] | None:
         """What another store finds near; None where vectors lie beside their chunks and one statement finds both."""
         if isinstance(self._vectors, PostgresVectors):
             return None
-        found = await self._vectors.search(namespace_of(client_id), vector, limit=_FOREIGN_LIMIT)
+        found = await self._vectors.search(
+            namespace_of(client_id), vector, limit=_FOREIGN_LIMIT
+        )
         return {match.chunk_id: match.similarity for match in found}
 
 
 def _pool(finds: Sequence[Sequence[Found]], *, own: bool) -> list[Passage]:
-    return best_of([_passage(found) for found in finds_ if found.is_own is own] for finds_ in finds)
+    return best_of(
+        [_passage(found) for found in finds_ if found.is_own is own] for finds_ in finds
+    )
 
 
 def _passage(found: Found) -> Passage:
