@@ -66,6 +66,7 @@ class Services:
     answers: Answers
     worker: Worker
     parts: tuple[Part, ...]
+    adapters: tuple[object, ...]
 
     async def open(self) -> None:
         """Checks that it is safe to work, and begins to listen.
@@ -84,6 +85,9 @@ class Services:
     async def close(self) -> None:
         """Lets go of everything."""
         self.followers.close()
+        for adapter in self.adapters:
+            if close := getattr(adapter, "close", None):
+                await close()
         await self.tools.http.close()
         await self.db.close()
         self.metrics.close()
@@ -206,6 +210,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         answers=answers,
         worker=worker,
         parts=_parts(settings, db, cache, embedder),
+        adapters=(embedder, cache),
     )
 
 

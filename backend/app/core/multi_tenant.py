@@ -281,6 +281,8 @@ SELECT string_agg(reason, ' ') FROM (
   UNION ALL SELECT current_user || ' owns ' || min(relname) || '.' FROM pg_class
     WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user) AND relkind IN ('r', 'p')
       AND relpersistence = 'p' AND relnamespace = 'public'::regnamespace HAVING count(*) > 0
+  UNION ALL SELECT current_user || ' may make temporary tables.'
+    WHERE has_database_privilege(current_user, current_database(), 'TEMP')
   UNION ALL SELECT current_user || ' is a member of ' || min(g.rolname) || '.' FROM pg_roles g
     WHERE g.rolname <> current_user AND (g.rolsuper OR g.rolbypassrls) AND pg_has_role(current_user, g.oid, 'MEMBER')
     HAVING count(*) > 0

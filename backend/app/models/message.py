@@ -178,9 +178,9 @@ class Message(Created, TenantRow):
         """Raises a delivery state, never lowers it; tells whether it rose."""
         lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]
         touched = await tx.run(
-            "UPDATE messages SET delivery_state = $3, delivery_error = $6, "
+            "UPDATE messages SET delivery_state = $3::text, delivery_error = $6, "
             "platform_message_id = coalesce(platform_message_id, $5), "
-            "sending_since = CASE WHEN $3 = 'sending' THEN clock_timestamp() ELSE sending_since END "
+            "sending_since = CASE WHEN $3::text = 'sending' THEN clock_timestamp() ELSE sending_since END "
             "WHERE client_id = $1 AND id = $2 AND delivery_state = ANY($4::text[])",
             client_of(tx), message_id, state, lower, platform_message_id, error,
         )  # fmt: skip

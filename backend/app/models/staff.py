@@ -29,10 +29,10 @@ class Staff(Created, TenantRow):
     __tablename__ = "staff"
     __table_args__ = (UniqueConstraint("client_id", "email"),)
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[UUID] = mapped_column(
         ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
     )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str]
     name: Mapped[str]
     role: Mapped[str]

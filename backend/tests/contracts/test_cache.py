@@ -43,7 +43,7 @@ async def cache(request: pytest.FixtureRequest, tools: Tools) -> AsyncIterator[C
         await cache.delete(key)
     yield cache
     if isinstance(cache, redis.RedisCache):
-        await cache.aclose()
+        await cache.close()
 
 
 async def test_gives_back_what_was_put(cache: Cache) -> None:
@@ -175,7 +175,7 @@ async def connect(tools: Tools) -> AsyncIterator[Connect]:
 
     yield connect
     for cache in opened:
-        await cache.aclose()
+        await cache.close()
 
 
 async def took(awaitable: Awaitable[object]) -> float:
@@ -265,5 +265,5 @@ async def test_more_questions_than_connections_wait_for_their_turn(
     )
     await cache.put("key", b"value", 60)
     found = await asyncio.gather(*(cache.get("key") for _ in range(200)))
-    await cache.aclose()
+    await cache.close()
     assert found == [b"value"] * 200

@@ -80,7 +80,7 @@ class RedisCache:
         except (RedisError, OSError) as error:
             raise UpstreamUnavailable(f"The cache doesn't answer: {error}.") from error
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Closes the connections."""
         await self._redis.aclose(close_connection_pool=True)
 
