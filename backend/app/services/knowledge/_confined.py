@@ -52,7 +52,7 @@ def _outcome(request: dict[str, Any]) -> dict[str, Any]:
         return _failure(type(error), error.message, error)
     except ImportError as error:
         return _failure(Unavailable, "The part that reads files isn't installed completely.", error)
-    except (MemoryError, RecursionError) as error:
+    except MemoryError as error:
         return _failure(TooLarge, "This file takes too much to read. Split it.", error)
     except Exception as error:  # Whatever a file provokes in a parser, it is the file's fault.
         return _failure(

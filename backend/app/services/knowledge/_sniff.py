@@ -15,6 +15,7 @@ HTML = "text/html"
 
 _BY_EXTENSION = {
     **types_map,
+    **dict.fromkeys((".exe", ".dll", ".so", ".bin"), "application/x-binary"),
     ".docx": DOCX,
     ".md": "text/markdown",
     ".markdown": "text/markdown",
@@ -153,7 +154,7 @@ def _kind_of_text(content: bytes, claims: list[str]) -> str:
 
 
 def _refuse(claims: list[str], found: str) -> NoReturn:
-    if found == TEXT and any(claim not in (PDF, DOCX) for claim in claims):
+    if not all(claim in (PDF, DOCX, found) or claim.startswith("text/") for claim in claims):
         raise UnsupportedMedia(
             f"Files of the type {' or '.join(claims)} can't be read. {_ACCEPTED}"
         )

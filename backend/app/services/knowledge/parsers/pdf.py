@@ -66,10 +66,14 @@ def _read(pages: Sequence[PDFPage]) -> tuple[list[Paragraph], set[int]]:
 
 def _without_running_heads(paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
     """Drops first and last lines that come again on most pages, whatever their page number."""
-    ends = [by_page[place] for by_page in _by_page(paragraphs) for place in {0, len(by_page) - 1}]
-    counts = Counter(_masked(paragraph) for paragraph in ends if len(paragraph.lines) == 1)
-    often = max(_REPEATS, len(list(_by_page(paragraphs))) / 2)
-    repeated = {id(p) for p in ends if len(p.lines) == 1 and counts[_masked(p)] >= often}
+    pages = list(_by_page(paragraphs))
+    ends = [
+        page[place] for page in pages for place in {0, len(page) - 1} if len(page[place].lines) == 1
+    ]
+    last = max((paragraph.page for paragraph in paragraphs), default=0)
+    counts = Counter(_masked(paragraph, last) for paragraph in ends)
+    often = max(_REPEATS, len(pages) / 2)
+    repeated = {id(paragraph) for paragraph in ends if counts[_masked(paragraph, last)] >= often}
     return [paragraph for paragraph in paragraphs if id(paragraph) not in repeated]
 
 
@@ -78,9 +82,10 @@ def _by_page(paragraphs: Sequence[Paragraph]) -> Iterator[list[Paragraph]]:
         yield list(group)
 
 
-def _masked(paragraph: Paragraph) -> str:
-    """Its text, whatever its page number is; other numbers may be prices."""
-    return _DIGITS.sub(lambda n: "#" if int(n[0]) == paragraph.page else n[0], paragraph.text())
+def _masked(paragraph: Paragraph, last: int) -> str:
+    """Its text, whatever its page number is and that of the last page; other numbers may be prices."""
+    pages = (paragraph.page, last)
+    return _DIGITS.sub(lambda n: "#" if int(n[0]) in pages else n[0], paragraph.text())
 
 
 def _blocks(paragraphs: Sequence[Paragraph], suspects: set[int]) -> Iterator[Block]:
