@@ -13,6 +13,7 @@ import pytest
 from app.core.errors import InvalidInput
 from app.services.knowledge.base import Block, BlockKind
 from app.services.knowledge.parsers._bidi import unshaped
+from app.services.knowledge.parsers._pdf_content import Operator, Unusual, scan
 from app.services.knowledge.parsers._pdf_layout import is_suspect, read
 from app.services.knowledge.parsers._pdf_page import UNKNOWN, Glyph, Sheet
 from app.services.knowledge.parsers.pdf import Pdf
@@ -105,6 +106,41 @@ def test_titles_headings_and_pages_are_known() -> None:
     assert {b.page for b in blocks} == {1}
 
 
+@pytest.mark.parametrize(
+    ("content", "tokens"),
+    [
+        (b"BT /F1 12.5 Tf -3 .5 Td % why\n(a) Tj ET", ["BT", "F1", 12.5, "Tf", -3, 0.5, "Td", b"a", "Tj", "ET"]),
+        (rb"(a\)\\ \101\7\n) '", [b"a)\\ A\x07\n", "'"]),
+        (b"<48 6> Tj [(a) -12 <4a>] TJ T*", [b"H`", "Tj", [b"a", -12, b"J"], "TJ", "T*"]),
+        (
+            b"/A#20b<</ActualText<FEFF0627>/K[1 true null]>>BDC",
+            ["A b", {"ActualText": b"\xfe\xff\x06'", "K": [1, True, None]}, "BDC"],
+        ),
+        (b"[<</MCID 0>>] x", [[{"MCID": 0}], "x"]),
+        (b"", []),
+    ],
+)  # fmt: skip
+def test_content_is_cut_into_operands_and_operators(content: bytes, tokens: list[object]) -> None:
+    found = list(scan(content))
+    assert [getattr(token, "name", token) for token in found] == tokens
+    assert [isinstance(token, Operator) for token in found] == [
+        isinstance(token, str) and token not in ("F1", "A b") for token in tokens
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", [b"(a (b) c) Tj", b"BI /W 1 ID x EI", b"] Tj", b"{ }", b"(open", b"(" * 99_999]
+)
+def test_what_the_scanner_does_not_know_is_left_to_pdfminer(content: bytes) -> None:
+    with pytest.raises(Unusual):
+        list(scan(content))
+
+
+def test_a_page_that_the_scanner_does_not_know_is_read_all_the_same() -> None:
+    (block,) = Pdf().parse(plain_pdf([["Latte (hot (very)) 18.75 SAR"]]))
+    assert block.text == "Latte (hot (very)) 18.75 SAR"
+
+
 def line(text: str, base: float, size: float = 10.0) -> list[Glyph]:
     """A line as drawn, one glyph a letter, from the left."""
     return [
@@ -132,7 +168,7 @@ def test_the_order_of_drawing_does_not_matter() -> None:
     glyphs = line("ةعاس ٢٤ رادم ىلع", 700)
     for drawn in (glyphs, glyphs[::-1], glyphs[::2] + glyphs[1::2]):
         (paragraph,) = read(Sheet(1, 600, drawn))
-        assert paragraph.text() == "على مدار ٢٤ ساعة"
+        assert paragraph.text == "على مدار ٢٤ ساعة"
 
 
 def test_running_heads_are_left_out_and_prices_stay() -> None:

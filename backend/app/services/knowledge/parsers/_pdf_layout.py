@@ -24,7 +24,7 @@ _UNREADABLE = 0.05
 def is_suspect(sheet: Sheet, found: Sequence[Paragraph]) -> bool:
     """Whether the page's text may be wrong: letters without meaning, words still reversed, or only a picture."""
     letters = sum(glyph.text.strip() not in ("", UNKNOWN) for glyph in sheet.glyphs)
-    text = " ".join(item.text() for item in found if not item.cells)
+    text = " ".join(item.text for item in found if not item.cells)
     return (
         sheet.unreadable > _UNREADABLE * letters + 1
         or bool(is_reversed(text))
@@ -109,7 +109,7 @@ def _table(cells: Sequence[Sequence[Sequence[Glyph]]], direction: bool) -> Parag
 def _cell(glyphs: Sequence[Glyph], surroundings: bool) -> str:
     direction = is_right_to_left(glyphs, surroundings)
     lines = [segment for row in rows(glyphs) for segment in (row[::-1] if direction else row)]
-    return paragraph(lines, surroundings).text() if lines else ""
+    return paragraph(lines, surroundings).text if lines else ""
 
 
 def _columns(lines: Sequence[Sequence[Segment]]) -> int:

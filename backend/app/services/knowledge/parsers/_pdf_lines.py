@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.services.knowledge.parsers._bidi import Context, logical
 from app.services.knowledge.parsers._pdf_page import Glyph, Rule
@@ -11,6 +12,7 @@ _WORD_GAP = 0.22
 """A gap wider than this share of the type's size separates words where no space was drawn."""
 _CELL_GAP = 1.6
 """A gap wider than this separates cells or columns."""
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Segment:
     def text(self, *, right_to_left: bool, after: Context = "start") -> str:
         """Its words in reading order."""
         return logical(_units(self.glyphs), right_to_left=right_to_left, after=after)
+
+    def start(self, *, right_to_left: bool) -> str:
+        """Its first few letters: enough to know a list's bullet."""
+        few = self.glyphs[-_FEW:] if right_to_left else self.glyphs[:_FEW]
+        return Segment(few).text(right_to_left=right_to_left)
 
     def first_word_width(self, *, right_to_left: bool) -> float:
         """How much room its first word takes."""
@@ -139,7 +146,12 @@ def _spaced(glyphs: Sequence[Glyph], words: Mapping[int, str]) -> Iterator[str]:
 
 
 def _is_mark(glyph: Glyph) -> bool:
-    return bool(glyph.text) and all(unicodedata.combining(char) for char in glyph.text)
+    return _are_marks(glyph.text)
+
+
+@lru_cache(maxsize=4096)
+def _are_marks(text: str) -> bool:
+    return bool(text) and all(unicodedata.combining(char) for char in text)
 
 
 def _distance(mark: Glyph, letter: Glyph) -> float:

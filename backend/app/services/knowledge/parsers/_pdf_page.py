@@ -13,7 +13,7 @@ from pdfminer.pdfdevice import PDFTextDevice
 from pdfminer.pdfdocument import PDFDocument, PDFEncryptionError
 from pdfminer.pdfexceptions import PDFException
 from pdfminer.pdffont import PDFFont, PDFUnicodeNotDefined
-from pdfminer.pdfinterp import PDFGraphicState, PDFPageInterpreter, PDFResourceManager, PDFStackT
+from pdfminer.pdfinterp import PDFGraphicState, PDFResourceManager, PDFStackT
 from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser
 from pdfminer.psexceptions import PSException
@@ -22,6 +22,7 @@ from pdfminer.utils import Matrix, PathSegment, apply_matrix_pt, decode_text
 
 from app.core.errors import InvalidInput, TooLarge
 from app.services.knowledge.parsers._bidi import MIRRORED
+from app.services.knowledge.parsers._pdf_content import Interpreter
 
 MAX_GLYPHS = 100_000
 """Most glyphs on one page; a dense page of a newspaper has 20,000."""
@@ -146,7 +147,7 @@ def sheets(pages: Sequence[PDFPage]) -> Iterator[Sheet]:
     """
     resources = PDFResourceManager(caching=True)
     device = _Device(resources)
-    interpreter = PDFPageInterpreter(resources, device)
+    interpreter = Interpreter(resources, device)
     for number, page in enumerate(pages, 1):
         left, bottom, right, top = page.mediabox
         device.sheet = Sheet(number, top - bottom if page.rotate % 180 else right - left)

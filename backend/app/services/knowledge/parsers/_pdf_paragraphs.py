@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 from app.services.knowledge.base import Block, BlockKind
@@ -36,7 +37,7 @@ class Column:
     right_to_left: bool
 
 
-@dataclass(slots=True)
+@dataclass
 class Paragraph:
     """Lines that belong together, as they were set; or a table, whose cells are read already."""
 
@@ -56,6 +57,7 @@ class Paragraph:
         """Whether all of it is in a heavy face."""
         return all(line.bold for line in self.lines)
 
+    @cached_property
     def text(self) -> str:
         """Its words in reading order."""
         after: Context = "start"
@@ -72,7 +74,7 @@ class Paragraph:
             first, rest = self.cells[0], self.cells[1:]
             named = self.header_differs or looks_like_header(first, rest)
             return table(first if named else None, rest if named else self.cells, page=self.page)
-        text = self.text()
+        text = self.text
         item = strip_bullet(text)
         kind = BlockKind.LIST_ITEM if item else BlockKind.PARAGRAPH
         return [Block(kind, item or text, page=self.page)] if text else []
@@ -106,7 +108,7 @@ def _goes_on(above: Segment, below: Segment, column: Column) -> bool:
     if abs(above.size - below.size) > 0.1 * above.size or above.bold != below.bold:
         return False
     direction = is_right_to_left((*above.glyphs, *below.glyphs), column.right_to_left)
-    if strip_bullet(clean(below.text(right_to_left=direction))) is not None:
+    if strip_bullet(clean(below.start(right_to_left=direction))) is not None:
         return False
     room = above.left - column.left if direction else column.right - above.right
     return room < below.first_word_width(right_to_left=direction) + 0.5 * above.size

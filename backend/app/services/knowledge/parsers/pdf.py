@@ -85,7 +85,7 @@ def _by_page(paragraphs: Sequence[Paragraph]) -> Iterator[list[Paragraph]]:
 def _masked(paragraph: Paragraph, last: int) -> str:
     """Its text, whatever its page number is and that of the last page; other numbers may be prices."""
     pages = (paragraph.page, last)
-    return _DIGITS.sub(lambda n: "#" if int(n[0]) in pages else n[0], paragraph.text())
+    return _DIGITS.sub(lambda n: "#" if int(n[0]) in pages else n[0], paragraph.text)
 
 
 def _blocks(paragraphs: Sequence[Paragraph], suspects: set[int]) -> Iterator[Block]:
