@@ -11,6 +11,8 @@ import aiohttp
 from app.core import plugins
 from app.core.config import Settings
 from app.core.errors import Misconfigured, Unavailable
+from app.core.limits import Limits, LocalLimits
+from app.core.limits_redis import EnduringLimits, RedisLimits
 from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
 from app.core.observability import Metrics, Part, message_processed
 from app.core.security import Sealer, Tokens
@@ -53,6 +55,7 @@ class Services:
     settings: Settings
     db: Database
     cache: Cache
+    limits: Limits
     tools: Tools
     tokens: Tokens
     visits: Visits
@@ -89,6 +92,7 @@ class Services:
             if close := getattr(adapter, "close", None):
                 await close()
         await self.tools.http.close()
+        await self.limits.aclose()
         await self.db.close()
         self.metrics.close()
 
@@ -176,8 +180,10 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     embedder = _embedder(settings, tools)
     store = _store(settings, db, embedder, tools)
     retriever = Retriever(db, embedder, store)
-    engine = RagEngine(retriever, LLMGateway(_providers(settings, tools)))
-    answers = Answers(engine, cache, metrics)
+    engine = RagEngine(
+        retriever, LLMGateway(_providers(settings, tools), seconds=settings.answer_seconds)
+    )
+    answers = Answers(db, engine, cache, metrics, _models(settings))
     channels = Channels(
         Sealer(settings.master_key.get_secret_value()), tools, _shared_credentials(settings)
     )
@@ -197,6 +203,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         settings=settings,
         db=db,
         cache=cache,
+        limits=limits_for(settings),
         tools=tools,
         tokens=Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER),
         visits=Visits(settings.jwt_secret_key.get_secret_value()),
@@ -279,6 +286,14 @@ def _cache(settings: Settings, tools: Tools) -> Cache:
     return redis
 
 
+def limits_for(settings: Settings) -> Limits:
+    """Who counts how often somebody came: Redis where there is one, else each process for itself."""
+    local = LocalLimits()
+    if settings.redis_url is None:
+        return local
+    return EnduringLimits(RedisLimits(settings.redis_url.get_secret_value()), local)
+
+
 def _store(settings: Settings, db: Database, embedder: Embedder, tools: Tools) -> VectorStore:
     name = settings.vector_db_provider
     known = {"database": db, "model": model_of(embedder)} if name == "postgres" else {}
@@ -291,6 +306,11 @@ def _providers(settings: Settings, tools: Tools) -> list[Provider]:
     names = [name.strip() for name in settings.llm_providers.split(",") if name.strip()]
     wanted = [*(name for name in names if name != "extractive"), "extractive"]
     return [_adapter(settings, "app.services.ai.providers", name, tools) for name in wanted]
+
+
+def _models(settings: Settings) -> str:
+    """What answers depend on beside words: which models are asked, in which order."""
+    return f"{settings.llm_providers} {settings.embedder}"
 
 
 def _shared_credentials(settings: Settings) -> dict[str, dict[str, Any]]:

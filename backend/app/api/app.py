@@ -12,9 +12,12 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from app.api import docs, errors, middleware
+from app.api.addresses import Proxies
 from app.api.cors import WebOrigins
+from app.api.limits import Gate, Meter, bearer
 from app.api.v1 import endpoints
 from app.bootstrap import Services
+from app.core.limits import Policy
 from app.core.security import Attempts
 from app.schemas.errors import Problem
 
@@ -87,7 +90,16 @@ def create_app(services: Services) -> FastAPI:
     )
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=5)
+    policy = Policy.parse(settings.limits)
+    app.add_middleware(Meter, limits=services.limits, policy=policy)
     app.add_middleware(WebOrigins, allowed=services.origins.allowed, paths=WEB_PATHS)
+    app.add_middleware(
+        Gate,
+        limits=services.limits,
+        policy=policy,
+        proxies=Proxies(settings.trusted_proxies),
+        identify=bearer(services.tokens),
+    )
     for router in routers():
         app.include_router(router)
     if settings.docs:

@@ -17,7 +17,7 @@ METHODS = "GET, POST"
 REQUEST_HEADERS = (
     "authorization, content-type, accept-language, idempotency-key, last-event-id, x-request-id"
 )
-EXPOSED_HEADERS = "x-request-id, retry-after"
+EXPOSED_HEADERS = "x-request-id, retry-after, ratelimit, ratelimit-policy"
 _ORIGIN = re.compile(
     r"https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?"
 )

@@ -107,6 +107,16 @@ class Settings(BaseSettings):
     max_attempts: int = Field(5, alias="WAFAA_MAX_ATTEMPTS", ge=1)
     log_json: bool = Field(True, alias="WAFAA_LOG_JSON")
     docs: bool = Field(True, alias="WAFAA_DOCS", description="Serve /docs and /openapi.json.")
+    limits: str = Field(
+        "",
+        alias="WAFAA_LIMITS",
+        description="How often somebody may come, where the defaults don't fit: contact=60/60,address=off.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        alias="WAFAA_TRUSTED_PROXIES",
+        description="Networks whose X-Forwarded-For is believed, by comma: 10.0.0.0/8,127.0.0.1.",
+    )
     metrics_token: SecretStr | None = Field(
         None,
         alias="WAFAA_METRICS_TOKEN",

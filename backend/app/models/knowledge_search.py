@@ -18,6 +18,9 @@ LEXICAL_WEIGHT = 0.5
 K1, B = 1.2, 0.75
 """BM25's: how soon repetition stops counting, and how much length does."""
 
+COMMON_CHUNKS, COMMON_SHARE = 1000, 0.1
+"""A term in more chunks than both of these tells nothing and costs much: it is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sought:
@@ -194,17 +197,25 @@ chunk AS MATERIALIZED (
 ),
 pool AS MATERIALIZED (SELECT count(*)::float8 AS total, avg(length)::float8 AS mean FROM chunk WHERE is_own),
 listing AS MATERIALIZED (
-  SELECT p.document_id, p.ordinals, p.frequencies,
-         sum(cardinality(p.ordinals)) OVER (PARTITION BY p.term)::float8 AS containing
+  SELECT p.term, p.document_id, p.ordinals, p.frequencies
   FROM knowledge_postings p WHERE p.client_id = $1 AND p.language = $2 AND p.term = ANY($3::text[])
 ),
+counted AS MATERIALIZED (
+  SELECT term, sum(cardinality(ordinals))::float8 AS containing FROM listing GROUP BY term
+),
+hit AS (
+  SELECT l.document_id, unnest(l.ordinals) AS ordinal, unnest(l.frequencies)::float8 AS frequency,
+         ln(1 + (pool.total - n.containing + 0.5) / (n.containing + 0.5)) AS rarity
+  FROM pool, counted n JOIN listing l ON l.term = n.term
+  WHERE n.containing <= greatest({COMMON_CHUNKS}, {COMMON_SHARE}::float8 * pool.total)
+),
+sized AS MATERIALIZED (
+  SELECT c.id, c.document_id, c.ordinal, {K1}::float8 * ({1 - B}::float8 + {B}::float8 * c.length / pool.mean) AS size
+  FROM chunk c, pool WHERE c.is_own
+),
 lexical AS MATERIALIZED (
-  SELECT c.id, sum(
-    ln(1 + (pool.total - l.containing + 0.5) / (l.containing + 0.5)) * t.frequency * {K1 + 1}
-    / (t.frequency + {K1} * ({1 - B} + {B} * c.length / pool.mean))
-  ) AS score
-  FROM pool, listing l, unnest(l.ordinals, l.frequencies) AS t(ordinal, frequency), chunk c
-  WHERE c.document_id = l.document_id AND c.ordinal = t.ordinal GROUP BY c.id
+  SELECT s.id, sum(h.rarity * h.frequency * {K1 + 1}::float8 / (h.frequency + s.size)) AS score
+  FROM hit h JOIN sized s ON s.document_id = h.document_id AND s.ordinal = h.ordinal GROUP BY s.id
 ),
 scored AS (
   SELECT c.id, c.is_own, c.dense, coalesce(c.meaning, {{missing}}) AS meaning, coalesce(x.score, 0) AS lexical

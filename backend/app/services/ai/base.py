@@ -1,9 +1,10 @@
 """The seam to language models: a prompt in, a completion or a stream of text out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from app.core.resilience import Deadline
 from app.services.knowledge.base import Passage
 
 
@@ -53,6 +54,7 @@ class Prompt:
         history: Earlier turns.
         max_tokens: Most tokens of the answer.
         correction: What was wrong with the last draft, when this is the second try.
+        deadline: When the answer must be there; a provider gives up in time.
     """
 
     system: str
@@ -62,6 +64,7 @@ class Prompt:
     history: tuple[Turn, ...] = ()
     max_tokens: int = 600
     correction: str | None = None
+    deadline: Deadline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,5 +109,5 @@ class Provider(Protocol):
     async def complete(self, prompt: Prompt) -> Completion:
         """Answers at once."""
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         """Answers piece by piece."""

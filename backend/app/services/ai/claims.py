@@ -62,8 +62,8 @@ _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _HALF_PRICE = re.compile(
     r"(?:half|1⁄2|نصف|نص)[- ](?:the |of the )?(?:price|off|(?:ال)?سعر|(?:ال)?ثمن)|(?:بنصف|بنص) (?:ال)?(?:سعر|ثمن)"
 )
-_SMALL_WORDS = frozenset("working business full whole calendar of من شهر consecutive".split())
-_RANGE = frozenset("- to الي او or and و حتي until till ~ through".split())
+_SMALL_WORDS = frozenset(["working", "business", "full", "whole", "calendar", "of", "من", "شهر", "consecutive"])
+_RANGE = frozenset(["-", "to", "الي", "او", "or", "and", "و", "حتي", "until", "till", "~", "through"])
 _CLAUSE_END = frozenset(",;:|•()!?./\n")
 
 
@@ -77,7 +77,9 @@ def _units() -> Iterator[tuple[str, str]]:
 
 
 _UNIT = re.compile(
-    r"(?<![^\W\d_])(?:و?(?:ال|بال|لل|ب|ل)?)(?:" + "|".join(f"(?P<{name}>{forms})" for name, forms in _units()) + r")(?![^\W\d_])"
+    r"(?<![^\W\d_])(?:و?(?:ال|بال|لل|ب|ل)?)(?:"
+    + "|".join(f"(?P<{name}>{forms})" for name, forms in _units())
+    + r")(?![^\W\d_])"
 )
 _SIGN = re.compile(
     rf"(?P<pct>{lexicon.PERCENT})|(?<![^\W\d_])(?P<clock>{lexicon.CLOCK})(?![^\W\d_])"
@@ -107,7 +109,11 @@ def _mark(match: re.Match[str]) -> str:
 def mark_units(folded: str) -> str:
     """The folded text with every unit replaced by its placeholder, such as ``¤sar``."""
     marked = re.sub(" +", " ", _UNIT.sub(_mark, _SIGN.sub(_mark, _ORDINAL.sub("", folded))))
-    for pattern, by in _REWRITES if "¤" in marked or "noon" in marked or "midday" in marked or "midnight" in marked else ():
+    for pattern, by in (
+        _REWRITES
+        if "¤" in marked or "noon" in marked or "midday" in marked or "midnight" in marked
+        else ()
+    ):
         marked = pattern.sub(by, marked)
     return marked
 
@@ -124,13 +130,17 @@ def extract(text: str) -> tuple[Claim, ...]:
         found.append(replace(claim, text=match[0].strip()))
         return f" ¤c{len(found) - 1} "
 
-    folded = links.extract(without_citations(sanitise(text)), lambda kind, value: _link(found, kind, value))
+    folded = links.extract(
+        without_citations(sanitise(text)), lambda kind, value: _link(found, kind, value)
+    )
     folded = _MARKER.sub(" ", fold(folded))
     folded += "".join(" | " + re.sub(r"[^\w]", "", m[0]) for m in _SPELT_OUT.finditer(folded))
     for pattern, read in _READERS:
         folded = pattern.sub(lambda match, read=read: keep(read(match), match), folded)  # type: ignore[misc]
     tokens = lex(mark_units(folded))
-    placed = [replace(found[n], near=_near(tokens, i)) for i, n in _placeholders(tokens, len(found))]
+    placed = [
+        replace(found[n], near=_near(tokens, i)) for i, n in _placeholders(tokens, len(found))
+    ]
     return (*placed, *_numbers(tokens), *_promises(folded))
 
 
@@ -196,16 +206,25 @@ def _promises(folded: str) -> Iterator[Claim]:
 def _negated(folded: str, match: re.Match[str]) -> bool:
     """Whether the word right before is a negation: "not free", "غير مجاني"; not for "not only free"."""
     before = folded[: match.start()].split(" ")[-3:]
-    return bool(before) and any(w in lexicon.NEGATORS for w in before if w) and "only" not in before and "فقط" not in before
+    return (
+        bool(before)
+        and any(w in lexicon.NEGATORS for w in before if w)
+        and "only" not in before
+        and "فقط" not in before
+    )
 
 
 def _numbers(tokens: Sequence[Token]) -> Iterator[Claim]:
     """Every number with its unit."""
     known: dict[int, Claim] = {}
-    for i in reversed(range(len(tokens))):  # Backwards, so that "3" of "3 to 5 days" can take the unit of "5".
+    for i in reversed(
+        range(len(tokens))
+    ):  # Backwards, so that "3" of "3 to 5 days" can take the unit of "5".
         if tokens[i].value is not None and (claim := _typed(tokens, i, known)) is not None:
             known[i] = claim
-    return (replace(known[i], near=_near(tokens, i), text=_excerpt(tokens, i)) for i in sorted(known))
+    return (
+        replace(known[i], near=_near(tokens, i), text=_excerpt(tokens, i)) for i in sorted(known)
+    )
 
 
 def _typed(tokens: Sequence[Token], i: int, known: dict[int, Claim]) -> Claim | None:
@@ -264,7 +283,9 @@ def _range_end(tokens: Sequence[Token], i: int, known: dict[int, Claim]) -> Clai
     """The claim at the other end of "3 to 5 days", with its unit's placeholder as text."""
     if _text(tokens, i + 1) not in _RANGE or (other := known.get(i + 2)) is None:
         return None
-    if other.kind not in (Kind.MONEY, Kind.PERCENT, Kind.DURATION, Kind.TIME) or (other.kind is Kind.MONEY and not other.unit):
+    if other.kind not in (Kind.MONEY, Kind.PERCENT, Kind.DURATION, Kind.TIME) or (
+        other.kind is Kind.MONEY and not other.unit
+    ):
         return None
     return replace(other, text=_unit_after(tokens, i + 2) or "")
 
@@ -282,7 +303,11 @@ def _unit_after(tokens: Sequence[Token], i: int) -> str | None:
 
 def _unit_before(tokens: Sequence[Token], i: int) -> str | None:
     """The placeholder before a number ("$10", "$5-10"), unless it belongs to the number before that: "18 ¤sar 20"."""
-    at = i - 3 if _text(tokens, i - 1) in _RANGE and i >= 3 and tokens[i - 2].value is not None else i - 1
+    at = (
+        i - 3
+        if _text(tokens, i - 1) in _RANGE and i >= 3 and tokens[i - 2].value is not None
+        else i - 1
+    )
     taken = at >= 1 and tokens[at - 1].value is not None
     return _text(tokens, at) if _text(tokens, at) in _BEFORE and not taken else None
 
@@ -293,7 +318,9 @@ def _is_half(tokens: Sequence[Token], i: int) -> bool:
         return True
     if tokens[i].text == "-":
         return _text(tokens, i + 1).startswith("¤")
-    return tokens[i].text in ("and", "a", "half") and "half" in [_text(tokens, j) for j in range(i, i + 3)]
+    return tokens[i].text in ("and", "a", "half") and "half" in [
+        _text(tokens, j) for j in range(i, i + 3)
+    ]
 
 
 def _and_a_half(tokens: Sequence[Token], i: int) -> Decimal:

@@ -36,13 +36,21 @@ def read_textual(tokens: Sequence[Token], i: int) -> frozenset[str]:
         return _date(tokens[at].text, number, _year(tokens, at + 1))
     if i > 0 and _is_month(tokens[i - 1]) and not is_part(tokens, i):
         month = tokens[i - 1].text
-        return _date(month, None, number) if number > 31 else _date(month, number, _year(tokens, i + 1))
+        return (
+            _date(month, None, number)
+            if number > 31
+            else _date(month, number, _year(tokens, i + 1))
+        )
     return frozenset()
 
 
 def is_part(tokens: Sequence[Token], i: int) -> bool:
     """Whether the number at ``i`` is the year of a date that an earlier number began."""
-    before = [t for t in tokens[max(0, i - 4) : i] if t.text not in (",", "of", "من", "شهر", "عام", "سنه", "¤year")]
+    before = [
+        t
+        for t in tokens[max(0, i - 4) : i]
+        if t.text not in (",", "of", "من", "شهر", "عام", "سنه", "¤year")
+    ]
     if len(before) < 2 or (_integer(tokens, i) or 0) <= 31:
         return False
     pair = before[-2:]
@@ -64,7 +72,9 @@ def read_clock(tokens: Sequence[Token], i: int) -> frozenset[str] | None:
     if not timed or hour % 1:
         return None
     written = tokens[i].text
-    exact = minutes is not None and (hour > 12 or hour == 0 or (half == "" and (written[0] == "0" or _of_24_hours(tokens))))
+    exact = minutes is not None and (
+        hour > 12 or hour == 0 or (half == "" and (written[0] == "0" or _of_24_hours(tokens)))
+    )
     return frozenset(str(m % _DAY) for m in _times(int(hour), minutes or 0, half, exact=exact))
 
 
@@ -75,7 +85,10 @@ def either_half(hour: Decimal) -> frozenset[str]:
 
 def _of_24_hours(tokens: Sequence[Token]) -> bool:
     """Whether the text counts its hours to 24: it writes one like "23:00"."""
-    return any(_text(tokens, i + 1) == ":" and 12 < (_integer(tokens, i) or 0) < 24 for i in range(len(tokens)))
+    return any(
+        _text(tokens, i + 1) == ":" and 12 < (_integer(tokens, i) or 0) < 24
+        for i in range(len(tokens))
+    )
 
 
 def _times(hour: int, minute: int, half: str, *, exact: bool) -> Iterator[int]:
@@ -96,7 +109,11 @@ def _times(hour: int, minute: int, half: str, *, exact: bool) -> Iterator[int]:
 
 def _minutes(tokens: Sequence[Token], i: int) -> tuple[int | None, int]:
     """The minutes after ``:``, and where the words after the time begin."""
-    if _text(tokens, i + 1) == ":" and tokens[i + 1].at == tokens[i].end and (number := _integer(tokens, i + 2)) is not None:
+    if (
+        _text(tokens, i + 1) == ":"
+        and tokens[i + 1].at == tokens[i].end
+        and (number := _integer(tokens, i + 2)) is not None
+    ):
         if number < 60 and len(tokens[i + 2].text) == 2:
             return number, i + 3
     return None, i + 1
@@ -112,7 +129,9 @@ def same(claimed: str, evident: str) -> bool:
     """Whether a claimed date says nothing that the evidence doesn't."""
     if claimed[0] != evident[0]:
         return False
-    return all(c in ("?", e) for c, e in zip(claimed[1:].split("-"), evident[1:].split("-"), strict=True))
+    return all(
+        c in ("?", e) for c, e in zip(claimed[1:].split("-"), evident[1:].split("-"), strict=True)
+    )
 
 
 def _month_after(tokens: Sequence[Token], i: int) -> int | None:

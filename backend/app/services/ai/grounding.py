@@ -9,15 +9,32 @@ from app.services.ai import dates, links
 from app.services.ai.base import Question
 from app.services.ai.claims import Claim, Kind, extract
 from app.services.ai.lexicon import CONTACT_CUES, COURTESY, DENIAL, NEGATORS, PRICE_CUES
-from app.services.ai.text import citations, fold, is_content, sanitise, script_of, sentences, stem, stems, without_citations, words
+from app.services.ai.text import (
+    citations,
+    fold,
+    is_content,
+    sanitise,
+    script_of,
+    sentences,
+    stem,
+    stems,
+    without_citations,
+    words,
+)
 from app.services.knowledge.base import Passage
 
 LEAST_SUPPORT = 0.34
 """Share of a sentence's content stems that its passage must know; below, the sentence is about something else."""
 
+SLACK = {Kind.MONEY: 0.5, Kind.PERCENT: 0.5}
+"""How much better another fact of the passage may fit before an amount is taken to be swapped; 1 for other kinds."""
+
 _EXACT = frozenset((Kind.LINK, Kind.EMAIL, Kind.PHONE))
 _VALUED = frozenset((Kind.NUMBER, Kind.MONEY, Kind.PERCENT, Kind.DURATION))
-_CITED_UNIT = re.compile(r"\d\s*[\[［【]\d+[\]］】]\s*\d|[\[［【]\d+[\]］】]\s*(?:sar|usd|aed|egp|riyals?|dollars?|percent|ريال|درهم|جنيه|دينار|دولار|ر\.س|[%٪$€£﷼])", re.I)
+_CITED_UNIT = re.compile(
+    r"\d\s*[\[［【]\d+[\]］】]\s*\d|[\[［【]\d+[\]］】]\s*(?:sar|usd|aed|egp|riyals?|dollars?|percent|ريال|درهم|جنيه|دينار|دولار|ر\.س|[%٪$€£﷼])",
+    re.I,
+)
 _NAME = re.compile(r"(?<![.!?:\n])(?<![.!?:\n] )\b[A-Z][A-Za-z'’-]{2,}")
 
 
@@ -50,6 +67,11 @@ class _Fact:
 
     claim: Claim
     context: frozenset[str]
+    line: frozenset[str] = frozenset()
+
+    def fit(self, about: frozenset[str]) -> float:
+        """How well the fact's own clause, and half as much its whole sentence, speak of something."""
+        return len(self.context & about) + len(self.line & about) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +100,9 @@ class Checker:
         self._evidence = [evidence(p) for p in passages]
         self._question = question
         self._asked = stems(question.text)
-        self._own_words = [c for c in extract(question.text) if c.kind not in _EXACT | {Kind.PROMISE}]
+        self._own_words = [
+            c for c in extract(question.text) if c.kind not in _EXACT | {Kind.PROMISE}
+        ]
 
     def check(self, sentence: str) -> Checked:
         """The sentence with its citations made right, and what is wrong with it."""
@@ -97,7 +121,9 @@ class Checker:
             bare = not self._strangers(text, self._evidence) and self._is_small(text, folded)
             if bare:
                 return Checked(text, ())
-        order = sorted(range(len(self._evidence)), key=lambda i: -len(stems(text) & self._evidence[i].stems))
+        order = sorted(
+            range(len(self._evidence)), key=lambda i: -len(stems(text) & self._evidence[i].stems)
+        )
         tried = [self._cited(text, (i + 1,)) for i in order[:3]]
         if passed := next((c for c in tried if not c.violations), None):
             return replace(passed, text=cite(text, passed.citations))
@@ -130,21 +156,36 @@ class Checker:
             yield Violation("polarity", flipped)
 
     def _stands(
-        self, claim: Claim, claims: Sequence[Claim], spoken: frozenset[str], sources: Sequence[Evidence], folded: str
+        self,
+        claim: Claim,
+        claims: Sequence[Claim],
+        spoken: frozenset[str],
+        sources: Sequence[Evidence],
+        folded: str,
     ) -> bool:
         """Whether a claim stands in a cited passage, bound to what is said of it, or in the contact's own words."""
         facts = [fact for source in sources for fact in source.facts]
         evident = [fact for fact in facts if stands(claim, fact.claim)]
         if claim.kind is Kind.PROMISE or claim.kind in _EXACT:
             return bool(evident)
-        if not evident:
+        if self._is_own(claim, folded) or not evident:
             return self._is_own(claim, folded)
-        about = (claim.near or spoken) | (self._asked if not claim.near & frozenset().union(*(f.context for f in facts)) else frozenset())
-        rivals = [f for f in facts if _rivals(claim, f.claim) and not any(stands(c, f.claim) for c in claims)]
-        best = max(evident, key=lambda f: len(f.context & about))
+        about = claim.near or spoken
+        if not any(about & fact.context for fact in facts):
+            if claim.kind not in (Kind.MONEY, Kind.PERCENT):
+                return True  # "1973." speaks of nothing itself; only prices are then bound to the question.
+            about |= self._asked
+        rivals = [
+            f
+            for f in facts
+            if _rivals(claim, f.claim) and not any(stands(c, f.claim) for c in claims)
+        ]
+        best = max(evident, key=lambda f: f.fit(about))
         if not best.context - about:
             return True
-        return max((len(f.context & about) for f in rivals), default=0) <= len(best.context & about)
+        return max((f.fit(about) for f in rivals), default=0.0) <= best.fit(about) + SLACK.get(
+            claim.kind, 1.0
+        )
 
     def _is_own(self, claim: Claim, folded: str) -> bool:
         """Whether the contact said it. A price needs to be spoken of as theirs: nobody haggles the assistant down."""
@@ -159,8 +200,17 @@ class Checker:
         latin = [s for s in sources if re.search(r"[a-z]{3}", s.words)]
         if not latin:
             return []
-        known = " ".join([*(s.words for s in latin), fold(self._question.text), fold(self._question.persona.client_name), _COMMON])
-        return [name for name in _NAME.findall(text) if fold(name).removesuffix("'s")[:5] not in known]
+        known = " ".join(
+            [
+                *(s.words for s in latin),
+                fold(self._question.text),
+                fold(self._question.persona.client_name),
+                _COMMON,
+            ]
+        )
+        return [
+            name for name in _NAME.findall(text) if fold(name).removesuffix("'s")[:5] not in known
+        ]
 
 
 _COMMON = (
@@ -185,12 +235,18 @@ def stands(claim: Claim, evident: Claim) -> bool:
 def _same_amount(claim: Claim, evident: Claim) -> bool:
     """Whether two amounts agree; a bare number of the passage supports a price where its currency is the passage's."""
     if evident.kind is Kind.DATE and claim.kind is Kind.NUMBER:
-        return any(number in re.findall(r"\d+", date) for number in claim.values for date in evident.values)
+        return any(
+            number in re.findall(r"\d+", date) for number in claim.values for date in evident.values
+        )
     if not claim.values & evident.values:
         return False
     match claim.kind, evident.kind:
         case Kind.MONEY, Kind.MONEY:
-            return claim.unit in ("", evident.unit) or "dinar" in (claim.unit, evident.unit) or not evident.unit
+            return (
+                claim.unit in ("", evident.unit)
+                or "dinar" in (claim.unit, evident.unit)
+                or not evident.unit
+            )
         case Kind.MONEY, Kind.NUMBER:
             return not claim.unit
         case Kind.NUMBER, Kind.NUMBER | Kind.MONEY | Kind.DURATION | Kind.PHONE:
@@ -203,7 +259,9 @@ def _same_amount(claim: Claim, evident: Claim) -> bool:
 def _same_phone(a: str, b: str) -> bool:
     """Whether two spellings dial the same line: with country code or with the leading zero."""
     a, b = (re.sub(r"^0+", "", n) for n in (a, b))
-    return a == b or (min(len(a), len(b)) >= 8 and (a.endswith(b) or b.endswith(a)) and abs(len(a) - len(b)) <= 4)
+    return a == b or (
+        min(len(a), len(b)) >= 8 and (a.endswith(b) or b.endswith(a)) and abs(len(a) - len(b)) <= 4
+    )
 
 
 def _rivals(claim: Claim, other: Claim) -> bool:
@@ -223,15 +281,19 @@ def evidence(passage: Passage) -> Evidence:
     for extra in (passage.question or "", passage.title):
         facts += [_Fact(c, c.near) for c in extract(extra)]
     if passage.url:
-        facts.append(_Fact(Claim(Kind.LINK, frozenset((links.canonical(passage.url),))), frozenset()))
+        facts.append(
+            _Fact(Claim(Kind.LINK, frozenset((links.canonical(passage.url),))), frozenset())
+        )
     lines = tuple(_Line(stems(part) | entry, negated(part)) for part in parts)
-    return Evidence(script_of(passage.text), tuple(_priced(facts)), lines, stems(whole), fold(whole))
+    return Evidence(
+        script_of(passage.text), tuple(_priced(facts)), lines, stems(whole), fold(whole)
+    )
 
 
 def _facts(part: str, entry: frozenset[str]) -> Iterator[_Fact]:
     """The claims of one sentence, each with the words of its clause, or else of its sentence."""
     around = stems(part)
-    return (_Fact(claim, (claim.near or around) | entry) for claim in extract(part))
+    return (_Fact(claim, (claim.near or around) | entry, around) for claim in extract(part))
 
 
 def _priced(facts: Iterable[_Fact]) -> Iterator[_Fact]:

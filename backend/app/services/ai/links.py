@@ -10,9 +10,12 @@ _TLDS = (
     "space website fun zip mov edu gov mil mobi tel travel jobs asia xxx example test arab السعودية السعوديه امارات مصر قطر"
 ).replace(" ", "|")
 _BROKEN_DOT = re.compile(
-    rf"\s*[\[({{]\s*(?:\.|dot|دوت|نقطة)\s*[\])}}]\s*|(?<=\w)\s+(?:dot|دوت|نقطة)\s+(?=\w+)|(?<=\w) \. ?(?=(?:{_TLDS})\b)", re.IGNORECASE
+    rf"\s*[\[({{]\s*(?:\.|dot|دوت|نقطة)\s*[\])}}]\s*|(?<=\w)\s+(?:dot|دوت|نقطة)\s+(?=\w+)|(?<=\w) \. ?(?=(?:{_TLDS})\b)",
+    re.IGNORECASE,
 )
-_BROKEN_AT = re.compile(r"\s*[\[({]\s*(?:at|@)\s*[\])}]\s*|(?<=\w) at (?=[\w-]+\.[a-z]{2,})", re.IGNORECASE)
+_BROKEN_AT = re.compile(
+    r"\s*[\[({]\s*(?:at|@)\s*[\])}]\s*|(?<=\w) at (?=[\w-]+\.[a-z]{2,})", re.IGNORECASE
+)
 _EMAIL = re.compile(r"(?:mailto:)?([\w.+-]+@[\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
 _LINK = re.compile(
     rf"""
@@ -57,7 +60,9 @@ def _kept(match: re.Match[str], keep: Callable[[str, str], str]) -> str:
 
 def canonical(link: str) -> str:
     """One spelling for one target: no ``https://``, no ``www.``, host in lower case, no last slash."""
-    bare = re.sub(r"^(?:https?:)?/*(?:www\.)?", "", link.strip().rstrip(_TRAILING), flags=re.IGNORECASE)
+    bare = re.sub(
+        r"^(?:https?:)?/*(?:www\.)?", "", link.strip().rstrip(_TRAILING), flags=re.IGNORECASE
+    )
     host, slash, path = bare.partition("/")
     return (host.casefold() + slash + path).rstrip("/")
 

@@ -13,8 +13,7 @@ _SCALES = {100: 100, 1000: 1000, 10**6: 10**6, 10**9: 10**9}
 
 _ENGLISH = dict(
     zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen".split(),
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"],
         range(20),
         strict=True,
     )
@@ -71,9 +70,9 @@ _ARABIC_FORMS: dict[int, str] = {
 _ARABIC = {word: value for value, forms in _ARABIC_FORMS.items() for word in forms.split()}
 _PREFIX = re.compile(r"^(?P<joined>و|ف)?(?P<article>بال|لل|كال|ال|ب|ل|ك)?(?P<rest>\w{2,})$")
 _TEN = ("عشر", "عشره")
-_WEAK = frozenset("one واحد واحده وحده احد احدي ميه ست".split())
+_WEAK = frozenset(["one", "واحد", "واحده", "وحده", "احد", "احدي", "ميه", "ست"])
 """Words that are often no number: "one of us", "ميه" (water), "ست" (lady). They count beside a unit only."""
-_DAY_NAMES = frozenset("الاثنين الاتنين الاحد".split())
+_DAY_NAMES = frozenset(["الاثنين", "الاتنين", "الاحد"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +231,6 @@ class _Sum:
             return True
         if value == 10 and word in _TEN:
             return 1 <= below <= 9 and not joined
-        if 20 <= value and below <= 9:
+        if value >= 20 and below <= 9:
             return joined and not word.isascii()
         return 1 <= value <= 9 and below >= 20 and below % 10 == 0

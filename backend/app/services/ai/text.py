@@ -46,8 +46,30 @@ def _folding() -> dict[int, str | None]:
                 table[code] = str(unicodedata.decimal(char))
             case "Mn" | "Me":
                 table[code] = None
-    forms = {"ة": "ه", "ى": "ي", "ی": "ي", "ک": "ك", "ـ": None, "ٱ": "ا", "٬": ",", "،": ",", "٫": ".", "٪": "%"}
-    quotes = {"’": "'", "‘": "'", "–": "-", "—": "-", "−": "-", "‑": "-", "‐": "-", "‒": "-", "؛": ";", "؟": "?"}
+    forms = {
+        "ة": "ه",
+        "ى": "ي",
+        "ی": "ي",
+        "ک": "ك",
+        "ـ": None,
+        "ٱ": "ا",
+        "٬": ",",
+        "،": ",",
+        "٫": ".",
+        "٪": "%",
+    }
+    quotes = {
+        "’": "'",
+        "‘": "'",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "‑": "-",
+        "‐": "-",
+        "‒": "-",
+        "؛": ";",
+        "؟": "?",
+    }
     return table | {ord(a): b for a, b in (forms | quotes).items()}
 
 
@@ -55,8 +77,12 @@ def _folding() -> dict[int, str | None]:
 def fold(text: str) -> str:
     """The text for comparing: no matter how digits, letters, marks and case were written."""
     spaced = re.sub("[\u00bc-\u00be\u2150-\u215e]", lambda m: f" {m[0]}", INVISIBLE.sub("", text))
-    hundred = unicodedata.normalize("NFKC", spaced).replace("مئ", "ماي")  # Else "مئة" would fold to water.
-    return INVISIBLE.sub("", unicodedata.normalize("NFKD", hundred).casefold()).translate(_folding())
+    hundred = unicodedata.normalize("NFKC", spaced).replace(
+        "مئ", "ماي"
+    )  # Else "مئة" would fold to water.
+    return INVISIBLE.sub("", unicodedata.normalize("NFKD", hundred).casefold()).translate(
+        _folding()
+    )
 
 
 def script_of(text: str) -> str | None:
@@ -109,4 +135,9 @@ def words(text: str) -> list[str]:
 
 def is_content(word: str) -> bool:
     """Whether a folded word carries meaning of its own: no stop word, no number, no single letter."""
-    return len(word) > 1 and not word[0].isdigit() and word not in STOP_WORDS and _AR_PREFIX.sub("", word) not in STOP_WORDS
+    return (
+        len(word) > 1
+        and not word[0].isdigit()
+        and word not in STOP_WORDS
+        and _AR_PREFIX.sub("", word) not in STOP_WORDS
+    )

@@ -97,22 +97,16 @@ class Retriever:
                 for one, near in zip(sought, matches, strict=True)
             ]
 
-    async def _matches(
-        self, client_id: UUID, vector: Vector
-    ) -> dict[UUID, float] | None:
+    async def _matches(self, client_id: UUID, vector: Vector) -> dict[UUID, float] | None:
         """What another store finds near; None where vectors lie beside their chunks and one statement finds both."""
         if isinstance(self._vectors, PostgresVectors):
             return None
-        found = await self._vectors.search(
-            namespace_of(client_id), vector, limit=_FOREIGN_LIMIT
-        )
+        found = await self._vectors.search(namespace_of(client_id), vector, limit=_FOREIGN_LIMIT)
         return {match.chunk_id: match.similarity for match in found}
 
 
 def _pool(finds: Sequence[Sequence[Found]], *, own: bool) -> list[Passage]:
-    return best_of(
-        [_passage(found) for found in finds_ if found.is_own is own] for finds_ in finds
-    )
+    return best_of([_passage(found) for found in finds_ if found.is_own is own] for finds_ in finds)
 
 
 def _passage(found: Found) -> Passage:

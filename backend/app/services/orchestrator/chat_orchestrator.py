@@ -1,7 +1,7 @@
 """Step 2 of the journey: a contact's message gets its answer, once."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -42,7 +42,7 @@ class Answerer(Protocol):
         providers: tuple[str, ...],
         version: int,
         channel: str,
-    ) -> AsyncIterator[Released | Answer]:
+    ) -> AsyncGenerator[Released | Answer, None]:
         """Yields sentences as they pass the checks; the whole answer comes last."""
 
 

@@ -1,0 +1,233 @@
+"""Who may come how often. Two layers, plain ASGI, as a browser must be able to read some refusals and not others.
+
+``Gate`` stands outside of everything that costs: it finds out who is calling. Who can't prove it is limited by network
+address, since that is all there is; who can, never is, for many share one. ``Meter`` stands inside of CORS and limits
+those who did, by client and credential, or by contact.
+
+Platforms' webhook calls are neither: they come from few addresses for many clients, and a refusal makes the platform
+repeat everything. They are counted when they have been answered: a genuine call (2xx) to its client, which has
+room for a thousand a second; any other to the address it came from. So a stranger can use up only what is their own.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api import errors
+from app.api.addresses import Proxies, group_of
+from app.core.errors import Unauthenticated
+from app.core.limits import SECOND, Charge, Decision, Limit, Limits, LocalLimits, Policy, Standing
+from app.core.tokens import Audience, Principal, Role, Tokens
+
+Identify = Callable[[Scope], Principal | None]
+"""Who is calling, if the request proves it."""
+
+FREE = ("/health/live", "/w.js")
+FREE_UNDER = ("/widget/", "/console/", "/docs/")
+"""Files and signs of life: cheap, and asked for by many behind one address. The gateway bounds them."""
+WEBHOOKS = "/webhook/"
+_CALLER = "caller"
+
+
+def bearer(tokens: Tokens) -> Identify:
+    """Knows callers by their access tokens."""
+
+    def identify(scope: Scope) -> Principal | None:
+        shown = Headers(scope=scope).getlist("authorization")
+        kind, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+        if kind.lower() != "bearer":
+            return None
+        audience = Audience.WEB if scope["path"].startswith("/web/") else Audience.API
+        try:
+            return tokens.verify(token.strip(), audience)
+        except Unauthenticated:
+            return None
+
+    return identify
+
+
+class Gate:
+    """Finds out who is calling and from where, and limits those who don't prove it."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits,
+        policy: Policy,
+        proxies: Proxies,
+        identify: Identify,
+        webhooks: LocalLimits | None = None,
+    ) -> None:
+        self._app = app
+        self._limits = limits
+        self._policy = policy
+        self._proxies = proxies
+        self._identify = identify
+        self._webhooks = WebhookGate(app, policy, webhooks or LocalLimits())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        address = self._proxies.caller(scope)
+        scope["client"] = (address, 0)  # For everybody behind us: nobody else has to know proxies.
+        if scope["path"].startswith(WEBHOOKS):
+            await self._webhooks.serve(scope, receive, send, address)
+        elif not _is_free(scope["path"]):
+            await self._serve(scope, receive, send, group_of(address))
+        else:
+            await self._app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
+        caller = self._identify(scope)
+        scope.setdefault("state", {})[_CALLER] = caller
+        charges = [] if caller else _charges((self._policy.address, address))
+        await _admit(self._app, self._limits, address, charges, scope, receive, send)
+
+
+class Meter:
+    """Limits those whom ``Gate`` knows."""
+
+    def __init__(self, app: ASGIApp, *, limits: Limits, policy: Policy) -> None:
+        self._app = app
+        self._limits = limits
+        self._policy = policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        caller: Principal | None = scope.get("state", {}).get(_CALLER)
+        if caller is None:
+            await self._app(scope, receive, send)
+            return
+        group, charges = str(caller.client_id), self._charges(caller)
+        await _admit(self._app, self._limits, group, charges, scope, receive, send)
+
+    def _charges(self, caller: Principal) -> list[Charge]:
+        client = str(caller.client_id)
+        if caller.role is Role.VISITOR:
+            contact = str(caller.contact_id or caller.subject)
+            return _charges((self._policy.visitors, client), (self._policy.contact, contact))
+        return _charges((self._policy.client, client), (self._policy.credential, caller.subject))
+
+
+class WebhookGate:
+    """Limits webhook calls by how earlier ones were answered; in this process, which costs them no time."""
+
+    def __init__(self, app: ASGIApp, policy: Policy, limits: LocalLimits) -> None:
+        self._app = app
+        self._policy = policy
+        self._limits = limits
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
+        """Serves one call."""
+        genuine = (self._policy.webhook, _client_slug(scope["path"]))
+        refused = (self._policy.refused, group_of(address))
+        wait = max((self._wait(pair) for pair in (genuine, refused)), default=0)
+        if wait:
+            await _refuse(scope, receive, send, wait, ())
+            return
+        status = _Status()
+        try:
+            await self._app(scope, receive, status.watch(send))
+        finally:
+            if status.value < 500:  # What failed on our side is charged to nobody.
+                self._take(genuine if status.value < 400 else refused)
+
+    def _wait(self, pair: tuple[Limit | None, str]) -> int:
+        """Microseconds until the next call; the limit isn't touched."""
+        standings = self._limits.take_now(pair[1], _charges(pair, cost=0)).standings
+        return max((standing.wait() for standing in standings), default=0)
+
+    def _take(self, pair: tuple[Limit | None, str]) -> None:
+        self._limits.take_now(pair[1], _charges(pair))
+
+
+class _Status:
+    """Notices how a request was answered."""
+
+    def __init__(self) -> None:
+        self.value = 500
+
+    def watch(self, send: Send) -> Send:
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.value = message["status"]
+            await send(message)
+
+        return watched
+
+
+def _charges(*pairs: tuple[Limit | None, str], cost: int = 1) -> list[Charge]:
+    return [Charge(limit, subject, cost) for limit, subject in pairs if limit is not None]
+
+
+def _is_free(path: str) -> bool:
+    return path in FREE or path.startswith(FREE_UNDER)
+
+
+def _client_slug(path: str) -> str:
+    """The client of ``/webhook/{channel}/{client_slug}``, as long as a slug may be."""
+    return "/".join(path.split("/")[3:4])[:100]
+
+
+async def _admit(
+    app: ASGIApp,
+    limits: Limits,
+    group: str,
+    charges: Sequence[Charge],
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
+    """Lets a request pass if its charges can be taken, and tells how the caller stands."""
+    if not charges:
+        await app(scope, receive, send)
+        return
+    decision = await limits.take(group, charges)
+    if decision.admitted:
+        await app(scope, receive, _telling(send, decision.standings))
+    else:
+        await _refuse(scope, receive, send, decision.wait, _fields(decision))
+
+
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, wait: int, fields: Sequence[tuple[str, str]]
+) -> None:
+    headers = {"retry-after": str(_seconds(wait)), **dict(fields)}
+    response = errors.problem(scope, 429, "rate_limited", headers=headers)
+    await response(scope, receive, send)
+
+
+def _telling(send: Send, standings: Sequence[Standing]) -> Send:
+    fields = _fields(Decision(True, tuple(standings)))
+
+    async def telling(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in fields:
+                headers[name] = value
+        await send(message)
+
+    return telling
+
+
+def _fields(decision: Decision) -> list[tuple[str, str]]:
+    """``RateLimit-Policy`` and ``RateLimit`` as in draft-ietf-httpapi-ratelimit-headers-11.
+
+    What refused says when it will no longer, as ``Retry-After`` does; the others when their quota will be whole.
+    """
+    limits = [standing.limit for standing in decision.standings]
+    policies = (f'"{limit.name}";q={limit.quota};w={limit.window}' for limit in limits)
+    standings = (
+        f'"{s.limit.name}";r={s.remaining};t={_seconds(0 if decision.admitted else s.wait()) or _seconds(s.full_in)}'
+        for s in decision.standings
+    )
+    return [("ratelimit-policy", ", ".join(policies)), ("ratelimit", ", ".join(standings))]
+
+
+def _seconds(microseconds: int) -> int:
+    return math.ceil(microseconds / SECOND)

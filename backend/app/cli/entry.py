@@ -1,0 +1,57 @@
+"""Where the command line begins and ends: its commands, its errors, its exit codes.
+
+0: done. 1: it can't be done, or a check found something; what to do next is told. 2: the command itself was wrong.
+70: a fault of ours. 130: interrupted.
+"""
+
+import os
+import sys
+import traceback
+
+import typer
+
+from app.cli.commands import app
+from app.cli.output import failure, say, to_json
+from app.core.errors import WafaaError
+
+REFUSED, USAGE, FAULT, INTERRUPTED = 1, 2, 70, 130
+
+
+def main() -> int:
+    """Runs what stands on the command line and gives the exit code."""
+    words = sys.argv[1:]
+    try:
+        code = app(words, prog_name="wafaa", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # Whoever read our output has enough, as in `wafaa … | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:
+        return _tell(error, as_json=wants_json(words))
+    return code if isinstance(code, int) else 0
+
+
+def wants_json(words: list[str]) -> bool:
+    """Whether a program reads along. Also told when the rest of the command is wrong."""
+    return "--json" in words[: words.index("--") if "--" in words else len(words)]
+
+
+def _tell(error: Exception, *, as_json: bool) -> int:
+    if isinstance(error, typer.TyperException):
+        return _report("invalid_input", error.format_message(), USAGE, as_json=as_json)
+    if isinstance(error, WafaaError):
+        return _report(error.code, error.message, REFUSED, as_json=as_json)
+    traceback.print_exception(error)
+    return _report("internal_error", "This is a fault of ours.", FAULT, as_json=as_json)
+
+
+def _report(code: str, message: str, exit_code: int, *, as_json: bool) -> int:
+    """One line for people; the problem as an object for programs, where the result would have stood."""
+    if as_json:
+        say(to_json(failure(code, message)))
+    else:
+        lines = " ".join(message.splitlines()) if exit_code != REFUSED else message
+        say(f"{lines} See `wafaa --help`." if exit_code == USAGE else lines, error=True)
+    return exit_code

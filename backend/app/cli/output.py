@@ -1,0 +1,82 @@
+"""What commands print: words for people, one compact object or list for programs."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_COLOURS = {"ok": "32", "warn": "33", "fail": "31", "bold": "1", "dim": "2"}
+
+
+def say(text: str, *, error: bool = False) -> None:
+    """Prints a line at once: another program may be reading."""
+    print(text, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
+    """Prints a result: ``value`` for a program, ``lines`` for a person."""
+    if as_json:
+        say(to_json(value))
+    else:
+        for line in lines:
+            say(line)
+
+
+def to_json(value: object) -> str:
+    """One compact line. Ids, times and frozen dataclasses come out as they are."""
+    import orjson
+
+    return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode()
+
+
+def failure(code: str, message: str) -> dict[str, Any]:
+    """A problem as the API would tell it."""
+    from app.api.catalogue import PROBLEMS
+
+    title = PROBLEMS[code].title.within("en") if code in PROBLEMS else code.replace("_", " ")
+    return {"type": f"/docs/errors#{code}", "title": title, "code": code, "detail": message}
+
+
+def paint(text: str, style: str) -> str:
+    """Colours a word on a terminal, unless NO_COLOR is set."""
+    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+        return text
+    return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m"
+
+
+def table(rows: Sequence[Sequence[object]], empty: str) -> list[str]:
+    """Columns; the last one isn't padded. ``empty`` is said when there is nothing."""
+    cells = [["-" if cell is None else " ".join(str(cell).split()) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    return lines or [empty]
+
+
+def on_terminal() -> bool:
+    """Whether a person watches: only then progress is drawn."""
+    return sys.stderr.isatty()
+
+
+class Progress:
+    """One line on a terminal that is drawn over and over; nothing elsewhere."""
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self._drawn = False
+        self._wanted = wanted and on_terminal()
+
+    def at(self, label: str, part: float | None = None) -> None:
+        """Draws how far it is: ``part`` goes from 0 to 1; without it only the label stands there."""
+        if not self._wanted:
+            return
+        bar = "" if part is None else f" {'█' * round(part * 20):░<20} {part:4.0%}"
+        print(f"\r\x1b[2K{label}{bar}", end="", file=sys.stderr, flush=True)
+        self._drawn = True
+
+    def clear(self) -> None:
+        """Leaves the line empty."""
+        if self._drawn:
+            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+            self._drawn = False
