@@ -18,6 +18,7 @@ from app.api.deps import TenantTxDep, VisitorDep, require
 from app.bootstrap import Services
 from app.core.config import Settings
 from app.core.errors import Forbidden, NotFound, RateLimited
+from app.core.limits import LocalLimits
 from app.core.observability import Metrics, Part, configure_logging
 from app.core.security import Principal, Role, Tokens
 from app.schemas.common import InModel
@@ -80,6 +81,7 @@ class Stage:
     db: Ledger = field(default_factory=Ledger)
     tokens: Tokens = field(default_factory=lambda: Tokens(SECRET, "wafaa"))
     metrics: Metrics = field(default_factory=Metrics)
+    limits: LocalLimits = field(default_factory=LocalLimits)
     origins: ShopOnly = field(default_factory=ShopOnly)
     parts: Sequence[Part] = ()
     opened: list[str] = field(default_factory=list)
