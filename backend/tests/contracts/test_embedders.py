@@ -121,12 +121,8 @@ async def test_each_text_has_a_vector_of_length_one_in_order(
     ]
     vectors = await embedder.embed(texts, purpose)
     assert [len(v) for v in vectors] == [embedder.dimensions] * len(texts)
-    assert [math.hypot(*v) for v in vectors] == pytest.approx(
-        [1.0] * len(texts), abs=1e-4
-    )
-    assert (await embedder.embed(texts[1:2], purpose))[0] == pytest.approx(
-        vectors[1], abs=1e-5
-    )
+    assert [math.hypot(*v) for v in vectors] == pytest.approx([1.0] * len(texts), abs=1e-4)
+    assert (await embedder.embed(texts[1:2], purpose))[0] == pytest.approx(vectors[1], abs=1e-5)
     assert vectors[0] != vectors[1]
 
 
@@ -136,12 +132,8 @@ async def test_nothing_is_embedded_as_nothing(embedder: Embedder) -> None:
 
 async def test_many_may_ask_at_once(embedder: Embedder) -> None:
     texts = [f"question {n}" for n in range(20)]
-    together = await asyncio.gather(
-        *(embedder.embed([text], Purpose.QUERY) for text in texts)
-    )
-    for found, expected in zip(
-        together, await embedder.embed(texts, Purpose.QUERY), strict=True
-    ):
+    together = await asyncio.gather(*(embedder.embed([text], Purpose.QUERY) for text in texts))
+    for found, expected in zip(together, await embedder.embed(texts, Purpose.QUERY), strict=True):
         assert found[0] == pytest.approx(expected, abs=1e-5)
 
 
@@ -152,16 +144,12 @@ async def test_vectors_are_marked_with_model_and_length(embedder: Embedder) -> N
 async def test_a_local_server_that_is_not_there_is_waited_for_and_then_reported(
     tmp_path: Path, tools: Tools
 ) -> None:
-    embedder = local.LocalEmbedder(
-        local.Config(socket=tmp_path / "none", wait_seconds=0.2), tools
-    )
+    embedder = local.LocalEmbedder(local.Config(socket=tmp_path / "none", wait_seconds=0.2), tools)
     with pytest.raises(UpstreamUnavailable):
         await embedder.embed(["hello"], Purpose.QUERY)
 
 
-async def test_a_local_server_that_restarts_is_found_again(
-    tmp_path: Path, tools: Tools
-) -> None:
+async def test_a_local_server_that_restarts_is_found_again(tmp_path: Path, tools: Tools) -> None:
     socket = tmp_path / "s"
     embedder = local.LocalEmbedder(local.Config(socket=socket, wait_seconds=2.0), tools)
     for _ in range(2):
@@ -171,9 +159,7 @@ async def test_a_local_server_that_restarts_is_found_again(
     await embedder.close()
 
 
-async def answer_once(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.readexactly(int.from_bytes(await reader.readexactly(4), "little"))
     payload = b"\0" + array("f", [1.0] + [0.0] * 383).tobytes()
     writer.write(len(payload).to_bytes(4, "little") + payload)
@@ -197,9 +183,7 @@ async def test_a_local_server_that_hangs_is_not_waited_for_long(
 
 
 async def test_a_refused_text_is_not_tried_again(tmp_path: Path, tools: Tools) -> None:
-    async def refuse(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\x05\0\0\0\1oops")
         await reader.read()
         writer.close()
@@ -215,17 +199,13 @@ async def test_the_local_server_stays_small(
     embedding_socket: Path, embedding_server: "subprocess.Popen[str]", tools: Tools
 ) -> None:
     async with real_local(embedding_socket, tools) as embedder:
-        await embedder.embed(
-            ["A long passage about coffee. " * 200] * 8, Purpose.PASSAGE
-        )
+        await embedder.embed(["A long passage about coffee. " * 200] * 8, Purpose.PASSAGE)
     assert peak_kilobytes(embedding_server.pid) <= 260 * 1024
 
 
 def peak_kilobytes(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
-    return next(
-        int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")
-    )
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 @pytest.mark.parametrize(
