@@ -11,9 +11,10 @@ from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-from app.api import docs, errors, middleware
+from app.api import docs, errors, middleware, pages
 from app.api.addresses import Proxies
 from app.api.cors import WebOrigins
+from app.api.hosted import HostedPages
 from app.api.limits import Gate, Meter, bearer
 from app.api.v1 import endpoints
 from app.bootstrap import Services
@@ -102,6 +103,7 @@ def create_app(services: Services) -> FastAPI:
     )
     for router in routers():
         app.include_router(router)
+    pages.install(app, HostedPages(services).find)
     if settings.docs:
         app.include_router(docs.router)
     return app

@@ -5,12 +5,14 @@ Intent is written down before the platform is called. A call whose answer was lo
 while is it known not to have been accepted, and the client's policy decides: send again, or park it for people.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
+from app.core.effects import checked
 from app.core.errors import (
     AccountBlocked,
     Conflict,
@@ -25,8 +27,9 @@ from app.models.channel_config import ChannelAccount, ChannelConfig
 from app.models.client import Client
 from app.models.contact import ContactAddress
 from app.models.conversation import Conversation, Owner
-from app.models.job import Job
+from app.models.job import Job, Lane, LeaseLost
 from app.models.message import Author, Message
+from app.services.ai.text import without_citations
 from app.services.channels.base import Address, Channel, Citation, Outgoing, Sent
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.events import tell
@@ -105,13 +108,12 @@ class Deliverer:
         )
 
     async def _send(self, channel: Channel, outgoing: Outgoing, work: Work) -> Sent:
-        work.assert_mine()  # The last moment at which a paused worker can find out that it was replaced.
-        return await channel.send(outgoing)
+        with checked(work.assert_mine):  # A paused worker finds out that it was replaced.
+            return await channel.send(outgoing)
 
     async def _reconcile(self, tx: TenantTx, message: Message, work: Work) -> None:
         """An earlier attempt may have gone out: waits for the platform's word, then follows the client's policy."""
-        since = message.sending_since or datetime.now(UTC)
-        left = self._patience - (datetime.now(UTC) - since).total_seconds()
+        left = self._patience - await Message.seconds_since_intent(tx, message.id)
         if left > 0:
             await Message.advance(tx, message.id, "indeterminate")
             await Job.postpone(tx, work.lease, delay=left)
@@ -122,11 +124,13 @@ class Deliverer:
             await _settle_as(tx, work, message, "parked", Indeterminate())
 
     async def _accepted(self, job: DeliverMessage, work: Work, sent: Sent) -> None:
+        """What the platform said stays true, even when the lane has passed to another worker meanwhile."""
         async with self._db.tenant(work.client_id) as tx:
             await Message.advance(
                 tx, job.message_id, "accepted", platform_message_id=sent.platform_message_id
             )
-            await Job.settle(tx, work.lease)
+            with suppress(LeaseLost):
+                await Job.settle(tx, work.lease)
 
     async def _lost(self, job: DeliverMessage, work: Work) -> None:
         log.warning("send_indeterminate", message_id=str(job.message_id))
@@ -146,6 +150,7 @@ class Deliverer:
         """The platform said no, and may say yes later: the message goes back to the queue, the worker tries again."""
         async with self._db.tenant(work.client_id) as tx:
             await Message.requeue(tx, job.message_id)
+            await Lane.hold(tx, work.lease)
 
     async def _give_up(self, job: DeliverMessage, work: Work, error: WafaaError) -> None:
         log.warning("send_refused", message_id=str(job.message_id), code=error.code)
@@ -176,7 +181,7 @@ def _outgoing(message: Message, to: list[Address], original: Message | None) -> 
     return Outgoing(
         id=str(message.id),
         to=tuple(to),
-        text=message.text or "",
+        text=without_citations(message.text or ""),  # Its numbers mean nothing where no passages are shown.
         language=message.language or "en",
         citations=tuple(Citation(**c) for c in message.citations),
         reply_to=original.platform_message_id if original else None,
