@@ -8,17 +8,17 @@ from uuid import UUID
 
 import aiohttp
 
-from app.core import plugins
+from app.core import effects, plugins
 from app.core.config import Settings
 from app.core.errors import Misconfigured, Unavailable
 from app.core.limits import Limits, LocalLimits
 from app.core.limits_redis import EnduringLimits, RedisLimits
 from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
 from app.core.observability import Metrics, Part, message_processed
+from app.core.revision import wanted
 from app.core.security import Sealer, Tokens
 from app.core.tools import Tools
 from app.core.visits import Visits
-from app.migration import revisions
 from app.models.job import Lane
 from app.services.ai.base import Provider
 from app.services.ai.llm_gateway import LLMGateway
@@ -78,10 +78,10 @@ class Services:
             Misconfigured: The database's role is too strong, or its revision isn't this code's.
         """
         await self.db.refuse_strong_role()
-        found = await revisions(owner_url(self.settings))
-        if not found.current:
+        found = await self.db.revision()
+        if found != wanted():
             raise Misconfigured(
-                f"The database is at revision {found.present}, not {found.wanted}. Run `wafaa migrate`."
+                f"The database is at revision {found}, not {wanted()}. Run `wafaa migrate`."
             )
         self.followers.open()
 
@@ -173,7 +173,9 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         overflow=settings.pool_overflow,
     )
     tools = Tools(
-        http=aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)),
+        http=aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=30), trace_configs=[effects.tracing()]
+        ),
         now=lambda: datetime.now(UTC),
     )
     cache = _cache(settings, tools)

@@ -21,7 +21,7 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import Executable, event
 from sqlalchemy.engine import URL, CursorResult, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -135,6 +135,7 @@ class Database:
             },
         )
         event.listen(engine.sync_engine, "connect", _speak_json)
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
         return cls(engine, signer)
 
     @staticmethod
@@ -190,7 +191,7 @@ class Database:
                 raise
             await tx.raw.execute("COMMIT")
             settled = True
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        except _GONE as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
         finally:
             await asyncio.shield(_release(connection, clean=settled))
@@ -255,6 +256,14 @@ class Database:
         async with self.directory() as tx:
             await tx.value("SELECT 1")
 
+    async def revision(self) -> str | None:
+        """The revision that migrations brought the database to; None when there were none yet."""
+        async with self.directory() as tx:
+            if await tx.value("SELECT to_regclass('public.alembic_version')") is None:
+                return None
+            found: str | None = await tx.value("SELECT version_num FROM alembic_version")
+            return found
+
     async def refuse_strong_role(self) -> None:
         """Refuses to work as a role that row-level security doesn't bind.
 
@@ -288,6 +297,23 @@ SELECT string_agg(reason, ' ') FROM (
     HAVING count(*) > 0
 ) reasons
 """
+
+
+_GONE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+"""What is raised when the server went away, or is going."""
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Makes the pool drop all older connections when one of them is found dead: a restart ended them all."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def _speak_json(connection: Any, _record: object) -> None:

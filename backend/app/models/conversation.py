@@ -262,7 +262,7 @@ class LoadedTurn:
         opted_out: Whether the contact wants to hear nothing.
         channel: The account's kind.
         last_reply_id: The latest message that isn't the contact's.
-        waiting: What the contact said and nobody answered, oldest first, plain.
+        waiting: What the contact said last and nobody answered, oldest first, plain.
     """
 
     account_id: UUID
@@ -302,7 +302,7 @@ SELECT c.account_id, c.contact_id, c.status, c.owner, c.language, c.last_contact
        coalesce((SELECT jsonb_agg(to_jsonb(m) ORDER BY m.seq) FROM (
          SELECT id, seq, kind, text, platform_message_id, extract(epoch FROM created_at) AS arrived_at
          FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author = 'contact'
-         AND answered_by IS NULL AND NOT is_stale AND NOT is_deleted ORDER BY seq LIMIT $3) m), '[]') AS waiting
+         AND answered_by IS NULL AND NOT is_stale AND NOT is_deleted ORDER BY seq DESC LIMIT $3) m), '[]') AS waiting
 FROM conversations c
 JOIN clients k ON k.id = c.client_id
 JOIN contacts p ON p.client_id = c.client_id AND p.id = c.contact_id

@@ -226,6 +226,9 @@ class Job(Created, TenantRow):
     async def hurry(cls, tx: TenantTx, lane_id: UUID) -> None:
         """Makes a waiting lane due now: what its first job waited for has come."""
         await tx.run(
+            "SELECT FROM lanes WHERE client_id = $1 AND id = $2 FOR UPDATE", client_of(tx), lane_id
+        )  # Lane first, then job, as workers lock them.
+        await tx.run(
             "WITH first AS (UPDATE jobs SET due_at = clock_timestamp() WHERE client_id = $1 AND id = (SELECT id FROM jobs "
             "WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1) RETURNING due_at), "
             "woken AS (SELECT pg_notify('wafaa_lanes', 'hurry')) "

@@ -187,6 +187,16 @@ class Message(Created, TenantRow):
         return bool(touched)
 
     @classmethod
+    async def seconds_since_intent(cls, tx: TenantTx, message_id: UUID) -> float:
+        """How long ago a send began, by the database's clock: workers' own clocks may differ."""
+        seconds = await tx.value(
+            "SELECT extract(epoch FROM clock_timestamp() - sending_since)::float8 FROM messages "
+            "WHERE client_id = $1 AND id = $2",
+            client_of(tx), message_id,
+        )  # fmt: skip
+        return float(seconds or 0.0)
+
+    @classmethod
     async def cancel(cls, tx: TenantTx, message_id: UUID) -> None:
         """Takes back a reply that hasn't gone out."""
         await tx.run(

@@ -181,7 +181,9 @@ def _outgoing(message: Message, to: list[Address], original: Message | None) -> 
     return Outgoing(
         id=str(message.id),
         to=tuple(to),
-        text=without_citations(message.text or ""),  # Its numbers mean nothing where no passages are shown.
+        text=without_citations(
+            message.text or ""
+        ),  # Its numbers mean nothing where no passages are shown.
         language=message.language or "en",
         citations=tuple(Citation(**c) for c in message.citations),
         reply_to=original.platform_message_id if original else None,

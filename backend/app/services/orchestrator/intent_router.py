@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.services.ai import nlu_service as nlu
 from app.services.orchestrator.session_manager import Session
 
-WITHOUT_WORDS = {"location": "location", "order": "order"}
+WITHOUT_WORDS = {"location": "location"}
 SILENT_KINDS = frozenset({"sticker", "system"})
 
 
@@ -49,25 +49,36 @@ Route = Answer | Say | HandOver | OptOut | OptIn | Silent
 
 def route(session: Session) -> Route:
     """What to do with the contact's words. Wishes that bind us are looked at before any model."""
-    text = session.question.text
-    if nlu.opts_in(text):
-        return OptIn() if session.opted_out else Say("greeting")
-    if nlu.opts_out(text):
-        return OptOut()
-    if session.opted_out:
-        return Silent()
-    if nlu.wants_human(text, tuple(session.settings.handover_words)):
+    wish = _last_wish(session)
+    if wish or session.opted_out:
+        return wish or Silent()
+    own_words = tuple(session.settings.handover_words)
+    if any(nlu.wants_human(words, own_words) for words in session.said):
         return HandOver("asked_for_human")
-    if not text.strip():
+    if session.kind == "order":  # With or without a note: it is for people.
+        return Say("order", handover="order")
+    if not session.question.text.strip():
         return _wordless(session.kind)
-    small_talk = nlu.small_talk(text)
-    return Say(small_talk) if small_talk else Answer()
+    small_talk = [_pleasantry(words) for words in session.said]
+    return Say(small_talk[-1]) if small_talk[-1] and all(small_talk) else Answer()
+
+
+def _last_wish(session: Session) -> OptOut | OptIn | None:
+    """What the contact last said about hearing from us, if anything: it may stand among questions."""
+    for words in reversed(session.said):
+        if nlu.opts_out(words):
+            return OptOut()
+        if nlu.opts_in(words) and session.opted_out:
+            return OptIn()
+    return None
+
+
+def _pleasantry(words: str) -> str | None:
+    return "greeting" if nlu.opts_in(words) else nlu.small_talk(words)
 
 
 def _wordless(kind: str) -> Route:
-    """A message without words: thanked for, or asked to be put in words; an order is for people."""
+    """A message without words: thanked for, or asked to be put in words."""
     if kind in SILENT_KINDS:
         return Silent()
-    if kind == "order":
-        return Say("order", handover="order")
     return Say(WITHOUT_WORDS.get(kind, "media"))

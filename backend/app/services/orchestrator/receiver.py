@@ -125,7 +125,9 @@ class Receiver:
         await Conversation.touch(
             tx,
             conversation_id,
-            seq=seq,
+            seq=(
+                0 if stale else seq
+            ),  # An old message makes no draft outdated: nobody will answer it.
             at=event.occurred_at,
             window_hours=account.capabilities.service_window_hours,
         )
@@ -199,15 +201,11 @@ async def _edit(tx: TenantTx, event: Event, *, deleted: bool = False) -> None:
     message = await Message.by_platform_id(tx, original) if original else None
     if message is None or message.author != Author.CONTACT:
         return
-    await Message.edit(tx, original, None if deleted else event.text, deleted=deleted)
     name = "message.deleted" if deleted else "message.updated"
-    await tell(
-        tx,
-        message.conversation_id,
-        name,
-        message_id=str(message.id),
-        text=None if deleted else event.text,
-    )
+    text = None if deleted else event.text
+    # The conversation is locked first, then its messages, as by whoever answers them.
+    await tell(tx, message.conversation_id, name, message_id=str(message.id), text=text)
+    await Message.edit(tx, original, text, deleted=deleted)
 
 
 async def _reaction(tx: TenantTx, account: Account, event: Event) -> None:

@@ -34,6 +34,7 @@ class Session:
         conversation_id: The conversation.
         contact_id: Who is answered.
         question: What is to be answered, with its history.
+        said: The words of each message in it: a wish that binds us may stand among questions.
         message_ids: The messages that the answer answers, oldest first.
         kind: The content type of the newest of them.
         newest: The newest message's platform id, to reply to.
@@ -50,6 +51,7 @@ class Session:
     conversation_id: UUID
     contact_id: UUID
     question: Question
+    said: tuple[str, ...]
     message_ids: tuple[UUID, ...]
     kind: str
     newest: str | None
@@ -205,14 +207,20 @@ async def want_human(tx: TenantTx, conversation_id: UUID, reason: str) -> None:
 
 
 def _carries(message_id: UUID, waiting: Sequence[dict[str, Any]]) -> bool:
-    """Whether this message's job answers the burst: the last one's does, and the tenth one's of an endless burst."""
-    ids = [m["id"] for m in waiting]
-    return str(message_id) in (*ids[-1:], *ids[LONGEST_BURST - 1 : LONGEST_BURST])
+    """Whether this message's job answers the burst: the last one's does, and the tenth one's of an endless burst.
+
+    So does the job of a message that was taken back after all that still wait: theirs have passed already.
+    """
+    mine, ids = str(message_id), [m["id"] for m in waiting]
+    return bool(ids) and (
+        mine in (ids[-1], *ids[LONGEST_BURST - 1 : LONGEST_BURST]) or mine > max(ids)
+    )
 
 
 def _session(conversation_id: UUID, turn: LoadedTurn, history: tuple[Turn, ...]) -> Session:
     settings = ClientSettings.model_validate(turn.settings)
-    text = "\n".join(m["text"] for m in turn.waiting if m["text"])
+    said = tuple(m["text"] for m in turn.waiting if m["text"])
+    text = "\n".join(said)
     newest = turn.waiting[-1]
     language = language_of(text) or turn.language or settings.language
     return Session(
@@ -221,6 +229,7 @@ def _session(conversation_id: UUID, turn: LoadedTurn, history: tuple[Turn, ...])
         question=Question(
             text, language, Persona(turn.client_name, settings.tone, settings.fallback), history
         ),
+        said=said,
         message_ids=tuple(UUID(m["id"]) for m in turn.waiting),
         kind=newest["kind"],
         newest=newest["platform_message_id"],

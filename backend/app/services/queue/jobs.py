@@ -175,8 +175,10 @@ class Worker:
             return await self._claim()
         except Unavailable:
             log.warning("database_unreachable")
-            await asyncio.sleep(0.5)
-            return False
+        except Exception:  # Whatever a failing database says, the worker goes on asking.
+            log.exception("claim_failed")
+        await asyncio.sleep(0.5)
+        return False
 
     async def _claim(self) -> bool:
         """Takes as many lanes as there is room for; tells whether it took any."""
@@ -213,6 +215,8 @@ class Worker:
             log.warning(
                 "database_unreachable", kind=work.lease.kind
             )  # Its lease runs out and it comes back.
+        except Exception:  # Not even the failure could be written down: it comes back as well.
+            log.exception("job_unsettled", kind=work.lease.kind)
         finally:
             heart.cancel()
 
