@@ -7,16 +7,15 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.errors import Misconfigured
 from app.core.multi_tenant import APP_ROLE, TenantSigner
+from app.core.revision import MIGRATIONS, wanted
 from app.models.knowledge_search import make_vectors
 
-_SCRIPTS = Path(__file__).parents[1] / "migrations"
 _LOCK = 0x5741464141  # "WAFAA": two starters don't migrate at once.
 DEFINER_ROLE = "wafaa_definer"
 
@@ -36,14 +35,13 @@ class Revisions:
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 
 
 async def revisions(url: str) -> Revisions:
     """Compares a database with this code."""
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
     engine = create_async_engine(url)
     try:
         async with engine.connect() as connection:
@@ -52,7 +50,7 @@ async def revisions(url: str) -> Revisions:
             )
     finally:
         await engine.dispose()
-    return Revisions(present, str(wanted))
+    return Revisions(present, wanted())
 
 
 async def migrate(owner_url: str, signer: TenantSigner, app_password: str | None) -> Revisions:
@@ -72,6 +70,7 @@ async def migrate(owner_url: str, signer: TenantSigner, app_password: str | None
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             await connection.run_sync(_make_roles, make_url(owner_url).database or "", app_password)
             await connection.run_sync(lambda c: command.upgrade(_config(c), "head"))
+            await connection.execute(text(f"GRANT SELECT ON alembic_version TO {APP_ROLE}"))
             await connection.run_sync(make_vectors)
             await connection.run_sync(_keep_key, signer)
     finally:

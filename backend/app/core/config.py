@@ -7,11 +7,11 @@ machine. Secrets that nobody gave are made once and kept in ``.env``, readable b
 import difflib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.core.errors import Misconfigured
@@ -104,6 +104,11 @@ class Settings(BaseSettings):
     answer_seconds: float = Field(
         12.0, alias="WAFAA_ANSWER_SECONDS", gt=0, description="A model's deadline."
     )
+    demo_password: SecretStr = Field(
+        SecretStr(""),
+        alias="WAFAA_DEMO_PASSWORD",
+        description="What the demo's owners sign in with; made when the demo is.",
+    )
     max_attempts: int = Field(5, alias="WAFAA_MAX_ATTEMPTS", ge=1)
     log_json: bool = Field(True, alias="WAFAA_LOG_JSON")
     docs: bool = Field(True, alias="WAFAA_DOCS", description="Serve /docs and /openapi.json.")
@@ -127,17 +132,36 @@ class Settings(BaseSettings):
     @classmethod
     def _known_names_only(cls, values: Any) -> Any:
         """Refuses an unknown ``WAFAA_*`` variable: a typo must not be a silent default."""
+        cls._refuse_unknown(os.environ)
+        return values
+
+    @classmethod
+    def _refuse_unknown(cls, names: Iterable[str]) -> None:
         known = {f.alias for f in cls.model_fields.values() if f.alias}
-        for name in sorted(n for n in os.environ if n.startswith("WAFAA_") and n not in known):
+        for name in sorted(n for n in names if n.startswith("WAFAA_") and n not in known):
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
             raise Misconfigured(f"There is no setting {name}. Did you mean {near[0]}?")
-        return values
 
     @classmethod
     def load(cls, env_file: Path = Path(".env")) -> Self:
         """Reads the environment and ``env_file``; makes missing secrets first and keeps them there."""
         generate_secrets(env_file)
-        return cls(_env_file=env_file)
+        return cls.read(env_file)
+
+    @classmethod
+    def read(cls, env_file: Path = Path(".env")) -> Self:
+        """Reads the environment and ``env_file``, and makes nothing.
+
+        Raises:
+            Misconfigured: There is an unknown ``WAFAA_*`` name in either, or a value that isn't one.
+        """
+        cls._refuse_unknown(read_env(env_file))
+        try:
+            return cls(_env_file=env_file)
+        except ValidationError as error:
+            problem = error.errors(include_input=False, include_url=False)[0]
+            name = ".".join(map(str, problem["loc"]))
+            raise Misconfigured(f"{name}: {problem['msg']}. Correct it and try again.") from error
 
     def adapter(self, name: str, config: type[ConfigT]) -> ConfigT:
         """Fills an adapter's ``Config`` from the environment: field ``api_key`` of ``openai`` is OPENAI_API_KEY.
@@ -166,13 +190,21 @@ def read_env(path: Path) -> dict[str, str]:
     return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
 
 
-def generate_secrets(path: Path, environ: Mapping[str, str] = os.environ) -> list[str]:
+def generate_secrets(
+    path: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    names: Sequence[str] = GENERATED,
+    size: int = 48,
+) -> list[str]:
     """Makes each missing secret once, appends it to ``path`` (mode 0600) and tells which were made."""
     present = read_env(path)
-    missing = [name for name in GENERATED if not environ.get(name) and not present.get(name)]
+    missing = [name for name in names if not environ.get(name) and not present.get(name)]
     if missing:
         path.touch(mode=0o600)
         path.chmod(0o600)
+        unended = path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
         with path.open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={secrets.token_urlsafe(48)}\n" for name in missing)
+            file.write("\n" if unended else "")
+            file.writelines(f"{name}={secrets.token_urlsafe(size)}\n" for name in missing)
     return missing
