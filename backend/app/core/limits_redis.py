@@ -116,5 +116,5 @@ class EnduringLimits:
 
     def _leave_alone(self, error: Exception) -> None:
         if time.monotonic() >= self._resume:  # Said once a pause, not once a request.
-            log.warning("limits_unshared", error=type(error).__name__, pause=self._pause)
+            log.warning("limits_unshared", error_type=type(error).__name__, pause=self._pause)
         self._resume = time.monotonic() + self._pause

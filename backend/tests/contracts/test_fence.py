@@ -1,6 +1,7 @@
 """What keeps clients apart in the database: the same on the newest PostgreSQL and on the oldest we support."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -165,10 +166,8 @@ async def test_a_forged_swapped_or_expired_token_sees_nothing(app, two) -> None:
     assert [row["id"] for row in await app.fetch("SELECT id FROM clients")] == [two[0]]
     for forged in _forgeries(*two):
         await app.execute("SELECT set_config('app.current_tenant_id', $1, false)", forged)
-        try:
+        with suppress(asyncpg.DataError):  # Refused before any row was looked at.
             assert await app.fetch("SELECT * FROM clients") == [], forged
-        except asyncpg.DataError:
-            pass  # Refused before any row was looked at.
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ class RedisCache:
     def _leave_alone(self, error: Exception) -> None:
         self.unreached += 1
         if time.monotonic() >= self._resume:  # Said once a pause, not once an operation.
-            log.warning("cache_unreached", error=type(error).__name__, pause=self._pause)
+            log.warning("cache_unreached", error_type=type(error).__name__, pause=self._pause)
         self._resume = time.monotonic() + self._pause
 
 

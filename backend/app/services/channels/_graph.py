@@ -126,7 +126,7 @@ class Graph:
             status=fault.status,
             code=fault.code,
             subcode=fault.subcode,
-            trace=fault.trace,
+            trace_id=fault.trace,
         )
         return self.explain(fault)
 
@@ -186,4 +186,4 @@ def _warn_of_other_version(answer: Answer) -> None:
     """An expired version is silently served by the next oldest one."""
     served = answer.headers.get("facebook-api-version", VERSION)
     if served != VERSION:
-        log.warning("graph_version_differs", pinned=VERSION, served=served[:16])
+        log.warning("graph_version_differs", version=VERSION, served_version_id=served[:16])

@@ -177,7 +177,7 @@ def _check_ending(ending: dict[str, Any]) -> None:
     if not ending["alone"]:
         _warn_of_network()
     if name := ending.get("error"):
-        log.info("file_refused", error=name, cause=ending["cause"])
+        log.info("file_refused", error_type=name, reason=ending["cause"])
         kind: type[WafaaError] = getattr(errors, name)
         raise kind(ending["message"])
 
