@@ -30,9 +30,8 @@ GENERATED = (
 class Settings(BaseSettings):
     """Everything that can be set from outside."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, populate_by_name=True
-    )
+    # Only aliases are read: by their own names, HOME and PORT of the environment would be settings of ours.
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
     # The specification's.
     database_url: SecretStr | None = Field(

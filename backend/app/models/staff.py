@@ -66,6 +66,16 @@ class Staff(Created, TenantRow):
         return name
 
     @classmethod
+    async def named(cls, tx: TenantTx, email: str | None) -> UUID | None:
+        """The active colleague with that e-mail address; without one, the client's first owner."""
+        found: UUID | None = await tx.value(
+            "SELECT id FROM staff WHERE client_id = $1 AND is_active "
+            "AND CASE WHEN $2::text IS NULL THEN role = 'owner' ELSE email = lower($2) END ORDER BY id LIMIT 1",
+            client_of(tx), email,
+        )  # fmt: skip
+        return found
+
+    @classmethod
     async def by_email(cls, tx: DirectoryTx, email: str) -> StaffLogin | None:
         """The active colleague behind an e-mail address; the oldest, where it is used at several clients."""
         row = await tx.one("SELECT * FROM app.staff_by_email(lower($1))", email)

@@ -55,22 +55,14 @@ class Channels:
             account: The account as the database has it.
             own_secrets_only: Leaves the installation's shared credentials out.
         """
-        stored = orjson.loads(
-            self._sealer.unseal(
-                account.sealed,
-                client_id=account.client_id,
-                table="channel_configs",
-                column="sealed",
-                row=account.id,
-            )
-        )
+        stored = self.fields(account)
         shared = {} if own_secrets_only else self._shared.get(account.kind, {})
         return self.build(account.kind, {**shared, **stored})
 
     def open_shared(self, account: ChannelAccount) -> Channel | None:
         """The account with the installation's shared credentials in place of its own; None where there are none."""
         shared = self._shared.get(account.kind)
-        return self.build(account.kind, {**self._stored(account), **shared}) if shared else None
+        return self.build(account.kind, {**self.fields(account), **shared}) if shared else None
 
     def build(self, kind: str, fields: dict[str, Any]) -> Channel:
         """Makes a channel of the fields of its form.
@@ -105,7 +97,8 @@ class Channels:
             row=account.id,
         )
 
-    def _stored(self, account: ChannelAccount) -> dict[str, Any]:
+    def fields(self, account: ChannelAccount) -> dict[str, Any]:
+        """The fields that an account was connected with, its secrets among them: for checks and simulators."""
         plain = self._sealer.unseal(
             account.sealed,
             client_id=account.client_id,

@@ -1,0 +1,186 @@
+"""A conversation in the terminal, through the web channel: the same steps as on a web page."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from app.cli.choosing import choose_client
+from app.cli.installation import Installation, with_services
+from app.cli.output import paint, say, to_json
+from app.core.errors import NotFound
+from app.models.channel_config import ChannelConfig
+from app.models.client import Client, ClientRef
+from app.models.contact import Contact
+from app.models.conversation import Conversation, ConversationEvent, Owner
+from app.services.channels.base import Address, EventKind, InboundEvent
+from app.services.orchestrator import phrases
+from app.services.orchestrator.receiver import Account
+
+KIND = "web"
+VISITOR = "the terminal"
+ANSWER_SECONDS = 60.0
+"""The longest wait for an answer before the next line is read."""
+
+_SETTLED = ("turn.completed", "message.created", "turn.failed")
+
+
+def chat(slug: str | None, *, new: bool, as_json: bool) -> None:
+    """Talks until the input ends."""
+
+    async def work(here: Installation) -> None:
+        client = await choose_client(here.services, slug)
+        visitor = str(uuid4()) if new else VISITOR
+        chatter = await Chatter.enter(here, client, visitor, as_json=as_json)
+        async with here.at_work():
+            await chatter.run()
+
+    with_services(work, embedder=True)
+
+
+@dataclass
+class Chatter:
+    """A visitor at a terminal."""
+
+    here: Installation
+    client: ClientRef
+    account_id: UUID
+    visitor: str
+    as_json: bool
+    conversation_id: UUID
+    seq: int = 0
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    streaming: bool = False
+
+    @classmethod
+    async def enter(
+        cls, here: Installation, client: ClientRef, visitor: str, *, as_json: bool
+    ) -> "Chatter":
+        """Opens the visitor's conversation.
+
+        Raises:
+            NotFound: The client has no web chat.
+        """
+        async with here.services.db.tenant(client.id) as tx:
+            accounts = await ChannelConfig.of_kind(tx, KIND)
+            if not accounts:
+                raise NotFound(f"{client.slug} has no web chat: `wafaa channel add web`.")
+            contact_id = await Contact.resolve(tx, accounts[0].id, [("visitor", visitor)], None)
+            conversation_id = await Conversation.current(tx, accounts[0].id, contact_id)
+            seq = (await Conversation.get(tx, conversation_id)).last_seq
+        return cls(here, client, accounts[0].id, visitor, as_json, conversation_id, seq)
+
+    async def run(self) -> None:
+        """Reads lines, shows what comes back."""
+        await self._greet()
+        following = asyncio.create_task(self._follow())
+        try:
+            async for line in self._lines():
+                self.answered.clear()
+                await self._send(line)
+                await self._wait()
+        finally:
+            following.cancel()
+
+    async def _greet(self) -> None:
+        if self.as_json:
+            return
+        async with self.here.services.db.tenant(self.client.id) as tx:
+            settings = (await Client.mine(tx)).assistant
+        language = settings.language
+        say(paint(f"{self.client.name} (conversation {self.conversation_id})", "bold"))
+        say(settings.greeting.get(language) or phrases.say("greeting", language))
+
+    async def _lines(self) -> AsyncIterator[str]:
+        """What is typed, until an empty line or the end."""
+        while True:
+            if sys.stdin.isatty() and not self.as_json:
+                print(paint("> ", "bold"), end="", flush=True)
+            line = (await asyncio.to_thread(sys.stdin.readline)).strip()
+            if not line:
+                return
+            yield line
+
+    async def _send(self, text: str) -> None:
+        services = self.here.services
+        message_id = str(uuid4())
+        event = InboundEvent(
+            event_key=f"web:{self.visitor}:{message_id}",
+            account=str(self.account_id),
+            kind=EventKind.MESSAGE,
+            occurred_at=datetime.now(UTC),
+            addresses=(Address("visitor", self.visitor),),
+            platform_message_id=message_id,
+            text=text,
+        )
+        account = Account(self.account_id, KIND, services.channels.capabilities(KIND))
+        async with services.db.tenant(self.client.id) as tx:
+            received = await services.receiver.receive(tx, account, [event], datetime.now(UTC))
+        await self._go_on_in(received[0].conversation_id)
+
+    async def _go_on_in(self, conversation_id: UUID) -> None:
+        """A resolved conversation is followed by a new one."""
+        if conversation_id != self.conversation_id:
+            self.conversation_id, self.seq = conversation_id, 0
+
+    async def _wait(self) -> None:
+        """For the answer; not while a colleague has the conversation, who may take long."""
+        async with self.here.services.db.tenant(self.client.id) as tx:
+            owner = (await Conversation.get(tx, self.conversation_id)).owner
+        if owner == Owner.AGENT:
+            self._aside("A colleague has this conversation and will answer here.")
+            return
+        try:
+            await asyncio.wait_for(self.answered.wait(), ANSWER_SECONDS)
+        except TimeoutError:
+            self._aside("No answer yet. `wafaa trace MESSAGE` tells why; see `wafaa inbox read`.")
+
+    async def _follow(self) -> None:
+        """Shows what happens, as a page would."""
+        followers = self.here.services.followers
+        while True:
+            with followers.follow(self.conversation_id) as news:
+                found = await self._events()
+                if not found:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(news.wait(), 1.0)
+
+    async def _events(self) -> list[ConversationEvent]:
+        async with self.here.services.db.tenant(self.client.id) as tx:
+            found = await ConversationEvent.after(tx, self.conversation_id, self.seq)
+        for event in found:
+            self.seq = event.seq
+            self._show(event.type, event.data)
+        return found
+
+    def _show(self, type_: str, data: dict[str, Any]) -> None:
+        message = data.get("message") or {}
+        from_us = bool(message) and message.get("author") != "contact"
+        if from_us and self.as_json:
+            say(to_json(message))
+        elif type_ == "turn.delta" and not self.as_json:
+            self.streaming = True
+            print(data["text"], end="", flush=True)
+        elif from_us:
+            self._whole(message)
+        elif type_ in ("handover.requested", "handover.accepted", "handed_back"):
+            self._aside(type_.replace(".", " ").replace("_", " "))
+        if from_us and type_ in _SETTLED:
+            self.answered.set()
+
+    def _whole(self, message: dict[str, Any]) -> None:
+        """What wasn't seen piece by piece, and what the answer rests on."""
+        who = f"{message['agent_name']}: " if message.get("agent_name") else ""
+        say("" if self.streaming else f"{who}{message['text']}")
+        self.streaming = False
+        for source in message["citations"]:
+            quote = " ".join(source["quote"].split())
+            say(paint(f"  [{source['number']}] {source['title']}: {quote}", "dim"))
+
+    def _aside(self, text: str) -> None:
+        if not self.as_json:
+            say(paint(f"({text})", "dim"))

@@ -1,0 +1,72 @@
+"""Running an installation."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.options import Json
+
+Demo = Annotated[bool, typer.Option("--demo/--no-demo", help="Make the two demo businesses.")]
+
+
+def up(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Where to listen.")] = None,
+    demo: Demo = True,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show what the parts log.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run everything on this machine until Ctrl-C.
+
+    Brings PostgreSQL and Valkey along where DATABASE_URL and REDIS_URL are not set.
+    """
+    from app.cli.up import Up, load_settings
+
+    settings = load_settings(demo=demo)
+    if port is not None:
+        settings = settings.model_copy(update={"port": port})
+    settings.home.mkdir(parents=True, exist_ok=True)
+    Up(settings, demo=demo, verbose=verbose, as_json=as_json).run()
+
+
+def serve() -> None:
+    """Serve HTTP; one of the parts that `up` runs."""
+    from app.cli.roles import run
+    from app.cli.serve import serve
+    from app.core.config import Settings
+
+    settings = Settings.load()
+    run(settings, serve(settings))
+
+
+def work() -> None:
+    """Answer, deliver and learn; one of the parts that `up` runs."""
+    from app.cli.roles import run
+    from app.cli.work import work
+    from app.core.config import Settings
+
+    settings = Settings.load()
+    run(settings, work(settings))
+
+
+def embed(
+    installation: Annotated[
+        str, typer.Option(help="Whose it is, as its supervisor knows it.")
+    ] = "",
+) -> None:
+    """Turn texts into vectors for this host; one of the parts that `up` runs."""
+    from app.cli.embed import embed
+    from app.cli.roles import run
+    from app.core.config import Settings
+
+    del installation  # It stands on the command line for whoever looks for this process.
+    settings = Settings.load()
+    run(settings, embed(settings))
+
+
+def prepare(demo: Demo = True, as_json: Json = False) -> None:
+    """Migrate and seed, telling each step as a line of JSON."""
+    from app.cli.prepare import prepare
+    from app.cli.up import load_settings
+
+    del as_json  # There is no other way; the option makes errors come as JSON, too.
+    prepare(load_settings(demo=demo), demo=demo)

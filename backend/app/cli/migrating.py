@@ -1,0 +1,30 @@
+"""Bringing the database to this version, or looking whether it is."""
+
+import asyncio
+
+from app.bootstrap import owner_url, signer
+from app.cli.installation import read_settings, servers
+from app.core.config import Settings
+from app.core.observability import configure_logging
+from app.migration import Revisions, migrate, revisions
+
+
+async def bring_up(settings: Settings) -> Revisions:
+    """Migrates. The application's role gets its password unless somebody else takes care of that role."""
+    ours = settings.admin_database_url is None
+    password = settings.app_database_password.get_secret_value() if ours else None
+    return await migrate(owner_url(settings), signer(settings), password)
+
+
+def migrate_now() -> Revisions:
+    """Migrates the installation in this directory."""
+    configure_logging(json=False, level="ERROR")
+    with servers(read_settings(), embedder=False) as (settings, _):
+        return asyncio.run(bring_up(settings))
+
+
+def check_now() -> Revisions:
+    """Looks, and changes nothing."""
+    configure_logging(json=False, level="ERROR")
+    with servers(read_settings(), embedder=False) as (settings, _):
+        return asyncio.run(revisions(owner_url(settings)))

@@ -1,0 +1,50 @@
+"""The role that serves HTTP."""
+
+import socket
+
+import uvicorn
+
+from app.api.app import create_app
+from app.bootstrap import Services, bootstrap
+from app.core.config import Settings
+from app.core.errors import Misconfigured
+
+GRACE_SECONDS = 8
+
+
+class Server(uvicorn.Server):
+    """Ends open streams first: each waits for news and would keep the server from stopping."""
+
+    def __init__(self, config: uvicorn.Config, services: Services) -> None:
+        super().__init__(config)
+        self._services = services
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops serving."""
+        self._services.followers.close()
+        await super().shutdown(sockets)
+
+
+async def serve(settings: Settings) -> None:
+    """Serves until asked to stop.
+
+    Raises:
+        Misconfigured: It can't begin; the log says why.
+    """
+    services = bootstrap(settings)
+    config = uvicorn.Config(
+        create_app(services),
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(config, services)
+    await server.serve()
+    if not server.started:
+        raise Misconfigured("The API didn't start. Its log says why; `wafaa doctor` may too.")

@@ -1,0 +1,175 @@
+"""`wafaa up`: everything on this machine, from nothing to the first answer."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from app.cli import parts
+from app.cli.banner import banner
+from app.cli.health import unwell
+from app.cli.logfiles import LogFiles
+from app.cli.output import Progress, say, to_json
+from app.cli.preparing import steps
+from app.core.config import Settings, generate_secrets
+from app.core.errors import WafaaError
+from app.core.observability import configure_logging
+from app.embedded.processes import Part
+from app.embedded.server import EmbeddedServer
+from app.embedded.supervisor import Supervisor
+
+START_SECONDS = 300.0
+"""The first start makes a database cluster and builds the embedding model."""
+
+READY_SECONDS = 30.0
+
+
+ENV_FILE = Path(".env")
+
+
+def load_settings(*, demo: bool) -> Settings:
+    """The settings; secrets that nobody gave are made, and the demo's password where the demo is wanted."""
+    if demo:
+        generate_secrets(ENV_FILE, names=["WAFAA_DEMO_PASSWORD"], size=9)
+    return Settings.load(ENV_FILE)
+
+
+class Up:
+    """One run of an installation."""
+
+    def __init__(self, settings: Settings, *, demo: bool, verbose: bool, as_json: bool) -> None:
+        """Starts nothing yet.
+
+        Args:
+            settings: The installation's.
+            demo: Whether the two demo clients are wanted.
+            verbose: Whether what the parts log is said aloud.
+            as_json: Whether a program reads along.
+        """
+        self._settings = settings
+        self._demo = demo
+        self._as_json = as_json
+        self._logs = LogFiles(settings.home / "logs", aloud=verbose)
+        self._progress = Progress(wanted=not verbose)
+        self._env = {"WAFAA_HOST": settings.host, "WAFAA_PORT": str(settings.port)}
+        self._began = time.monotonic()
+
+    def run(self) -> None:
+        """Starts everything, tells so, and stops everything when asked to."""
+        parts.refuse_taken_port(self._settings.host, self._settings.port)
+        with ExitStack() as stack:
+            stack.callback(self._logs.close)
+            stream = stack.enter_context((self._logs.directory / "up.log").open("a"))
+            configure_logging(json=self._settings.log_json, stream=stream)
+            servers = self._servers()
+            for server in servers:
+                server.reserve()
+                stack.callback(server.release)
+            stack.enter_context(parts.posted(self._settings))
+            stack.callback(self._progress.clear)
+            asyncio.run(self._supervise(servers))
+
+    def _servers(self) -> list[EmbeddedServer]:
+        """What comes along, where nothing else was given."""
+        databases: list[EmbeddedServer] = []
+        if self._settings.database_url is None:
+            databases.append(parts.postgres(self._settings))
+        if self._settings.redis_url is None:
+            databases.append(parts.valkey(self._settings))
+        local = self._settings.embedder == "local"
+        return [*databases, *([parts.EmbeddingServer(self._settings.home)] if local else [])]
+
+    async def _supervise(self, servers: Sequence[EmbeddedServer]) -> None:
+        async with Supervisor(self._logs) as supervisor:
+            starting = asyncio.create_task(self._start(supervisor, servers))
+            asked = asyncio.create_task(supervisor.wait())
+            await asyncio.wait([starting, asked], return_when=asyncio.FIRST_COMPLETED)
+            if asked.done():
+                starting.cancel()
+                await asyncio.wait([starting])
+                return
+            self._tell(starting.result(), await self._until_well())
+            await asked
+            self._progress.at("Stopping …")
+
+    async def _start(
+        self, supervisor: Supervisor, servers: Sequence[EmbeddedServer]
+    ) -> dict[str, Any]:
+        """Starts the parts, as many at once as may be; gives what is to be told about the demo."""
+        self._progress.at("Starting …")
+        try:
+            async with asyncio.TaskGroup() as group:
+                starting = {
+                    server.name: group.create_task(self._begin(supervisor, server.part()))
+                    for server in servers
+                }
+                await self._databases(servers, starting)
+                told = await self._prepare(supervisor, group, starting.get("embedder"))
+        except* WafaaError as errors:
+            raise _first(errors) from None
+        return told
+
+    async def _databases(
+        self, servers: Sequence[EmbeddedServer], starting: dict[str, asyncio.Task[None]]
+    ) -> None:
+        """Waits for the databases, and tells the other parts where they are."""
+        names = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
+        for server in servers:
+            if server.name in names:
+                await starting[server.name]
+                self._env[names[server.name]] = server.url
+
+    async def _prepare(
+        self,
+        supervisor: Supervisor,
+        group: asyncio.TaskGroup,
+        embedder: asyncio.Task[None] | None,
+    ) -> dict[str, Any]:
+        """Migrates and seeds; the API and the worker start as soon as the tables are there."""
+        told: dict[str, Any] = {}
+        async for step in steps(self._env, demo=self._demo, log=self._logs.directory):
+            match step["step"]:
+                case "migrated":
+                    group.create_task(self._begin(supervisor, parts.api(self._settings, self._env)))
+                    group.create_task(self._worker(supervisor, embedder))
+                case "learning":
+                    self._progress.at("Learning the demo", step["part"])
+                case "done":
+                    told = step
+        return told
+
+    async def _worker(self, supervisor: Supervisor, embedder: asyncio.Task[None] | None) -> None:
+        """Comes after the embedder: what it can't embed it would try again later, and later still."""
+        if embedder is not None:
+            await embedder
+        await self._begin(supervisor, parts.worker(self._env))
+
+    async def _begin(self, supervisor: Supervisor, part: Part) -> None:
+        await supervisor.start(part, seconds=START_SECONDS)
+
+    async def _until_well(self) -> list[str]:
+        """Waits until everything is well; names what still isn't after a while."""
+        ends = time.monotonic() + READY_SECONDS
+        while missing := await asyncio.to_thread(unwell, self._settings):
+            if time.monotonic() > ends:
+                break
+            await asyncio.sleep(0.1)
+        return missing
+
+    def _tell(self, demo: dict[str, Any], missing: list[str]) -> None:
+        self._progress.clear()
+        seconds = round(time.monotonic() - self._began, 1)
+        if self._as_json:
+            url = parts.address(self._settings)
+            say(to_json({"url": url, "seconds": seconds, "not_ready": missing, **demo}))
+            return
+        for line in banner(self._settings, demo.get("clients", []), seconds, missing):
+            say(line)
+
+
+def _first(errors: BaseExceptionGroup[WafaaError]) -> WafaaError:
+    """One of several errors, for one line is all a person reads."""
+    error = errors.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
