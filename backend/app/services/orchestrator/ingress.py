@@ -50,6 +50,16 @@ class Verified:
     account: ChannelAccount
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An account by which calls may come in, opened with each secret that may sign for it."""
+
+    account: ChannelAccount
+    channel: Channel
+    own: Channel
+    shared: Channel | None
+
+
 class Ingress:
     """Takes webhook calls in. Look-ups are remembered for a moment: a change counts within a second."""
 
@@ -67,7 +77,7 @@ class Ingress:
         self._tools = tools
         self._observer = observer
         self._clients: Remembered[str, ClientRef] = Remembered(seconds=1.0)
-        self._accounts: Remembered[tuple[UUID, str], list[ChannelAccount]] = Remembered(seconds=1.0)
+        self._doors: Remembered[tuple[UUID, str], list[Door]] = Remembered(seconds=1.0)
         self._routes: Remembered[tuple[str, str], Route | None] = Remembered(seconds=1.0)
 
     async def challenge(self, kind: str, slug: str, request: WebhookRequest) -> str:
@@ -78,9 +88,9 @@ class Ingress:
             InvalidSignature: No account knows the token.
         """
         refusal: InvalidSignature | None = None
-        for account in await self._accounts_of(kind, slug):
+        for door in await self._doors_of(kind, slug):
             try:
-                return self._channels.open(account).challenge(request)
+                return door.channel.challenge(request)
             except InvalidSignature as error:
                 refusal = error
         raise refusal or InvalidSignature("This client has no such channel.")
@@ -93,8 +103,7 @@ class Ingress:
             InvalidSignature: Nobody we know signed the body.
             Unavailable: It can't be written now; the platform has to come again.
         """
-        accounts = await self._accounts_of(kind, slug)
-        verified = self._verify(accounts, request)
+        verified = _verify(await self._doors_of(kind, slug), request)
         events = verified.channel.parse(request.body)
         by_account: dict[str, list[Event]] = defaultdict(list)
         for event in events:
@@ -129,32 +138,24 @@ class Ingress:
             ]
         self._observer.refused(account.client_id, state, sum(new))
 
-    def _verify(self, accounts: Sequence[ChannelAccount], request: WebhookRequest) -> Verified:
-        """Finds whose secret signed the body: the shared one first, then each account's own."""
-        for account in accounts:
-            shared = self._channels.open_shared(account)
-            if shared and _signed(shared, request):
-                return Verified(shared, True, account)
-        for account in accounts:
-            own = self._channels.open(account, own_secrets_only=True)
-            if _signed(own, request):
-                return Verified(own, False, account)
-        raise InvalidSignature
-
-    async def _accounts_of(self, kind: str, slug: str) -> list[ChannelAccount]:
+    async def _doors_of(self, kind: str, slug: str) -> list[Door]:
         self._channels.capabilities(kind)
         client = await self._clients.get(slug, lambda: self._find_client(slug))
-        return await self._accounts.get(
-            (client.id, kind), lambda: self._find_accounts(client.id, kind)
-        )
+        return await self._doors.get((client.id, kind), lambda: self._find_doors(client.id, kind))
 
     async def _find_client(self, slug: str) -> ClientRef:
         async with self._db.directory() as tx:
             return await Client.find(tx, slug)
 
-    async def _find_accounts(self, client_id: UUID, kind: str) -> list[ChannelAccount]:
+    async def _find_doors(self, client_id: UUID, kind: str) -> list[Door]:
         async with self._db.tenant(client_id) as tx:
-            return await ChannelConfig.of_kind(tx, kind)
+            accounts = await ChannelConfig.of_kind(tx, kind)
+        return [self._door(account) for account in accounts]
+
+    def _door(self, account: ChannelAccount) -> Door:
+        channels = self._channels
+        own = channels.open(account, own_secrets_only=True)
+        return Door(account, channels.open(account), own, channels.open_shared(account))
 
     async def _route(self, kind: str, external_id: str) -> Route | None:
         async def find() -> Route | None:
@@ -162,6 +163,21 @@ class Ingress:
                 return await ChannelConfig.route(tx, kind, external_id)
 
         return await self._routes.get((kind, external_id), find)
+
+
+def _verify(doors: Sequence[Door], request: WebhookRequest) -> Verified:
+    """Finds whose secret signed the body: the shared one first, which is the same at every door, then each own one.
+
+    Raises:
+        InvalidSignature: Nobody's did.
+    """
+    for door in doors[:1]:
+        if door.shared and _signed(door.shared, request):
+            return Verified(door.shared, True, door.account)
+    for door in doors:
+        if _signed(door.own, request):
+            return Verified(door.own, False, door.account)
+    raise InvalidSignature
 
 
 def _signed(channel: Channel, request: WebhookRequest) -> bool:
