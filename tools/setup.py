@@ -45,6 +45,9 @@ if __name__ == "__main__":
 DEBIAN_PACKAGES = {
     "postgresql-15": "/usr/lib/postgresql/15/bin/postgres",
     "redis-server": "/usr/bin/redis-server",
+    "nginx-light": "/usr/sbin/nginx",
+    "testssl.sh": "/usr/bin/testssl",
+    "curl": "/usr/bin/curl",
     "chromium": "/usr/bin/chromium",
     "fonts-noto-core": "/usr/share/fonts/truetype/noto/NotoNaskhArabic-Regular.ttf",
 }
