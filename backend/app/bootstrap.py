@@ -189,7 +189,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     channels = Channels(
         Sealer(settings.master_key.get_secret_value()), tools, _shared_credentials(settings)
     )
-    receiver = Receiver(Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)))
+    receiver = Receiver(db, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)))
     handlers = _handlers(
         settings, db, cache, answers, channels, observer, Indexer(db, embedder, store, parse)
     )

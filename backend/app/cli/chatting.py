@@ -118,9 +118,11 @@ class Chatter:
             text=text,
         )
         account = Account(self.account_id, KIND, services.channels.capabilities(KIND))
-        async with services.db.tenant(self.client.id) as tx:
-            received = await services.receiver.receive(tx, account, [event], datetime.now(UTC))
-        await self._go_on_in(received[0].conversation_id)
+        (received,) = await services.receiver.receive(
+            self.client.id, account, [event], datetime.now(UTC)
+        )
+        if received:
+            await self._go_on_in(received.conversation_id)
 
     async def _go_on_in(self, conversation_id: UUID) -> None:
         """A resolved conversation is followed by a new one."""

@@ -196,6 +196,19 @@ class Database:
         finally:
             await asyncio.shield(_release(connection, clean=settled))
 
+    async def call(self, sql: str, *args: object) -> list[Row]:
+        """One statement that is a transaction of its own, in one round trip, in no client's scope."""
+        connection = await self._checkout()
+        done = False
+        try:
+            rows = await (await _driver(connection)).fetch(sql, *args)
+            done = True
+        except _GONE as error:
+            raise Unavailable("The database can't be reached. Try again shortly.") from error
+        finally:
+            await asyncio.shield(_release(connection, clean=done))
+        return cast("list[Row]", rows)
+
     async def _checkout(self) -> AsyncConnection:
         try:
             return await self._engine.connect()

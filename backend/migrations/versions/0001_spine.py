@@ -23,3 +23,4 @@ def upgrade() -> None:
         ):
             op.execute(statement)
     run_script(op.get_bind(), sql / "after.sql")
+    run_script(op.get_bind(), sql / "receive.sql")

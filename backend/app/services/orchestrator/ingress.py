@@ -123,9 +123,8 @@ class Ingress:
         if not verified.shared and route.client_id != verified.account.client_id:
             return await self._keep(verified.account, "quarantined", events)
         account = Account(route.account_id, kind, self._channels.capabilities(kind))
-        async with self._db.tenant(route.client_id) as tx:
-            received = await self._receiver.receive(tx, account, events, self._tools.now())
-        self._observer.received(route.client_id, kind, len(received))
+        received = await self._receiver.receive(route.client_id, account, events, self._tools.now())
+        self._observer.received(route.client_id, kind, sum(one is not None for one in received))
         unparsed = sum(event.kind is EventKind.UNPARSED for event in events)
         return self._observer.refused(route.client_id, "unparsed", unparsed) if unparsed else None
 

@@ -1,21 +1,23 @@
-"""Step 1 of the journey: what platforms tell us becomes messages, and work, in one transaction."""
+"""Step 1 of the journey: what platforms tell us becomes messages, and work, in the same transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from app.core.multi_tenant import TenantTx
+from app.core.multi_tenant import Database, TenantTx
+from app.models.arrival import Arrival, Received, write
 from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation, Owner
 from app.models.job import Job
-from app.models.message import Attachment, Author, InboundEvent, Message, NewMessage
-from app.services.channels.base import Address, Capabilities, EventKind
+from app.models.message import Author, InboundEvent, Message, NewMessage
+from app.services.channels.base import Address, Attachment, Capabilities, EventKind
 from app.services.channels.base import InboundEvent as Event
 from app.services.orchestrator.events import say, tell
-from app.services.orchestrator.jobs import AnswerMessage
-from app.services.queue.jobs import enqueue
+from app.utils.batching import Batcher
+
+SAID = (EventKind.MESSAGE, EventKind.ACTION, EventKind.UNSUPPORTED)
+"""What contacts say; everything else is said about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,6 @@ class Account:
     id: UUID
     kind: str
     capabilities: Capabilities
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message that was written, or had been before when it was a duplicate."""
-
-    message_id: UUID
-    conversation_id: UUID
-    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,92 +46,93 @@ def quiet_window(text: str | None, seconds: float) -> float:
 
 
 class Receiver:
-    """Writes events of one client's account. Every step may be repeated: the ledger of event keys tells duplicates."""
+    """Writes events. Every step may be repeated: the ledger of event keys tells duplicates.
 
-    def __init__(self, clockwork: Clockwork) -> None:
+    What contacts said goes in by one call, together with what others say at the same moment; whatever else a
+    platform tells is written in a transaction of its client.
+    """
+
+    def __init__(self, db: Database, clockwork: Clockwork) -> None:
+        self._db = db
         self._clockwork = clockwork
+        self._intake: Batcher[Arrival, Received | None] = Batcher(
+            lambda arrivals: write(db, arrivals)
+        )
 
     async def receive(
-        self, tx: TenantTx, account: Account, events: Sequence[Event], now: datetime
-    ) -> list[Received]:
-        """Writes what is new of ``events`` and enqueues the work it makes necessary.
+        self, client_id: UUID, account: Account, events: Sequence[Event], now: datetime
+    ) -> list[Received | None]:
+        """Writes what is new of ``events`` and the work it makes necessary. When this returns, it is committed.
 
         Returns:
-            The messages that were written, in order of their contacts' addresses.
+            For each message among the events what was written, None for a duplicate.
+
+        Raises:
+            Unavailable: It can't be written now.
         """
-        new = await InboundEvent.admit(
-            tx, account.id, [e.event_key for e in events if _readable(e)]
+        said = [event for event in events if event.kind in SAID and event.addresses]
+        rest = [event for event in events if event not in said]
+        received = await self._intake.put(
+            [self._arrival(client_id, account, event, now) for event in said]
         )
-        received = []
-        # One order for everybody: two simultaneous batches lock contacts and conversations alike.
-        for event in sorted(events, key=lambda e: e.addresses[0].value if e.addresses else ""):
-            if not _readable(event):
-                await InboundEvent.keep(
-                    tx, account.id, event.event_key, event.kind, dict(event.raw)
-                )
-            elif event.event_key in new:
-                new.discard(event.event_key)  # A batch may carry the same event twice.
-                received.append(await self._take(tx, account, event, now))
-        return [message for message in received if message]
+        if rest:
+            async with self._db.tenant(client_id) as tx:
+                await _note(tx, account, rest)
+        return received
 
-    async def _take(
-        self, tx: TenantTx, account: Account, event: Event, now: datetime
-    ) -> Received | None:
-        match event.kind:
-            case EventKind.MESSAGE | EventKind.ACTION | EventKind.UNSUPPORTED:
-                return await self._message(tx, account, event, now)
-            case EventKind.STATUS:
-                await _status(tx, event)
-            case EventKind.EDIT:
-                await _edit(tx, event)
-            case EventKind.DELETE:
-                await _edit(tx, event, deleted=True)
-            case EventKind.REACTION:
-                await _reaction(tx, account, event)
-            case EventKind.ECHO:
-                await _echo(tx, account, event)
-            case EventKind.IDENTITY_CHANGE:
-                await _identity(tx, account, event)
-            case _:
-                pass
-        return None
-
-    async def _message(
-        self, tx: TenantTx, account: Account, event: Event, now: datetime
-    ) -> Received | None:
-        if not event.addresses:
-            return None
-        conversation_id = await _conversation(tx, account, event)
+    def _arrival(self, client_id: UUID, account: Account, event: Event, now: datetime) -> Arrival:
         stale = now - event.occurred_at > self._clockwork.stale_after
-        message = NewMessage(
-            conversation_id=conversation_id,
-            author=Author.CONTACT,
-            text=event.text,
+        return Arrival(
+            client_id=client_id,
+            account_id=account.id,
+            event_key=event.event_key,
+            addresses=tuple(_pairs(event.addresses)),
+            name=event.display_name,
             kind=event.content_type,
-            content=dict(event.content),
+            text=event.text,
+            content=event.content,
             platform_message_id=event.platform_message_id,
             occurred_at=event.occurred_at,
-            is_stale=stale,
-        )
-        seq = await say(tx, message, "message.created")
-        await _attach(tx, message.id, event)
-        await Conversation.touch(
-            tx,
-            conversation_id,
-            seq=(
-                0 if stale else seq
-            ),  # An old message makes no draft outdated: nobody will answer it.
-            at=event.occurred_at,
             window_hours=account.capabilities.service_window_hours,
+            quiet=None if stale else quiet_window(event.text, self._clockwork.quiet_seconds),
+            attachments=tuple(_reference(medium) for medium in event.attachments),
         )
-        if not stale:
-            quiet = quiet_window(event.text, self._clockwork.quiet_seconds)
-            await enqueue(tx, AnswerMessage(conversation_id, message.id), delay=quiet)
-        return Received(message.id, conversation_id, seq)
+
+
+async def _note(tx: TenantTx, account: Account, events: Sequence[Event]) -> None:
+    """Writes what isn't a message, once: statuses, corrections, reactions, echoes, new addresses."""
+    new = await InboundEvent.admit(tx, account.id, [e.event_key for e in events if _readable(e)])
+    # One order for everybody: two simultaneous batches lock contacts and conversations alike.
+    for event in sorted(events, key=lambda e: e.addresses[0].value if e.addresses else ""):
+        if not _readable(event):
+            await InboundEvent.keep(tx, account.id, event.event_key, event.kind, dict(event.raw))
+        elif event.event_key in new:
+            new.discard(event.event_key)  # A batch may carry the same event twice.
+            await _take(tx, account, event)
+
+
+async def _take(tx: TenantTx, account: Account, event: Event) -> None:
+    match event.kind:
+        case EventKind.STATUS:
+            await _status(tx, event)
+        case EventKind.EDIT:
+            await _edit(tx, event)
+        case EventKind.DELETE:
+            await _edit(tx, event, deleted=True)
+        case EventKind.REACTION:
+            await _reaction(tx, account, event)
+        case EventKind.ECHO:
+            await _echo(tx, account, event)
+        case EventKind.IDENTITY_CHANGE:
+            await _identity(tx, account, event)
+        case _:
+            pass
 
 
 def _readable(event: Event) -> bool:
-    return event.kind not in (EventKind.UNPARSED, EventKind.ACCOUNT_EVENT)
+    """Whether there is something to do; what nobody said can't be a message."""
+    nameless = event.kind in SAID and not event.addresses
+    return event.kind not in (EventKind.UNPARSED, EventKind.ACCOUNT_EVENT) and not nameless
 
 
 def _pairs(addresses: Sequence[Address]) -> list[tuple[str, str]]:
@@ -150,17 +144,16 @@ async def _conversation(tx: TenantTx, account: Account, event: Event) -> UUID:
     return await Conversation.current(tx, account.id, contact_id)
 
 
-async def _attach(tx: TenantTx, message_id: UUID, event: Event) -> None:
-    for medium in event.attachments:
-        reference: dict[str, Any] = {
-            "media_id": medium.media_id,
-            "url": medium.url,
-            "mime_type": medium.mime_type,
-            "sha256": medium.sha256,
-            "filename": medium.filename,
-            "caption": medium.caption,
-        }
-        await Attachment.add(tx, message_id, medium.kind, **reference)
+def _reference(medium: Attachment) -> dict[str, str | None]:
+    return {
+        "kind": medium.kind,
+        "media_id": medium.media_id,
+        "url": medium.url,
+        "mime_type": medium.mime_type,
+        "sha256": medium.sha256,
+        "filename": medium.filename,
+        "caption": medium.caption,
+    }
 
 
 async def _status(tx: TenantTx, event: Event) -> None:

@@ -117,7 +117,6 @@ async def say(
     conversation_id: UUID,
     given: MessageIn,
     visitor: VisitorDep,
-    tx: VisitorTxDep,
     services: ServicesDep,
     idempotency_key: Annotated[str | None, Header(max_length=100)] = None,
 ) -> MessageAccepted:
@@ -125,13 +124,13 @@ async def say(
     _own(conversation_id, visitor)
     if idempotency_key not in (None, str(given.client_message_id)):
         raise Conflict("Idempotency-Key and client_message_id must be the same.")
-    received = await services.receiver.receive(
-        tx, _account(services, visitor), [_event(visitor, given)], datetime.now(UTC)
+    (received,) = await services.receiver.receive(
+        visitor.client_id, _account(services, visitor), [_event(visitor, given)], datetime.now(UTC)
     )
     if received:
         services.metrics.message(visitor.client_id, KIND, "in")
-        return MessageAccepted(message_id=received[0].message_id, seq=received[0].seq)
-    return await _said_before(tx, visitor, given)
+        return MessageAccepted(message_id=received.message_id, seq=received.seq)
+    return await _said_before(services, visitor, given)
 
 
 def _account(services: Services, visitor: Principal) -> Account:
@@ -152,9 +151,10 @@ def _event(visitor: Principal, given: MessageIn) -> InboundEvent:
     )
 
 
-async def _said_before(tx: VisitorTxDep, visitor: Principal, given: MessageIn) -> MessageAccepted:
+async def _said_before(services: Services, visitor: Principal, given: MessageIn) -> MessageAccepted:
     """What a repeated message came to the first time; other words under the same id are a mistake."""
-    message = await Message.by_platform_id(tx, str(given.client_message_id))
+    async with services.db.tenant(visitor.client_id) as tx:
+        message = await Message.by_platform_id(tx, str(given.client_message_id))
     if message is None or message.text != given.text:
         raise Conflict("This client_message_id was used for another message.")
     return MessageAccepted(message_id=message.id, seq=message.seq)
