@@ -2,16 +2,18 @@
 
 import asyncio
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from itertools import chain
 from uuid import UUID, uuid4
 
 from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
-from app.cli.output import paint, say, to_json
+from app.cli.output import paint, say
+from app.cli.screen import Screen
 from app.core.errors import NotFound
 from app.models.channel_config import ChannelConfig
 from app.models.client import Client, ClientRef
@@ -25,8 +27,6 @@ KIND = "web"
 VISITOR = "the terminal"
 ANSWER_SECONDS = 60.0
 """The longest wait for an answer before the next line is read."""
-
-_SETTLED = ("turn.completed", "message.created", "turn.failed")
 
 
 def chat(slug: str | None, *, new: bool, as_json: bool) -> None:
@@ -50,11 +50,10 @@ class Chatter:
     client: ClientRef
     account_id: UUID
     visitor: str
-    as_json: bool
+    screen: Screen
     conversation_id: UUID
     seq: int = 0
     answered: asyncio.Event = field(default_factory=asyncio.Event)
-    streaming: bool = False
 
     @classmethod
     async def enter(
@@ -72,7 +71,7 @@ class Chatter:
             contact_id = await Contact.resolve(tx, accounts[0].id, [("visitor", visitor)], None)
             conversation_id = await Conversation.current(tx, accounts[0].id, contact_id)
             seq = (await Conversation.get(tx, conversation_id)).last_seq
-        return cls(here, client, accounts[0].id, visitor, as_json, conversation_id, seq)
+        return cls(here, client, accounts[0].id, visitor, Screen(as_json), conversation_id, seq)
 
     async def run(self) -> None:
         """Reads lines, shows what comes back."""
@@ -87,7 +86,7 @@ class Chatter:
             following.cancel()
 
     async def _greet(self) -> None:
-        if self.as_json:
+        if self.screen.as_json:
             return
         async with self.here.services.db.tenant(self.client.id) as tx:
             settings = (await Client.mine(tx)).assistant
@@ -97,10 +96,11 @@ class Chatter:
 
     async def _lines(self) -> AsyncIterator[str]:
         """What is typed, until an empty line or the end."""
+        typed = _typed_lines()
         while True:
-            if sys.stdin.isatty() and not self.as_json:
+            if sys.stdin.isatty() and not self.screen.as_json:
                 print(paint("> ", "bold"), end="", flush=True)
-            line = (await asyncio.to_thread(sys.stdin.readline)).strip()
+            line = (await typed.get()).strip()
             if not line:
                 return
             yield line
@@ -134,12 +134,14 @@ class Chatter:
         async with self.here.services.db.tenant(self.client.id) as tx:
             owner = (await Conversation.get(tx, self.conversation_id)).owner
         if owner == Owner.AGENT:
-            self._aside("A colleague has this conversation and will answer here.")
+            self.screen.aside("A colleague has this conversation and will answer here.")
             return
         try:
             await asyncio.wait_for(self.answered.wait(), ANSWER_SECONDS)
         except TimeoutError:
-            self._aside("No answer yet. `wafaa trace MESSAGE` tells why; see `wafaa inbox read`.")
+            self.screen.aside(
+                "No answer yet. `wafaa trace MESSAGE` tells why; see `wafaa inbox read`."
+            )
 
     async def _follow(self) -> None:
         """Shows what happens, as a page would."""
@@ -156,33 +158,19 @@ class Chatter:
             found = await ConversationEvent.after(tx, self.conversation_id, self.seq)
         for event in found:
             self.seq = event.seq
-            self._show(event.type, event.data)
+            if self.screen.show(event.type, event.data):
+                self.answered.set()
         return found
 
-    def _show(self, type_: str, data: dict[str, Any]) -> None:
-        message = data.get("message") or {}
-        from_us = bool(message) and message.get("author") != "contact"
-        if from_us and self.as_json:
-            say(to_json(message))
-        elif type_ == "turn.delta" and not self.as_json:
-            self.streaming = True
-            print(data["text"], end="", flush=True)
-        elif from_us:
-            self._whole(message)
-        elif type_ in ("handover.requested", "handover.accepted", "handed_back"):
-            self._aside(type_.replace(".", " ").replace("_", " "))
-        if from_us and type_ in _SETTLED:
-            self.answered.set()
 
-    def _whole(self, message: dict[str, Any]) -> None:
-        """What wasn't seen piece by piece, and what the answer rests on."""
-        who = f"{message['agent_name']}: " if message.get("agent_name") else ""
-        say("" if self.streaming else f"{who}{message['text']}")
-        self.streaming = False
-        for source in message["citations"]:
-            quote = " ".join(source["quote"].split())
-            say(paint(f"  [{source['number']}] {source['title']}: {quote}", "dim"))
+def _typed_lines() -> "asyncio.Queue[str]":
+    """Lines as they are typed; an empty one at the end. Its thread may wait for ever without keeping us."""
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
 
-    def _aside(self, text: str) -> None:
-        if not self.as_json:
-            say(paint(f"({text})", "dim"))
+    def read() -> None:
+        for line in chain(iter(sys.stdin.readline, ""), [""]):
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines

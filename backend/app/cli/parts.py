@@ -23,6 +23,8 @@ _LISTENERS = 4
 """Connections of their own: the API and the worker each listen for events, the worker for work too; one to spare."""
 
 _COMMANDS_AND_PEOPLE = 40
+_PATIENT = ("--patience", "300")
+"""They are started with what they need, and load their modules meanwhile."""
 
 
 def ourselves(*words: str) -> list[str]:
@@ -99,7 +101,7 @@ def api(settings: Settings, env: Mapping[str, str]) -> Part:
     """What serves HTTP."""
     return Part(
         "api",
-        ourselves("serve"),
+        ourselves("serve", *_PATIENT),
         {**our_path(), **env},
         ready=lambda: listening(settings.host, settings.port),
     )
@@ -107,7 +109,7 @@ def api(settings: Settings, env: Mapping[str, str]) -> Part:
 
 def worker(env: Mapping[str, str]) -> Part:
     """What answers, delivers and learns."""
-    return Part("worker", ourselves("work"), {**our_path(), **env})
+    return Part("worker", ourselves("work", *_PATIENT), {**our_path(), **env})
 
 
 def listening(host: str, port: int) -> bool:

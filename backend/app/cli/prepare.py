@@ -1,6 +1,7 @@
 """What `wafaa up` has done before anybody is served: tables, and the demo with all that it teaches."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +19,10 @@ LEARNING_SECONDS = 180.0
 
 
 def prepare(settings: Settings, *, demo: bool) -> None:
-    """Tells each step as a line of JSON: ``migrated``, ``learning``, ``done``."""
+    """Begins when its input ends; tells each step as a line of JSON: ``migrated``, ``learning``, ``done``."""
     configure_logging(json=settings.log_json)
+    if not sys.stdin.isatty():
+        sys.stdin.read()
     asyncio.run(_prepare(settings.model_copy(update={"pool_size": 5}), demo=demo))
 
 

@@ -4,7 +4,8 @@ The supervisor stays small that way: it loads neither the tables nor what works 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,16 @@ from app.core.errors import Unavailable
 from app.embedded.processes import Part
 
 
-async def steps(env: Mapping[str, str], *, demo: bool, log: Path) -> AsyncIterator[dict[str, Any]]:
+async def steps(
+    env: Mapping[str, str], *, demo: bool, log: Path, begin: Callable[[], Awaitable[None]]
+) -> AsyncIterator[dict[str, Any]]:
     """Runs `wafaa prepare` and yields what it tells: ``migrated``, ``learning``, ``done``.
+
+    Args:
+        env: Where the databases will be.
+        demo: Whether the demo is wanted.
+        log: The directory of the logs.
+        begin: Waits for the databases. The process loads its modules meanwhile.
 
     Raises:
         Unavailable: It failed; the message is its own.
@@ -25,9 +34,12 @@ async def steps(env: Mapping[str, str], *, demo: bool, log: Path) -> AsyncIterat
     part = Part("prepare", ourselves(*words), {**our_path(), **env})
     with (log / "prepare.log").open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
-            *part.argv, stdout=asyncio.subprocess.PIPE, stderr=errors, **part.options()
+            *part.argv, stdin=PIPE, stdout=PIPE, stderr=errors, **part.options()
         )
         try:
+            await begin()
+            if process.stdin is not None:
+                process.stdin.close()
             async for step in _told(process):
                 yield step
         finally:

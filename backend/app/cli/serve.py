@@ -6,6 +6,7 @@ import uvicorn
 
 from app.api.app import create_app
 from app.bootstrap import Services, bootstrap
+from app.cli.patience import until_migrated
 from app.core.config import Settings
 from app.core.errors import Misconfigured
 
@@ -25,8 +26,12 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, patience: float) -> None:
     """Serves until asked to stop.
+
+    Args:
+        settings: The installation's.
+        patience: Seconds to wait for the database to be there and migrated.
 
     Raises:
         Misconfigured: It can't begin; the log says why.
@@ -45,6 +50,7 @@ async def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = Server(config, services)
+    await until_migrated(services, patience)
     await server.serve()
     if not server.started:
         raise Misconfigured("The API didn't start. Its log says why; `wafaa doctor` may too.")

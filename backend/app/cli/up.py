@@ -24,6 +24,8 @@ START_SECONDS = 300.0
 """The first start makes a database cluster and builds the embedding model."""
 
 READY_SECONDS = 30.0
+_ADDRESSES = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
+"""How the other parts learn where the servers are."""
 
 
 ENV_FILE = Path(".env")
@@ -90,61 +92,48 @@ class Up:
                 starting.cancel()
                 await asyncio.wait([starting])
                 return
-            self._tell(starting.result(), await self._until_well())
+            self._tell(*starting.result())
             await asked
             self._progress.at("Stopping …")
 
     async def _start(
         self, supervisor: Supervisor, servers: Sequence[EmbeddedServer]
-    ) -> dict[str, Any]:
-        """Starts the parts, as many at once as may be; gives what is to be told about the demo."""
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Starts everything at once; each part waits for what it needs.
+
+        Returns:
+            What is to be told about the demo, and what isn't well even after a while.
+        """
         self._progress.at("Starting …")
+        self._env |= {_ADDRESSES[s.name]: s.url for s in servers if s.name in _ADDRESSES}
+        ours = [parts.api(self._settings, self._env), parts.worker(self._env)]
         try:
             async with asyncio.TaskGroup() as group:
                 starting = {
-                    server.name: group.create_task(self._begin(supervisor, server.part()))
-                    for server in servers
+                    part.name: group.create_task(self._begin(supervisor, part))
+                    for part in (*(server.part() for server in servers), *ours)
                 }
-                await self._databases(servers, starting)
-                told = await self._prepare(supervisor, group, starting.get("embedder"))
+                databases = [task for name, task in starting.items() if name in _ADDRESSES]
+                told = await self._prepare(databases)
         except* WafaaError as errors:
             raise _first(errors) from None
-        return told
+        return told, await self._until_well()
 
-    async def _databases(
-        self, servers: Sequence[EmbeddedServer], starting: dict[str, asyncio.Task[None]]
-    ) -> None:
-        """Waits for the databases, and tells the other parts where they are."""
-        names = {"postgres": "DATABASE_URL", "valkey": "REDIS_URL"}
-        for server in servers:
-            if server.name in names:
-                await starting[server.name]
-                self._env[names[server.name]] = server.url
+    async def _prepare(self, databases: Sequence[asyncio.Task[None]]) -> dict[str, Any]:
+        """Migrates and seeds, once the databases are there."""
 
-    async def _prepare(
-        self,
-        supervisor: Supervisor,
-        group: asyncio.TaskGroup,
-        embedder: asyncio.Task[None] | None,
-    ) -> dict[str, Any]:
-        """Migrates and seeds; the API and the worker start as soon as the tables are there."""
+        async def begin() -> None:
+            for task in databases:
+                await task
+
         told: dict[str, Any] = {}
-        async for step in steps(self._env, demo=self._demo, log=self._logs.directory):
-            match step["step"]:
-                case "migrated":
-                    group.create_task(self._begin(supervisor, parts.api(self._settings, self._env)))
-                    group.create_task(self._worker(supervisor, embedder))
-                case "learning":
-                    self._progress.at("Learning the demo", step["part"])
-                case "done":
-                    told = step
+        logs = self._logs.directory
+        async for step in steps(self._env, demo=self._demo, log=logs, begin=begin):
+            if step["step"] == "learning":
+                self._progress.at("Learning the demo", step["part"])
+            if step["step"] == "done":
+                told = step
         return told
-
-    async def _worker(self, supervisor: Supervisor, embedder: asyncio.Task[None] | None) -> None:
-        """Comes after the embedder: what it can't embed it would try again later, and later still."""
-        if embedder is not None:
-            await embedder
-        await self._begin(supervisor, parts.worker(self._env))
 
     async def _begin(self, supervisor: Supervisor, part: Part) -> None:
         await supervisor.start(part, seconds=START_SECONDS)

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from app.bootstrap import Services, bootstrap
+from app.cli.patience import until_embedding, until_migrated
 from app.cli.roles import on_stop
 from app.core.config import Settings
 from app.core.errors import Unavailable, WafaaError
@@ -15,18 +16,34 @@ GAUGE_SECONDS = 5.0
 log = get_logger()
 
 
-async def work(settings: Settings) -> None:
-    """Works until asked to stop, then finishes what it has begun."""
+async def work(settings: Settings, patience: float) -> None:
+    """Works until asked to stop, then finishes what it has begun.
+
+    Args:
+        settings: The installation's.
+        patience: Seconds to wait for the database and the embedder.
+    """
     services = bootstrap(settings)
+    working = asyncio.current_task()
+    if working is not None:
+        on_stop(working.cancel)
+    try:
+        await until_migrated(services, patience)
+        await until_embedding(services, patience)
+        await services.open()
+        await _work(services)
+    finally:
+        await services.close()
+
+
+async def _work(services: Services) -> None:
     on_stop(services.worker.stop)
     beside = [asyncio.create_task(_warm(services)), asyncio.create_task(_measure(services))]
     try:
-        await services.open()
         await services.worker.run()
     finally:
         for task in beside:
             task.cancel()
-        await services.close()
 
 
 async def _warm(services: Services) -> None:

@@ -28,24 +28,29 @@ def up(
     Up(settings, demo=demo, verbose=verbose, as_json=as_json).run()
 
 
-def serve() -> None:
+Patience = Annotated[
+    float, typer.Option(min=0, help="Seconds to wait for the database to be there and migrated.")
+]
+
+
+def serve(patience: Patience = 10.0) -> None:
     """Serve HTTP; one of the parts that `up` runs."""
     from app.cli.roles import run
     from app.cli.serve import serve
     from app.core.config import Settings
 
     settings = Settings.load()
-    run(settings, serve(settings))
+    run(settings, serve(settings, patience))
 
 
-def work() -> None:
+def work(patience: Patience = 10.0) -> None:
     """Answer, deliver and learn; one of the parts that `up` runs."""
     from app.cli.roles import run
     from app.cli.work import work
     from app.core.config import Settings
 
     settings = Settings.load()
-    run(settings, work(settings))
+    run(settings, work(settings, patience))
 
 
 def embed(
