@@ -1,0 +1,164 @@
+"""What platforms post: each thing is taken once, whatever they repeat, mix up or break."""
+
+import asyncio
+
+from app.models.channel_config import ChannelConfig
+from simulators import _meta_payloads as payloads
+from simulators._signing import body_of, headers_for
+from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
+
+OTHER = "900300"
+ROGUES = "the-secret-of-another-business"
+
+
+async def test_a_webhook_posted_a_hundred_times_at_once_is_one_message_and_one_reply(shop) -> None:
+    payload = shop.meta.says(NUMBER, LAYLA, ASKED["en"])
+    statuses = await asyncio.gather(*(shop.meta.deliver(payload) for _ in range(100)))
+    assert set(statuses) == {200}
+    await shop.product.drain()
+    assert await shop.value("SELECT count(*) FROM messages WHERE author = 'contact'") == 1
+    assert len(shop.replies()) == 1
+
+
+async def test_a_hundred_first_messages_at_once_make_one_contact_and_one_conversation(shop) -> None:
+    said = [shop.meta.says(NUMBER, LAYLA, f"{ASKED['en']} {n}") for n in range(100)]
+    assert set(await asyncio.gather(*map(shop.meta.deliver, said))) == {200}
+    await shop.product.drain()
+    assert await shop.value("SELECT count(*) FROM contacts") == 1
+    assert await shop.value("SELECT count(*) FROM conversations") == 1
+    assert await shop.value("SELECT count(*) FROM messages WHERE author = 'contact'") == 100
+    assert (
+        await shop.value(
+            "SELECT count(*) FROM messages WHERE answered_by IS NULL AND author = 'contact'"
+        )
+        == 0
+    )
+
+
+async def test_one_post_for_two_businesses_reaches_both(shop) -> None:
+    clinic = await shop.product.business("clinic")
+    await shop.product.connect_whatsapp(clinic, OTHER)
+    both = payloads.merged(
+        [shop.meta.says(NUMBER, LAYLA, "Hello"), shop.meta.says(OTHER, OMAR, "مرحبا")]
+    )
+    assert await shop.meta.deliver(both) == 200
+    await shop.product.drain()
+    assert len(shop.replies(LAYLA)) == len(shop.replies(OMAR)) == 1
+    async with shop.product.services.db.tenant(clinic.ref.id) as tx:
+        assert [
+            r["text"] for r in await tx.all("SELECT text FROM messages WHERE author = 'contact'")
+        ] == ["مرحبا"]
+
+
+async def test_of_a_batch_with_a_broken_message_the_good_ones_are_answered_and_the_broken_is_kept(
+    shop,
+) -> None:
+    batch = shop.meta.says(NUMBER, LAYLA, "Hello")
+    value = batch["entry"][0]["changes"][0]["value"]
+    value["messages"][:0] = [{"id": 17, "timestamp": None, "type": ["text"]}, "not an object"]
+    await shop.gets(batch)
+    await shop.gets(batch)
+    await shop.product.drain()
+    assert len(shop.replies()) == 1
+    kept = await shop.get("/v1/inbound-events")
+    assert [event["state"] for event in kept] == ["unparsed", "unparsed"]
+
+
+async def test_what_the_database_cannot_hold_costs_no_other_message(shop) -> None:
+    odd = shop.meta.says(NUMBER, OMAR, "He\x00llo \ud83d")
+    await shop.gets(payloads.merged([odd, shop.meta.says(NUMBER, LAYLA, "Hello")]))
+    await shop.product.drain()
+    assert len(shop.replies(LAYLA)) == 1
+    assert await shop.value("SELECT count(*) FROM messages WHERE author = 'contact'") == 2
+
+
+async def test_an_event_of_anothers_number_signed_with_ones_own_secret_is_quarantined(shop) -> None:
+    rogue = await shop.product.business("rogue")
+    await shop.product.connect_whatsapp(rogue, OTHER, app_secret=ROGUES)
+    forged = shop.meta.says(NUMBER, LAYLA, "Cancel everything")
+    body = body_of(forged)
+    for _ in range(2):  # The platform repeats itself; it is still one event.
+        async with shop.product.api.post(
+            "/webhook/whatsapp/rogue", data=body, headers=headers_for(body, ROGUES)
+        ) as answer:
+            assert answer.status == 200
+    await shop.product.drain()
+    assert shop.replies() == []
+    assert await shop.value("SELECT count(*) FROM messages") == 0
+    async with shop.product.api.get("/v1/inbound-events", headers=rogue.staff) as answer:
+        assert [event["state"] for event in await answer.json()] == ["quarantined"]
+    assert await shop.get("/v1/inbound-events") == []
+    async with shop.product.api.get("/metrics") as answer:
+        assert 'code="quarantined"' in await answer.text()
+
+
+async def test_one_clients_secret_opens_no_other_clients_webhook(shop) -> None:
+    rogue = await shop.product.business("rogue")
+    await shop.product.connect_whatsapp(rogue, OTHER, app_secret=ROGUES)
+    body = body_of(shop.meta.says(NUMBER, LAYLA, "Hello"))
+    headers = headers_for(body, ROGUES)
+    async with shop.product.api.post(
+        "/webhook/whatsapp/cafe", data=body, headers=headers
+    ) as answer:
+        assert answer.status == 403
+    assert await shop.value("SELECT count(*) FROM messages") == 0
+
+
+async def test_a_wrong_signature_is_refused_and_an_unknown_business_not_found(shop) -> None:
+    payload = shop.meta.says(NUMBER, LAYLA, "Hello")
+    assert await shop.meta.deliver(payload, forged=True) == 403
+    body, headers = shop.meta.signed(payload)
+    for path, status in (("whatsapp/nobody", 404), ("telegraph/cafe", 404), ("whatsapp/cafe", 200)):
+        async with shop.product.api.post(f"/webhook/{path}", data=body, headers=headers) as answer:
+            assert answer.status == status, path
+
+
+async def test_a_contact_is_known_by_a_business_scoped_id_and_its_aliases(shop) -> None:
+    await shop.hears("Hello")
+    who = payloads.person(LAYLA)
+    without_phone = shop.meta.says(NUMBER, who.user_id, "Thanks")
+    await shop.gets(without_phone)
+    assert await shop.value("SELECT count(*) FROM contacts") == 1
+    kinds = await shop.rows("SELECT kind FROM contact_addresses ORDER BY kind")
+    assert [row["kind"] for row in kinds] == ["bsuid", "phone"]
+
+
+async def test_someone_without_a_phone_number_is_answered_by_their_id(shop) -> None:
+    await shop.hears("Hello", sender="SA.nophone")
+    [send] = shop.sends("SA.nophone")
+    assert send.body["recipient"] == "SA.nophone"
+    assert "to" not in send.body
+
+
+async def test_someone_whose_id_changed_is_the_same_contact_and_reached_by_the_new_one(
+    shop,
+) -> None:
+    await shop.hears("Hello", sender="SA.old")
+    notice = {
+        "user_id": {"previous": "SA.old", "current": "SA.new"},
+        "timestamp": str(int(shop.meta.now())),
+    }
+    await shop.gets(payloads.envelope(shop.number, field="user_id_update", user_id_update=[notice]))
+    await shop.hears("Thanks", sender="SA.new")
+    assert await shop.value("SELECT count(*) FROM contacts") == 1
+    assert shop.sends("SA.new")[-1].body["recipient"] == "SA.new"
+    late = shop.meta.says(NUMBER, "SA.old", "Bye")
+    await shop.gets(late)
+    assert await shop.value("SELECT count(*) FROM contacts") == 1
+
+
+async def test_a_number_that_nobody_connected_is_kept_unrouted(shop) -> None:
+    stray = payloads.message(payloads.person(LAYLA), "text", {"body": "Hello"}, shop.meta.now())
+    stranger = payloads.Number("900999", "token", callback_url=shop.number.callback_url)
+    shop.meta.connect(stranger)
+    await shop.gets(payloads.envelope(stranger, messages=[stray]))
+    assert [event["state"] for event in await shop.get("/v1/inbound-events")] == ["unrouted"]
+
+
+async def test_a_suspended_business_receives_nothing(shop) -> None:
+    async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
+        await tx.run("UPDATE clients SET is_active = false WHERE id = $1", shop.business.ref.id)
+        assert await ChannelConfig.of_kind(tx, "whatsapp")
+    await asyncio.sleep(1.1)  # Look-ups are remembered for a second.
+    await shop.meta.deliver(shop.meta.says(NUMBER, LAYLA, "Hello"))
+    assert await shop.value("SELECT count(*) FROM messages") == 0
