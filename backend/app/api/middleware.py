@@ -52,7 +52,7 @@ class Context:
     def _tell(self, scope: Scope, ended: "_Ended") -> None:
         principal: Principal | None = scope["state"].get("principal")
         client_id = principal.client_id if principal else None
-        write = log.debug if scope["path"] in _PROBES else log.info
+        write = log.debug if _is_routine(scope["path"], ended.status) else log.info
         write(
             "request_answered",
             method=scope["method"],
@@ -63,6 +63,11 @@ class Context:
         )
         if code := scope["state"].get("problem_code"):
             self._metrics.error(client_id, code)
+
+
+def _is_routine(path: str, status: int) -> bool:
+    """Whether a line would say nothing: probes, and webhooks that were taken, which are counted by client."""
+    return path in _PROBES or (path.startswith("/webhook/") and status == 200)
 
 
 class _Ended:
@@ -189,5 +194,7 @@ class _Rewriter:
 
 
 def _has_nul(scope: Scope) -> bool:
-    """Whether the path or the query has a NUL: no text of ours has one, and PostgreSQL refuses it."""
-    return "\0" in scope["path"] or b"%00" in scope["query_string"]
+    """Whether path, query or a header has a NUL: no text of ours has one, and PostgreSQL refuses it."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        return True
+    return any(b"\0" in value for _, value in scope["headers"])

@@ -1,7 +1,7 @@
 """The web channel: a page posts messages and follows the conversation's durable log as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -21,12 +21,13 @@ from app.models.client import Client
 from app.models.contact import Contact
 from app.models.conversation import Conversation, ConversationEvent
 from app.models.message import Message
+from app.models.staff import Staff
 from app.schemas.chat import (
     Assistant,
+    ChatPage,
     FeedbackIn,
     MessageAccepted,
     MessageIn,
-    MessagePage,
     Nothing,
     SessionIn,
     SessionOut,
@@ -167,14 +168,35 @@ async def messages(
     tx: VisitorTxDep,
     before: Annotated[int | None, Query(ge=1)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
-) -> MessagePage:
+) -> ChatPage:
     """A snapshot for the first paint."""
     conversation = await Conversation.get(tx, _own(conversation_id, visitor))
     found = await Message.page(tx, conversation.id, before=before, limit=limit + 1)
-    shown = [message_json(message) for message in found[-limit:]]
-    return MessagePage.model_validate(
-        {"data": shown, "has_more": len(found) > limit, "last_seq": conversation.last_seq}
+    shown = found[-limit:]
+    names = {id_: await Staff.name_of(tx, id_) for id_ in _agents(conversation, shown)}
+    return ChatPage.model_validate(
+        {
+            "data": [_stored(message, names) for message in shown],
+            "has_more": len(found) > limit,
+            "last_seq": conversation.last_seq,
+            "owner": conversation.owner,
+            "agent_name": names.get(conversation.agent_id) if conversation.agent_id else None,
+            "waiting": conversation.waiting_since is not None,
+            "status": conversation.status,
+        }
     )
+
+
+def _agents(conversation: Conversation, messages: Sequence[Message]) -> set[UUID]:
+    """The colleagues whose names a page shows."""
+    ids = (conversation.agent_id, *(message.staff_id for message in messages))
+    return {id_ for id_ in ids if id_}
+
+
+def _stored(message: Message, names: Mapping[UUID, str | None]) -> dict[str, Any]:
+    """A message with what the log's events don't carry: they are older than any judgement."""
+    name = names.get(message.staff_id) if message.staff_id else None
+    return {**message_json(message, agent_name=name), "feedback": message.feedback}
 
 
 @router.get("/conversations/{conversation_id}/events", response_class=EventSourceResponse)

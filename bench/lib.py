@@ -1,0 +1,202 @@
+"""What the races share: processes whose CPU is counted, a real PostgreSQL with fsync on, rounds in random order.
+
+CPU comes from ``/proc/<pid>/schedstat`` of every thread of a process tree, in nanoseconds on a processor: other
+work on the machine doesn't count. Wall time does suffer from it, so quote ratios within one run.
+"""
+
+import asyncio
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BACKEND = ROOT / "backend"
+sys.path.insert(0, str(BACKEND))
+
+from app.embedded.postgres import EmbeddedPostgres  # noqa: E402
+from app.embedded.valkey import EmbeddedValkey  # noqa: E402
+
+SECRET = "a secret of the benchmarks, longer than thirty-two bytes"  # noqa: S105
+
+
+def tree(pid: int) -> list[int]:
+    """A process and its descendants."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = task.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            found += tree(int(child))
+    return found
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """Seconds that these processes' living threads have spent on a processor."""
+    total = 0
+    for pid in pids:
+        for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            try:
+                total += int(stat.read_text().split()[0])
+            except (OSError, IndexError):
+                continue
+    return total / 1e9
+
+
+def pss_mb(pid: int) -> float:
+    """Proportional memory of one process, in MB."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("The kernel doesn't tell.")
+
+
+@dataclass
+class Racer:
+    """Something that is timed.
+
+    Attributes:
+        name: What it is called in the results.
+        run: Does one round and tells how many operations it did.
+        pids: Whose CPU is counted, by group.
+        rounds: What was measured.
+    """
+
+    name: str
+    run: Callable[[], Awaitable[int]]
+    pids: Mapping[str, Callable[[], list[int]]]
+    rounds: list[dict[str, float]] = field(default_factory=list)
+
+    async def round(self) -> None:
+        """One round."""
+        before = {group: cpu_seconds(pids()) for group, pids in self.pids.items()}
+        began = time.perf_counter()
+        operations = await self.run()
+        seconds = time.perf_counter() - began
+        measured = {"operations": operations, "per_second": operations / seconds}
+        for group, pids in self.pids.items():
+            measured[f"{group}_cpu_us"] = (cpu_seconds(pids()) - before[group]) / operations * 1e6
+        self.rounds.append(measured)
+
+    def median(self, figure: str) -> float:
+        """The middle of a figure over all rounds."""
+        return statistics.median(r[figure] for r in self.rounds)
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Least, middle and most of every figure."""
+        return {
+            name: {
+                "min": min(r[name] for r in self.rounds),
+                "median": self.median(name),
+                "max": max(r[name] for r in self.rounds),
+            }
+            for name in self.rounds[0]
+        }
+
+
+async def race(racers: list[Racer], rounds: int, seed: int = 1) -> None:
+    """Lets all racers run ``rounds`` times, shuffled inside each round, after one round that isn't counted."""
+    order = random.Random(seed)  # noqa: S311 # Chance, not secrecy.
+    for racer in racers:
+        await racer.run()
+    for _ in range(rounds):
+        shuffled = order.sample(racers, len(racers))
+        for racer in shuffled:
+            await asyncio.sleep(0.2)
+            await racer.round()
+
+
+def ratio(a: Racer, b: Racer, figure: str) -> float:
+    """How many times b's median a's is."""
+    return a.median(figure) / b.median(figure)
+
+
+@contextmanager
+def servers(home: Path, *, valkey: bool = True) -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey | None]]:
+    """PostgreSQL as in production (fsync on), and Valkey."""
+    with EmbeddedPostgres(home, max_connections=200) as postgres:
+        if not valkey:
+            yield postgres, None
+            return
+        with EmbeddedValkey(home) as cache:
+            yield postgres, cache
+
+
+def postgres_pids(server: EmbeddedPostgres) -> Callable[[], list[int]]:
+    """Every process of the database server."""
+    return lambda: tree(server.leader() or 0)
+
+
+@contextmanager
+def process(argv: list[str], env: Mapping[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A child that is ended afterwards; its output goes to a file."""
+    with log.open("ab") as out, subprocess.Popen(
+        argv, cwd=BACKEND, env={**os.environ, "PYTHONPATH": f"{BACKEND}:{ROOT}", **env}, stdout=out, stderr=out
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.terminate()
+            try:
+                child.wait(15)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+async def until_answers(url: str, child: "subprocess.Popen[bytes]", seconds: float = 60.0) -> float:
+    """Waits for HTTP 200; gives the seconds it took."""
+    import aiohttp
+
+    began = time.perf_counter()
+    async with aiohttp.ClientSession() as http:
+        while time.perf_counter() - began < seconds:
+            if child.poll() is not None:
+                raise RuntimeError(f"{child.args} ended with {child.returncode}.")
+            try:
+                async with http.get(url) as answer:
+                    if answer.status == 200:
+                        return time.perf_counter() - began
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.02)
+    raise TimeoutError(url)
+
+
+def environment(database: str, cache: str, home: Path, port: int) -> dict[str, str]:
+    """Settings of a product under test."""
+    return {
+        "DATABASE_URL": database,
+        "REDIS_URL": cache,
+        "JWT_SECRET_KEY": SECRET,
+        "WAFAA_MASTER_KEY": SECRET,
+        "WAFAA_TENANT_KEY": SECRET,
+        "WAFAA_APP_DATABASE_PASSWORD": "password-of-the-benchmarks",
+        "WAFAA_HOME": str(home),
+        "WAFAA_PORT": str(port),
+        "WAFAA_QUIET_SECONDS": "0",
+        "META_APP_SECRET": "shared-app-secret-of-the-benchmarks",
+        "WAFAA_LIMITS": "client=1000000/1,credential=1000000/1,contact=1000000/1,address=off",
+    }
+
+
+def publish(folder: Path, results: dict[str, object]) -> None:
+    """Writes a race's results beside it, and shows them."""
+    machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "date": time.strftime("%Y-%m-%d")}
+    text = json.dumps({"machine": machine, **results}, indent=2, default=str)
+    (folder / "results.json").write_text(text + "\n")
+    print(text)  # noqa: T201
+
+
+def workplace() -> "tempfile.TemporaryDirectory[str]":
+    """A directory for one run."""
+    return tempfile.TemporaryDirectory(prefix="wafaa-bench-")
