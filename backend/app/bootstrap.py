@@ -1,5 +1,6 @@
 """The composition root: settings become services. The only place that knows which class stands behind which seam."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,6 +114,10 @@ class Observer:
         for _ in range(events):
             self._metrics.error(client_id, code)
 
+    def searched(self, store: str) -> Callable[[UUID, float], None]:
+        """Who is told how long searches in a vector store take."""
+        return lambda client_id, seconds: self._metrics.vector_search(client_id, store, seconds)
+
     def job_failed(self, client_id: UUID, kind: str, code: str, *, parked: bool) -> None:
         """A job failed."""
         self._metrics.error(client_id, f"parked_{kind}" if parked else code)
@@ -181,7 +186,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     cache = _cache(settings, tools)
     embedder = _embedder(settings, tools)
     store = _store(settings, db, embedder, tools)
-    retriever = Retriever(db, embedder, store)
+    retriever = Retriever(db, embedder, store, observer.searched(settings.vector_db_provider))
     engine = RagEngine(
         retriever, LLMGateway(_providers(settings, tools), seconds=settings.answer_seconds)
     )

@@ -1,6 +1,7 @@
 """Finds the passages that a question may be answered from."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from app.core.multi_tenant import Database
@@ -32,8 +33,16 @@ _FOREIGN_LIMIT = 200
 class Retriever:
     """Embeds a question outside any transaction, then searches in one short one."""
 
-    def __init__(self, db: Database, embedder: Embedder, vectors: VectorStore) -> None:
+    def __init__(
+        self,
+        db: Database,
+        embedder: Embedder,
+        vectors: VectorStore,
+        observe: Callable[[UUID, float], None] = lambda _client_id, _seconds: None,
+    ) -> None:
+        """Takes its parts; ``observe`` is told how many seconds each search took."""
         self._db = db
+        self._observe = observe
         self._embedder = embedder
         self._vectors = vectors
         self._calibration = Calibration(embedder)
@@ -79,7 +88,9 @@ class Retriever:
             Sought(language, list(terms(text)), vector, mean, self._model)
             for text, vector in zip(texts, vectors, strict=True)
         ]
+        began = time.perf_counter()
         finds = await self._search(client_id, sought, limit)
+        self._observe(client_id, time.perf_counter() - began)
         return _pool(finds, own=True), _pool(finds, own=False)
 
     async def warm(self) -> None:
