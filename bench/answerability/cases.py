@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from memory import Asked, Shelf
+
 from app.demo import DEMO
 from app.services.ai.text import fold
 from app.services.knowledge.base import Block, BlockKind, Embedder, Passage, Purpose
 from app.services.knowledge.chunker import Chunk, chunks
 from app.services.knowledge.embedders.local import Config, LocalEmbedder
 from app.services.knowledge.parsing import parse
-from memory import Asked, Shelf
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = {"xquad-en": ("xquad.en.json", "en"), "arcd": ("arcd-train.json", "ar")}
@@ -111,9 +112,9 @@ async def public(embedder: Embedder, name: str, data: Path) -> list[Case]:
     return cases
 
 
-async def businesses(embedder: Embedder, questions: Path) -> list[Case]:
-    """The questions to the two businesses of the demo."""
-    rows = [line.split("\t") for line in questions.read_text("utf-8").splitlines()[1:]]
+async def businesses(embedder: Embedder, table: str) -> list[Case]:
+    """The questions to the two businesses of the demo, one a line."""
+    rows = [line.split("\t") for line in table.splitlines()[1:]]
     vectors = await _questions(embedder, [row[3] for row in rows])
     shelves = {
         client.slug: await _business(embedder, client.documents) for client in DEMO

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from uuid import UUID, uuid5
 
 import numpy as np
+from numpy.typing import NDArray
+
 from app.models.knowledge_search import K1, B
 from app.services.knowledge.base import Chunk, Embedder, Passage, Purpose
 from app.services.knowledge.calibration import QUESTIONS, mean_of
 from app.services.knowledge.fusion import fused, merge, spread
 from app.services.knowledge.lexical import terms
-from numpy.typing import NDArray
 
 Vectors = NDArray[np.float64]
 NAMES = UUID("8c1d2e0a-5b1f-4c55-9d38-000000000001")

@@ -16,12 +16,14 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from app.services.ai import answerability
-from app.services.ai.answerability import Other, Own, Signals
 from cases import ROOT, SETS, Case, alone, businesses, embedding, public
 from numpy.typing import NDArray
 
+from app.services.ai import answerability
+from app.services.ai.answerability import Other, Own, Signals
+
 Numbers = NDArray[np.float64]
+QUESTIONS = Path(__file__).with_name("questions.tsv")
 BUSINESSES = ("cafe", "clinic")
 WRONG, OFF_TOPIC = 0.10, 0.90
 """At most so many good questions refused, at least so many of the others: on questions as businesses get them."""
@@ -200,7 +202,7 @@ def written(model: Model, kind: type[Own] | type[Other]) -> dict[str, float]:
 async def gather(data: Path, home: Path) -> list[Case]:
     """Every case."""
     async with embedding(home) as embedder:
-        found = await businesses(embedder, Path(__file__).with_name("questions.tsv"))
+        found = await businesses(embedder, QUESTIONS.read_text("utf-8"))
         for name in SETS:
             found += await public(embedder, name, data)
     return [*found, *alone(found)]

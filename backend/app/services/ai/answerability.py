@@ -1,81 +1,143 @@
 """Decides when not to answer: a cheap first gate before any model is asked.
 
-A small logistic model over what the search already knows. It turns away what the business never spoke of; whether a
-passage really says what was asked is for the prompt's rules and the checks of the draft.
+Two small logistic models over what the search already knows, one for passages in the question's language and one for
+the others; either may open the gate. They turn away what the business never spoke of; whether a passage really says
+what was asked is for the prompt's rules and the checks of the draft. ``bench/answerability`` fits and measures them.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 
-from app.services.ai.text import is_content, stems, words
+from app.services.ai.text import is_content, words
+from app.services.ai.topics import FILLERS, topics
 from app.services.knowledge.base import Passage
 from app.services.knowledge.lexical import terms
+
+KNOWN = 0.5
+"""Share of a word's pieces that must occur for the word to count as known."""
+
+_LEADERS = 3
+"""Passages of each pool whose topics count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the passages in the question's language say for an answer.
+
+    Attributes:
+        dense: Best cosine.
+        coverage: Share of the pieces of the question's words that the best passage has.
+        unknown: How many of those words no passage has.
+        topics: Share of the question's everyday topics that the best passages touch.
+        topical: 1 when it has such a topic.
+    """
+
+    dense: float = 0.0
+    coverage: float = 0.0
+    unknown: float = 0.0
+    topics: float = 0.0
+    topical: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What passages in another language say for an answer; words can't be compared there."""
+
+    dense: float = 0.0
+    score: float = 0.0
+    topics: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What speaks for an answer being there.
+    """Everything the gate looks at; None for a language nothing was found in."""
 
-    Attributes:
-        dense: Best cosine between question and passage.
-        gap: How far the best cosine stands above the others'.
-        coverage: Share of the question's terms, the rarer the weightier, that the best passage knows.
-        stems: Share of the question's content words that some passage knows.
-        foreign: 1 when only passages in another language were found: words can't be compared then.
-    """
-
-    dense: float
-    gap: float
-    coverage: float
-    stems: float
-    foreign: float
+    own: Own | None
+    other: Other | None
 
 
-WEIGHTS = Signals(dense=30.0, gap=10.0, coverage=4.0, stems=2.0, foreign=1.5)
-BIAS = -27.0
+OWN_WEIGHTS = Own(dense=49.38, coverage=4.78, unknown=-0.62, topics=1.59, topical=0.24)
+OWN_BIAS = -43.35
+OTHER_WEIGHTS, OTHER_BIAS = Other(dense=21.67, score=1.26, topics=2.67), -21.67
 THRESHOLD = 0.5
 
 
 def signals(question: str, language: str, passages: Sequence[Passage]) -> Signals:
     """Measures a question against what was found for it."""
-    dense = sorted((p.dense for p in passages), reverse=True)
     own = [p for p in passages if p.language == language]
-    rest = dense[1:]
-    return Signals(
-        dense=dense[0] if dense else 0.0,
-        gap=dense[0] - sum(rest) / len(rest) if rest else 0.0,
-        coverage=max((_coverage(question, p, own) for p in own), default=0.0),
-        stems=_known_stems(question, own),
-        foreign=0.0 if own else 1.0,
-    )
+    other = [p for p in passages if p.language != language]
+    return Signals(_own(question, own) if own else None, _other(question, other) if other else None)
 
 
 def probability(found: Signals) -> float:
     """How likely it is that the passages hold an answer."""
-    total = BIAS + sum(w * x for w, x in zip(astuple(WEIGHTS), astuple(found), strict=True))
+    own = _logistic(astuple(found.own), astuple(OWN_WEIGHTS), OWN_BIAS) if found.own else 0.0
+    other = (
+        _logistic(astuple(found.other), astuple(OTHER_WEIGHTS), OTHER_BIAS) if found.other else 0.0
+    )
+    return max(own, other)
+
+
+def answerable(found: Signals) -> bool:
+    """Whether it is worth asking a model."""
+    return probability(found) >= THRESHOLD
+
+
+def stands_on_the_previous(found: Signals) -> bool:
+    """Whether a question may be judged together with the one before: it names nothing that is unknown here."""
+    return found.own is None or found.own.unknown == 0
+
+
+def _own(question: str, passages: Sequence[Passage]) -> Own:
+    asked = [w for w in words(question) if (is_content(w) or w[0].isdigit()) and w not in FILLERS]
+    pieces = frozenset(terms(" ".join(asked) or question))
+    known = [_pieces(p) for p in passages]
+    anywhere = frozenset[str]().union(*known)
+    touched, there = topics(question), _touched(passages)
+    return Own(
+        dense=max(p.dense for p in passages),
+        coverage=max(_share(pieces, one) for one in known),
+        unknown=float(sum(not _is_known(word, anywhere, there) for word in asked)),
+        topics=_share(touched, there),
+        topical=float(bool(touched)),
+    )
+
+
+def _other(question: str, passages: Sequence[Passage]) -> Other:
+    return Other(
+        dense=max(p.dense for p in passages),
+        score=max(p.score for p in passages),
+        topics=_share(topics(question), _touched(passages)),
+    )
+
+
+def _is_known(word: str, pieces: frozenset[str], touched: frozenset[str]) -> bool:
+    """Whether passages have a word, or another word for the same topic."""
+    return _share(frozenset(terms(word)), pieces) >= KNOWN or bool(topics(word) & touched)
+
+
+def _touched(passages: Sequence[Passage]) -> frozenset[str]:
+    return frozenset[str]().union(*(topics(_whole(p)) for p in passages[:_LEADERS]))
+
+
+def _share(wanted: frozenset[str], there: frozenset[str]) -> float:
+    return len(wanted & there) / len(wanted) if wanted else 0.0
+
+
+def _logistic(values: Sequence[float], weights: Sequence[float], bias: float) -> float:
+    total = bias + math.fsum(w * x for w, x in zip(weights, values, strict=True))
     return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, total))))
 
 
-def answerable(question: str, language: str, passages: Sequence[Passage]) -> bool:
-    """Whether it is worth asking a model."""
-    return bool(passages) and probability(signals(question, language, passages)) >= THRESHOLD
+def _pieces(passage: Passage) -> frozenset[str]:
+    return _pieces_of(_whole(passage))
 
 
-def _coverage(question: str, passage: Passage, own: Sequence[Passage]) -> float:
-    asked = terms(
-        " ".join(w for w in words(question) if is_content(w) or w[0].isdigit()) or question
-    )
-    known = [terms(_whole(p)) for p in own]
-    weights = {t: 1.0 / (1 + sum(t in k for k in known)) for t in asked}
-    here = terms(_whole(passage))
-    return sum(w for t, w in weights.items() if t in here) / (sum(weights.values()) or 1.0)
-
-
-def _known_stems(question: str, own: Sequence[Passage]) -> float:
-    asked = stems(question)
-    known = frozenset[str]().union(*(stems(_whole(p)) for p in own)) if own else frozenset()
-    return len(asked & known) / len(asked) if asked else 0.0
+@lru_cache(maxsize=1024)
+def _pieces_of(text: str) -> frozenset[str]:
+    return frozenset(terms(text))
 
 
 def _whole(passage: Passage) -> str:

@@ -62,8 +62,8 @@ _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _HALF_PRICE = re.compile(
     r"(?:half|1⁄2|نصف|نص)[- ](?:the |of the )?(?:price|off|(?:ال)?سعر|(?:ال)?ثمن)|(?:بنصف|بنص) (?:ال)?(?:سعر|ثمن)"
 )
-_SMALL_WORDS = frozenset(["working", "business", "full", "whole", "calendar", "of", "من", "شهر", "consecutive"])
-_RANGE = frozenset(["-", "to", "الي", "او", "or", "and", "و", "حتي", "until", "till", "~", "through"])
+_SMALL_WORDS = frozenset(["working", "business", "full", "whole", "calendar", "of", "من", "شهر", "consecutive"])  # fmt: skip
+_RANGE = frozenset(["-", "to", "الي", "او", "or", "and", "و", "حتي", "until", "till", "~", "through"])  # fmt: skip
 _CLAUSE_END = frozenset(",;:|•()!?./\n")
 
 

@@ -67,7 +67,7 @@ def read_clock(tokens: Sequence[Token], i: int) -> frozenset[str] | None:
     minutes, after = _minutes(tokens, i)
     half = _text(tokens, after) if _text(tokens, after) in _HALVES else ""
     if minutes is None and hour % 1 and half in ("¤am", "¤pm"):
-        minutes, hour = int(round(hour % 1 * 100)), hour // 1  # "8.30 pm"
+        minutes, hour = round(hour % 1 * 100), hour // 1  # "8.30 pm"
     timed = minutes is not None or half or _text(tokens, i - 1) == "¤clock"
     if not timed or hour % 1:
         return None
@@ -113,9 +113,10 @@ def _minutes(tokens: Sequence[Token], i: int) -> tuple[int | None, int]:
         _text(tokens, i + 1) == ":"
         and tokens[i + 1].at == tokens[i].end
         and (number := _integer(tokens, i + 2)) is not None
+        and number < 60
+        and len(tokens[i + 2].text) == 2
     ):
-        if number < 60 and len(tokens[i + 2].text) == 2:
-            return number, i + 3
+        return number, i + 3
     return None, i + 1
 
 

@@ -97,7 +97,7 @@ class Checker:
     """Checks the sentences of one draft. Pure: no clock, no network."""
 
     def __init__(self, passages: Sequence[Passage], question: Question) -> None:
-        self._evidence = [evidence(p) for p in passages]
+        self._passages = passages
         self._question = question
         self._asked = stems(question.text)
         self._own_words = [
@@ -108,7 +108,7 @@ class Checker:
         """The sentence with its citations made right, and what is wrong with it."""
         text = sanitise(sentence)
         cited = citations(text)
-        if wrong := [n for n in cited if not 1 <= n <= len(self._evidence)]:
+        if wrong := [n for n in cited if not 1 <= n <= len(self._passages)]:
             return Checked(text, (), (Violation("citation", str(wrong[0])),))
         if _CITED_UNIT.search(text):
             return Checked(text, cited, (Violation("citation", text.strip()),))
@@ -117,13 +117,12 @@ class Checker:
     def _uncited(self, text: str) -> Checked:
         """Courtesy and "I don't know" need no passage; anything else is tried on each, best first."""
         claims, folded = extract(text), fold(text)
+        sources = [evidence(p) for p in self._passages]
         if not claims and (DENIAL.search(folded) or COURTESY.search(folded) or not stems(text)):
-            bare = not self._strangers(text, self._evidence) and self._is_small(text, folded)
+            bare = not self._strangers(text, sources) and self._is_small(text, folded)
             if bare:
                 return Checked(text, ())
-        order = sorted(
-            range(len(self._evidence)), key=lambda i: -len(stems(text) & self._evidence[i].stems)
-        )
+        order = sorted(range(len(sources)), key=lambda i: -len(stems(text) & sources[i].stems))
         tried = [self._cited(text, (i + 1,)) for i in order[:3]]
         if passed := next((c for c in tried if not c.violations), None):
             return replace(passed, text=cite(text, passed.citations))
@@ -136,7 +135,7 @@ class Checker:
 
     def _cited(self, text: str, cited: tuple[int, ...]) -> Checked:
         """A sentence against the passages it cites."""
-        sources = [self._evidence[n - 1] for n in cited]
+        sources = [evidence(self._passages[n - 1]) for n in cited]
         return Checked(text, cited, tuple(self._violations(without_citations(text), sources)))
 
     def _violations(self, text: str, sources: Sequence[Evidence]) -> Iterator[Violation]:
@@ -271,23 +270,27 @@ def _rivals(claim: Claim, other: Claim) -> bool:
     return alike and not stands(claim, other)
 
 
-@lru_cache(maxsize=1024)
 def evidence(passage: Passage) -> Evidence:
     """What a passage states, sentence by sentence."""
-    parts = [s for s in (passage.sentences or sentences(passage.text)) if s.strip()]
-    entry = stems(passage.question) if passage.question else frozenset[str]()
-    whole = " ".join([passage.title, passage.question or "", passage.text])
-    facts = [fact for part in parts for fact in _facts(part, entry)]
-    for extra in (passage.question or "", passage.title):
-        facts += [_Fact(c, c.near) for c in extract(extra)]
-    if passage.url:
-        facts.append(
-            _Fact(Claim(Kind.LINK, frozenset((links.canonical(passage.url),))), frozenset())
-        )
-    lines = tuple(_Line(stems(part) | entry, negated(part)) for part in parts)
-    return Evidence(
-        script_of(passage.text), tuple(_priced(facts)), lines, stems(whole), fold(whole)
+    return _evidence(
+        passage.title, passage.question or "", passage.text, passage.sentences, passage.url
     )
+
+
+@lru_cache(maxsize=2048)
+def _evidence(
+    title: str, question: str, text: str, parts: tuple[str, ...], url: str | None
+) -> Evidence:
+    """By content, so that a passage is read once however often it is found."""
+    told = [s for s in (parts or sentences(text)) if s.strip()]
+    entry = stems(question)
+    facts = [fact for part in told for fact in _facts(part, entry)]
+    facts += [_Fact(c, c.near) for extra in (question, title) for c in extract(extra)]
+    if url:
+        facts.append(_Fact(Claim(Kind.LINK, frozenset((links.canonical(url),))), frozenset()))
+    lines = tuple(_Line(stems(part) | entry, negated(part)) for part in told)
+    whole = " ".join([title, question, text])
+    return Evidence(script_of(text), tuple(_priced(facts)), lines, stems(whole), fold(whole))
 
 
 def _facts(part: str, entry: frozenset[str]) -> Iterator[_Fact]:

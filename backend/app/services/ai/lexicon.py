@@ -5,7 +5,7 @@ from decimal import Decimal
 
 STOP_WORDS = frozenset(
     ["a", "an", "the", "this", "that", "these", "those", "it", "its", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "done", "has", "have", "had", "having", "will", "would", "shall", "should", "can", "could", "may", "might", "must", "of", "in", "on", "at", "by", "for", "with", "from", "to", "into", "onto", "over", "under", "as", "about", "between", "within", "and", "or", "but", "nor", "so", "if", "then", "than", "when", "while", "where", "which", "who", "whom", "whose", "what", "why", "how", "there", "here", "i", "you", "he", "she", "we", "they", "me", "him", "her", "us", "them", "my", "your", "our", "their", "his", "not", "no", "yes", "also", "too", "very", "just", "only", "more", "most", "some", "any", "each", "every", "all", "both", "other", "such", "own", "same", "per", "up", "out", "off", "until", "till", "during", "after", "before", "please", "ok", "okay", "otherwise", "one", "ones", "get", "gets", "let", "n't", "don't", "doesn't", "isn't", "aren't", "can't", "cannot", "won't", "didn't", "wasn't", "weren't", "couldn't", "i'm", "you're", "we're", "it's", "that's", "there's", "they're", "في", "من", "الي", "الى", "علي", "على", "عن", "مع", "هذا", "هذه", "ذلك", "تلك", "هو", "هي", "هم", "هن", "نحن", "انا", "انت", "انتم", "كان", "كانت", "يكون", "تكون", "ان", "انه", "انها", "التي", "الذي", "الذين", "ما", "ماذا", "متي", "متى", "اين", "كيف", "كم", "هل", "لا", "لم", "لن", "ليس", "ليست", "غير", "بدون", "او", "ام", "ثم", "قد", "كل", "بعض", "اي", "بين", "عند", "عندنا", "عندكم", "لدي", "لدينا", "لديكم", "لك", "لكم", "لنا", "له", "لها", "لكن", "لان", "اذا", "حتي", "حتى", "بعد", "قبل", "خلال", "منذ", "حول", "فقط", "ايضا", "كذلك", "نعم", "يوجد", "توجد", "هناك", "هنا", "هي", "كما", "وهو", "وهي", "وقد", "ولا", "وما", "لو", "مثل", "حيث", "اما", "الا", "يمكن", "يمكنك", "يمكنكم", "مو", "مش", "ايش", "وش", "شو", "وين", "فين", "شلون", "ازاي", "ليش", "عشان", "بس", "يا", "به", "بها", "فيه", "فيها", "منه", "منها", "عليه", "عليها"]
-)
+)  # fmt: skip
 """Words that say nothing of what a sentence is about."""
 
 CURRENCIES: dict[str, str] = {
@@ -129,7 +129,7 @@ PROMISES: dict[str, re.Pattern[str]] = {
 
 NEGATORS = frozenset(
     ["not", "no", "never", "without", "except", "neither", "nor", "cannot", "excluding", "don't", "doesn't", "isn't", "aren't", "can't", "won't", "didn't", "wasn't", "weren't", "couldn't", "shouldn't", "wouldn't", "hasn't", "haven't", "لا", "ولا", "ليس", "ليست", "وليس", "لسنا", "غير", "بدون", "دون", "لن", "ولن", "لم", "ولم", "مو", "مش", "مب", "ماعدا", "عدا", "الا", "باستثناء", "بلا", "محد", "مافي", "مافيه", "ماعندنا"]
-)
+)  # fmt: skip
 """Words that turn the next word round."""
 
 COURTESY = re.compile(

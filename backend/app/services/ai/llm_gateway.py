@@ -46,9 +46,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of a streamed reply; the last one carries ``reply``."""
+    """A piece of a streamed reply and who says it; the last one carries ``reply``."""
 
     text: str = ""
+    provider: str = ""
     reply: Reply | None = None
 
 
@@ -67,6 +68,10 @@ class LLMGateway:
         self._breaker = breaker or LocalBreaker(clock=clock)
         self._seconds = seconds
         self._clock = clock
+
+    def deadline(self) -> Deadline:
+        """By when an answer that is begun now must be there, whoever writes it and however often."""
+        return Deadline.after(self._seconds, self._clock)
 
     async def complete(self, prompt: Prompt, *, allowed: Sequence[str] = ()) -> Reply:
         """Answers at once.
@@ -93,9 +98,7 @@ class LLMGateway:
         Raises:
             UpstreamUnavailable: Nobody answered, or a stream broke off after it had begun.
         """
-        prompt = replace(
-            prompt, deadline=prompt.deadline or Deadline.after(self._seconds, self._clock)
-        )
+        prompt = replace(prompt, deadline=prompt.deadline or self.deadline())
         attempts: list[Attempt] = []
         last: WafaaError | None = None
         for provider in self._choice(allowed):
@@ -106,9 +109,10 @@ class LLMGateway:
                         released = released or bool(chunk.text)
                         if chunk.completion:
                             attempts.append(Attempt(provider.name, self._since(began)))
-                            yield Piece(reply=Reply(chunk.completion, tuple(attempts)))
+                            reply = Reply(chunk.completion, tuple(attempts))
+                            yield Piece(chunk.text, provider.name, reply)
                             return
-                        yield Piece(chunk.text)
+                        yield Piece(chunk.text, provider.name)
                 raise UpstreamUnavailable(f"{provider.name} ended without an answer.")
             except _FAILURES as error:
                 attempts.append(Attempt(provider.name, self._since(began), error.code))
@@ -137,9 +141,10 @@ class LLMGateway:
         try:
             async with aclosing(_chunks(provider, prompt, whole=whole)) as chunks:
                 async for chunk in chunks:
+                    if chunk.completion:
+                        await self._breaker.succeeded(key)
+                        settled = True
                     yield chunk
-            await self._breaker.succeeded(key)
-            settled = True
         except RateLimited as error:
             await self._breaker.failed(key, error.retry_after)
             settled = True
@@ -159,5 +164,6 @@ async def _chunks(
     if whole:
         yield Chunk(completion=await provider.complete(prompt))
         return
-    async for chunk in provider.stream(prompt):
-        yield chunk
+    async with aclosing(provider.stream(prompt)) as chunks:
+        async for chunk in chunks:
+            yield chunk

@@ -212,7 +212,7 @@ class _Sum:
         return True
 
     def _multiply(self, value: int, *, joined: bool) -> bool:
-        """Takes thousand, two thousand, million …"""
+        """Takes thousand, two thousand, million and the like."""
         scale = 10 ** (len(str(value)) - 1)
         if scale >= self._smallest_scale or (self.group and (joined or value != scale)):
             return False

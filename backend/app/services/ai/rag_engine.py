@@ -7,28 +7,36 @@ written once more, then replaced by a quotation, then by "I don't have that info
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID
 
-from app.core.errors import UpstreamUnavailable
-from app.services.ai import answerability
-from app.services.ai.base import Prompt, Question, Tokens
-from app.services.ai.grounding import Checked, Checker
+import structlog
+
+from app.core.errors import RateLimited, UpstreamRefused, UpstreamUnavailable
+from app.services.ai import answerability, trace
+from app.services.ai.answerability import Signals
+from app.services.ai.base import Completion, Prompt, Question, Tokens
+from app.services.ai.draft import Draft, Released
+from app.services.ai.grounding import Checker
 from app.services.ai.llm_gateway import LLMGateway, Reply
-from app.services.ai.prompt_manager import PROMPT_VERSION, build, corrected
+from app.services.ai.prompt_manager import build, corrected
 from app.services.ai.providers.extractive import MODEL as EXTRACTIVE
 from app.services.ai.providers.extractive import quote
 from app.services.ai.text import citations, sanitise, sentences, without_citations
 from app.services.knowledge.base import Passage
 
-NO_ANSWER_MARK = "NO_ANSWER"
+__all__ = ["NO_ANSWER", "Answer", "Cited", "RagEngine", "Released", "Searcher"]
+
+log = structlog.get_logger(__name__)
+
 NO_ANSWER = {
     "ar": "ليست لدي هذه المعلومة. هل تود أن أحوّلك إلى أحد الزملاء؟",
     "en": "I don't have that info. Would you like me to bring in a colleague?",
 }
 """The specification's words, and the offer of a human. A client may choose its own."""
 
+_PASSAGES = 6
 _LONGEST_QUOTE = 600
 
 
@@ -57,13 +65,6 @@ class Cited:
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
-    """A sentence that has passed its checks, with its white space."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer.
 
@@ -88,35 +89,6 @@ class Answer:
     tokens: Tokens = field(default_factory=Tokens)
     milliseconds: float = 0.0
     trace: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Draft:
-    """An answer in the making."""
-
-    prompt: Prompt
-    checker: Checker
-    kept: list[Checked] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)
-    refused: bool = False
-
-    def take(self, sentence: str) -> Released | None:
-        """Checks a sentence; what passes is released, what fails ends the draft."""
-        if NO_ANSWER_MARK in sentence:
-            self.refused = True
-            return None
-        checked = self.checker.check(sentence)
-        if checked.violations:
-            self.problems += [f"{v.rule}: {v.text}" for v in checked.violations]
-            return None
-        self.kept.append(checked)
-        return Released(checked.text)
-
-    @property
-    def over(self) -> bool:
-        """Whether no further sentence may follow."""
-        return self.refused or bool(self.problems)
 
 
 class RagEngine:
@@ -149,91 +121,131 @@ class RagEngine:
             UpstreamUnavailable: The knowledge can't be searched now.
         """
         began = time.perf_counter()
-        previous = next((t.text for t in reversed(question.history) if t.author == "contact"), None)
+        previous = _previous(question)
         passages = await self._retriever.retrieve(
-            client_id, question.text, question.language, limit=6, previous=previous
+            client_id, question.text, question.language, limit=_PASSAGES, previous=previous
         )
         searched = time.perf_counter()
-        asked = f"{previous}\n{question.text}" if previous else question.text
-        signals = answerability.signals(question.text, question.language, passages)
-        worth_asking = bool(passages) and (
-            answerability.answerable(question.text, question.language, passages)
-            or (
-                previous is not None
-                and answerability.answerable(asked, question.language, passages)
-            )
-        )
-        prompt = build(question, passages)
-        draft = _Draft(prompt, Checker(passages, question))
-        if worth_asking:
+        signals = _signals(question, previous, passages)
+        prompt = replace(build(question, passages), deadline=self._gateway.deadline())
+        draft = Draft(prompt, Checker(passages, question))
+        if passages and answerability.answerable(signals):
             async for released in self._write(draft, providers):
                 yield released
-        answer = _finish(question, draft)
+        ended = time.perf_counter()
+        answer = _finish(draft, signals, search=searched - began, whole=ended - began)
         if not draft.kept:
             yield Released(answer.text)
-        trace = _trace(draft, passages, signals, searched - began, time.perf_counter() - began)
-        yield _with_trace(answer, draft, trace, (time.perf_counter() - began) * 1000)
+        yield answer
 
     async def _write(
-        self, draft: _Draft, providers: Sequence[str]
+        self, draft: Draft, providers: Sequence[str]
     ) -> AsyncGenerator[Released, None]:
-        """First draft, one correction, quotation: each only where nothing was released before it failed."""
+        """First draft, one correction, quotation: each only where nothing of substance was released before it failed."""
         async for released in self._attempt(draft, draft.prompt, providers):
             yield released
-        if draft.kept or not draft.problems:
-            return
-        first, draft.problems = draft.problems, []
-        if draft.replies and draft.replies[-1].completion.model != EXTRACTIVE:
-            async for released in self._attempt(draft, corrected(draft.prompt, first), providers):
+        if draft.failed and not draft.kept and _by_a_model(draft):
+            draft.retry()
+            async for released in self._attempt(
+                draft, corrected(draft.prompt, draft.problems), providers
+            ):
                 yield released
-        if not draft.kept and draft.problems:
+        if draft.failed and not draft.cites:
+            draft.retry()
             for released in _quoted(draft):
                 yield released
-        draft.problems = [*first, *draft.problems]
 
     async def _attempt(
-        self, draft: _Draft, prompt: Prompt, providers: Sequence[str]
+        self, draft: Draft, prompt: Prompt, providers: Sequence[str]
     ) -> AsyncGenerator[Released, None]:
         """One draft, as it is written: a sentence is held back until it is complete and has passed."""
-        waiting = ""
+        said = waiting = ""
         try:
             async with aclosing(self._gateway.stream(prompt, allowed=providers)) as pieces:
                 async for piece in pieces:
-                    waiting += piece.text
+                    said += piece.text
                     if piece.reply:
                         draft.replies.append(piece.reply)
-                    *whole, waiting = (
-                        sentences(waiting) or [""] if not piece.reply else [*sentences(waiting), ""]
-                    )
-                    for sentence in whole:
+                    found, waiting = _whole(waiting + piece.text, last=piece.reply is not None)
+                    for sentence in found:
                         if (released := draft.take(sentence)) is not None:
                             yield released
                         if draft.over:
+                            if piece.reply is None:
+                                draft.replies.append(_stopped(piece.provider, prompt, said))
                             return
-        except UpstreamUnavailable:
-            if not draft.kept:
-                raise
+        except (RateLimited, UpstreamRefused, UpstreamUnavailable) as error:
+            log.warning("draft_broke_off", code=error.code)
+            draft.fail(f"broke off: {error.code}")
 
 
-def _quoted(draft: _Draft) -> list[Released]:
+def _whole(text: str, *, last: bool) -> tuple[list[str], str]:
+    """The sentences that are complete, and what isn't yet: a citation may still follow its full stop."""
+    found = sentences(text)
+    if last or not found:
+        return found, "" if last else text
+    waiting = found.pop()
+    if found and waiting.lstrip().startswith("["):
+        waiting = found.pop() + waiting
+    return found, waiting
+
+
+def _stopped(provider: str, prompt: Prompt, said: str) -> Reply:
+    """What is known of a reply that was stopped half-way: nobody counted its tokens."""
+    tokens = Tokens.guessed(prompt.system + prompt.user, said)
+    return Reply(Completion(said, provider, tokens, "stopped"), ())
+
+
+def _previous(question: Question) -> str | None:
+    """What the same contact asked before."""
+    return next((t.text for t in reversed(question.history) if t.author == "contact"), None)
+
+
+def _signals(question: Question, previous: str | None, passages: Sequence[Passage]) -> Signals:
+    """What speaks for an answer; a question that leans on the one before is judged together with it."""
+    alone = answerability.signals(question.text, question.language, passages)
+    if previous is None or not answerability.stands_on_the_previous(alone):
+        return alone
+    joined = answerability.signals(f"{previous}\n{question.text}", question.language, passages)
+    return max(alone, joined, key=answerability.probability)
+
+
+def _by_a_model(draft: Draft) -> bool:
+    """Whether a model answered that can be asked for another draft."""
+    return bool(draft.replies) and draft.replies[-1].completion.model != EXTRACTIVE
+
+
+def _quoted(draft: Draft) -> list[Released]:
     """Falls back to quoting what was found; that is checked like any draft."""
-    draft.problems = []
     found = (draft.take(sentence) for sentence in quote(draft.prompt))
     return [released for released in found if released is not None]
 
 
-def _finish(question: Question, draft: _Draft) -> Answer:
-    """What was kept, or an honest refusal. Passages are numbered anew in the order in which they are cited."""
+def _finish(draft: Draft, signals: Signals, *, search: float, whole: float) -> Answer:
+    """What was kept, or an honest refusal, and how it came about."""
+    question = draft.prompt.question
     text = "".join(checked.text for checked in draft.kept).strip()
-    if not text:
-        words = question.persona.fallback or NO_ANSWER[question.language]
-        return Answer(words, question.language, offer_human=True)
-    cited = [
-        Cited(n, draft.prompt.passages[n - 1], _quote_of(draft.prompt.passages[n - 1], text, n))
-        for n in citations(text)
-    ]
+    cited = _citations(draft.prompt.passages, text)
+    milliseconds = {"search": round(search * 1000, 1), "whole": round(whole * 1000, 1)}
     return Answer(
-        text, question.language, tuple(cited), grounded=bool(cited), offer_human=not cited
+        text=text or question.persona.fallback or NO_ANSWER[question.language],
+        language=question.language,
+        citations=cited,
+        grounded=bool(cited),
+        offer_human=not cited,
+        model=draft.replies[-1].completion.model if draft.replies and cited else "none",
+        tokens=sum((reply.tokens for reply in draft.replies), Tokens()),
+        milliseconds=whole * 1000,
+        trace={
+            **trace.told(draft.prompt, signals, draft.replies, draft.checks),
+            "milliseconds": milliseconds,
+        },
+    )
+
+
+def _citations(passages: Sequence[Passage], text: str) -> tuple[Cited, ...]:
+    return tuple(
+        Cited(n, passages[n - 1], _quote_of(passages[n - 1], text, n)) for n in citations(text)
     )
 
 
@@ -242,64 +254,3 @@ def _quote_of(passage: Passage, text: str, number: int) -> str:
     said = [without_citations(s).strip() for s in sentences(text) if number in citations(s)]
     quoted = [s for s in said if s and s in passage.text]
     return sanitise(" ".join(quoted) or passage.text)[:_LONGEST_QUOTE]
-
-
-def _with_trace(
-    answer: Answer, draft: _Draft, trace: dict[str, Any], milliseconds: float
-) -> Answer:
-    tokens = sum((reply.tokens for reply in draft.replies), Tokens())
-    model = draft.replies[-1].completion.model if draft.replies and answer.grounded else "none"
-    return Answer(
-        answer.text,
-        answer.language,
-        answer.citations,
-        answer.grounded,
-        answer.offer_human,
-        model,
-        tokens,
-        milliseconds,
-        trace,
-    )
-
-
-def _trace(
-    draft: _Draft,
-    passages: Sequence[Passage],
-    signals: answerability.Signals,
-    searching: float,
-    whole: float,
-) -> dict[str, Any]:
-    """Why the answer is what it is, for people."""
-    return {
-        "passages": [
-            {
-                "chunk_id": str(p.chunk_id),
-                "document_id": str(p.document_id),
-                "title": p.title,
-                "text": p.text,
-                "score": round(p.score, 4),
-                "dense": round(p.dense, 4),
-                "lexical": round(p.lexical, 4),
-            }
-            for p in passages
-        ],
-        "signals": {
-            "dense": signals.dense,
-            "gap": signals.gap,
-            "coverage": signals.coverage,
-            "stems": signals.stems,
-            "probability": answerability.probability(signals),
-        },
-        "prompt": {
-            "version": PROMPT_VERSION,
-            "system": draft.prompt.system,
-            "user": draft.prompt.user,
-        },
-        "attempts": [
-            {"provider": a.provider, "ms": a.milliseconds, "error": a.error}
-            for reply in draft.replies
-            for a in reply.attempts
-        ],
-        "checks": {"passed": len(draft.kept), "problems": draft.problems, "refused": draft.refused},
-        "milliseconds": {"search": round(searching * 1000), "whole": round(whole * 1000)},
-    }

@@ -131,12 +131,7 @@ def tokens(usage: object, sent: str, received: str) -> Tokens:
     told = [max(count(usage, name) for name in either) for either in names]
     if any(told):
         return Tokens(*told)
-    return Tokens(guess(sent), guess(received))
-
-
-def guess(text: str) -> int:
-    """About how many tokens a text is: three bytes each, which is near for Arabic and above for English."""
-    return -(-len(text.encode("utf-8", "ignore")) // 3)
+    return Tokens.guessed(sent, received)
 
 
 @asynccontextmanager

@@ -1,0 +1,32 @@
+"""Recognises our own rules in a draft, so that nobody can talk a model into reciting them."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from app.services.ai.text import fold, words
+
+_RUN = 5
+"""So many words in a row that stand in the rules as well are a recital."""
+
+_BLOB = re.compile(r"(?<![\w/])[A-Za-z0-9+/=_-]{28,}(?![\w/])")
+"""No word is so long; encoded text is."""
+
+
+def recites(text: str, rules: str) -> bool:
+    """Whether a text repeats a piece of the rules, forwards or backwards, or carries something encoded."""
+    runs = _runs(rules)
+    return bool(
+        _BLOB.search(text)
+        or any(run in runs for way in (text, text[::-1]) for run in _runs_of(way))
+    )
+
+
+@lru_cache(maxsize=64)
+def _runs(rules: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(_runs_of(rules))
+
+
+def _runs_of(text: str) -> Iterator[tuple[str, ...]]:
+    found = words(fold(text))
+    return (tuple(found[at : at + _RUN]) for at in range(len(found) - _RUN + 1))
