@@ -170,7 +170,8 @@ def _typed_lines() -> "asyncio.Queue[str]":
 
     def read() -> None:
         for line in chain(iter(sys.stdin.readline, ""), [""]):
-            loop.call_soon_threadsafe(lines.put_nowait, line)
+            with suppress(RuntimeError):  # The talk is over; nobody wants to hear the rest.
+                loop.call_soon_threadsafe(lines.put_nowait, line)
 
     threading.Thread(target=read, daemon=True).start()
     return lines

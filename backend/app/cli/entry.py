@@ -48,10 +48,11 @@ def _tell(error: Exception, *, as_json: bool) -> int:
 
 
 def _report(code: str, message: str, exit_code: int, *, as_json: bool) -> int:
-    """One line for people; the problem as an object for programs, where the result would have stood."""
+    """Words for people; the problem as an object for programs, where the result would have stood."""
     if as_json:
         say(to_json(failure(code, message)))
+    elif exit_code == USAGE and "\n" not in message:
+        say(f"{message} See `wafaa --help`.", error=True)
     else:
-        lines = " ".join(message.splitlines()) if exit_code != REFUSED else message
-        say(f"{lines} See `wafaa --help`." if exit_code == USAGE else lines, error=True)
+        say(message, error=True)
     return exit_code

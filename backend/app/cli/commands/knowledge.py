@@ -25,7 +25,9 @@ def add(
     from app.cli.output import show, table
 
     documents = add(files, client, wait)
-    rows = [(d["status"], d["title"], d["error"] or f"{d['passages']} passages") for d in documents]
+    rows = [
+        (d["status"], d["title"], d["error"] or f"passages: {d['passages']}") for d in documents
+    ]
     show(documents, table(rows, ""), as_json=as_json)
     raise typer.Exit(0 if all(d["status"] == "ready" for d in documents) else 1)
 
