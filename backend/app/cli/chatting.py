@@ -2,18 +2,17 @@
 
 import asyncio
 import sys
-import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from uuid import UUID, uuid4
 
 from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
 from app.cli.output import paint, say
 from app.cli.screen import Screen
+from app.cli.typed import typed_lines
 from app.core.errors import NotFound
 from app.models.channel_config import ChannelConfig
 from app.models.client import Client, ClientRef
@@ -96,7 +95,7 @@ class Chatter:
 
     async def _lines(self) -> AsyncIterator[str]:
         """What is typed, until an empty line or the end."""
-        typed = _typed_lines()
+        typed = typed_lines()
         while True:
             if sys.stdin.isatty() and not self.screen.as_json:
                 print(paint("> ", "bold"), end="", flush=True)
@@ -161,17 +160,3 @@ class Chatter:
             if self.screen.show(event.type, event.data):
                 self.answered.set()
         return found
-
-
-def _typed_lines() -> "asyncio.Queue[str]":
-    """Lines as they are typed; an empty one at the end. Its thread may wait for ever without keeping us."""
-    lines: asyncio.Queue[str] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        for line in chain(iter(sys.stdin.readline, ""), [""]):
-            with suppress(RuntimeError):  # The talk is over; nobody wants to hear the rest.
-                loop.call_soon_threadsafe(lines.put_nowait, line)
-
-    threading.Thread(target=read, daemon=True).start()
-    return lines

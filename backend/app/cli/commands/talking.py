@@ -33,11 +33,11 @@ def chat(
 
 
 @emulate.command("whatsapp")
-def emulate_whatsapp(client: ClientSlug = None, as_json: Json = False) -> None:
+def whatsapp(client: ClientSlug = None, as_json: Json = False) -> None:
     """Be a contact on WhatsApp, in this terminal, without an account at Meta."""
-    from app.cli import emulate
+    from app.cli.emulate import emulate_whatsapp
 
-    emulate.emulate_whatsapp(client, as_json=as_json)
+    emulate_whatsapp(client, as_json=as_json)
 
 
 @emulate.callback()
