@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from app.api import docs, errors, middleware, pages
 from app.api.addresses import Proxies
+from app.api.bounds import Bounds
 from app.api.cors import WebOrigins
 from app.api.hosted import HostedPages
 from app.api.limits import Gate, Meter, bearer
@@ -104,6 +105,7 @@ def create_app(services: Services) -> FastAPI:
         proxies=Proxies(settings.trusted_proxies),
         identify=bearer(services.tokens),
     )
+    app.add_middleware(Bounds)
     for router in routers():
         app.include_router(router)
     pages.install(app, HostedPages(services).find)

@@ -28,9 +28,6 @@ FREE = ("/health/live", "/w.js")
 FREE_UNDER = ("/widget/", "/console/", "/docs/")
 """Files and signs of life: cheap, and asked for by many behind one address. The gateway bounds them."""
 WEBHOOKS = "/webhook/"
-MOST_ADDRESS_BYTES = 8 * 1024
-MOST_HEAD_BYTES = 32 * 1024
-"""As at the gateway, for installations without one."""
 _CALLER = "caller"
 
 
@@ -75,9 +72,6 @@ class Gate:
         """Serves one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        if status := _swollen(scope):
-            await errors.for_status(scope, status)(scope, receive, send)
             return
         address = self._proxies.caller(scope)
         scope["client"] = (address, 0)  # For everybody behind us: nobody else has to know proxies.
@@ -169,14 +163,6 @@ class _Status:
 
 def _charges(*pairs: tuple[Limit | None, str], cost: int = 1) -> list[Charge]:
     return [Charge(limit, subject, cost) for limit, subject in pairs if limit is not None]
-
-
-def _swollen(scope: Scope) -> int:
-    """The status of a request whose head is larger than any that we know a reason for; nothing of another."""
-    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_ADDRESS_BYTES:
-        return 414
-    size = sum(len(name) + len(value) for name, value in scope["headers"])
-    return 431 if size > MOST_HEAD_BYTES else 0
 
 
 def _is_free(path: str) -> bool:

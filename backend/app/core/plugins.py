@@ -29,5 +29,5 @@ def load(package: str, name: str) -> ModuleType:
     """
     if name not in names(package):
         seam = package.rpartition(".")[2]
-        raise NotFound(f"There is no {name!r} among {seam}: {', '.join(names(package))}.")
+        raise NotFound(f"There is no such name among {seam}, only {', '.join(names(package))}.")
     return import_module(f"{package}.{name}")

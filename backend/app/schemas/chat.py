@@ -84,6 +84,7 @@ class MessageOut(OutModel):
     offer_human: bool
     client_message_id: str | None
     delivery_state: str | None
+    feedback: str | None = Field(None, description="`up`, `down`, or `down: why`.")
     created_at: datetime | None
 
 
@@ -93,6 +94,15 @@ class MessagePage(OutModel):
     data: list[MessageOut]
     has_more: bool
     last_seq: int = Field(description="Where a stream of events goes on from.")
+
+
+class ChatPage(MessagePage):
+    """Messages, and how the conversation stands: what a page that is loaded again can't know from events."""
+
+    owner: Literal["assistant", "agent"] = Field(description="Who speaks for the business now.")
+    agent_name: str | None = Field(description="The colleague who has the conversation.")
+    waiting: bool = Field(description="A person is wanted and hasn't come yet.")
+    status: Literal["open", "resolved"]
 
 
 class FeedbackIn(InModel):

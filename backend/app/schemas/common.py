@@ -1,10 +1,16 @@
 """What every model of the API is made of."""
 
+import re
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 ItemT = TypeVar("ItemT")
+
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+
+MOST_SEQ = 2**63 - 1
+"""The highest number that PostgreSQL keeps; what counts events and messages goes no further."""
 
 
 class InModel(BaseModel):
@@ -17,9 +23,9 @@ class InModel(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _no_nul(cls, value: Any) -> Any:
-        if has_nul(value):
-            raise ValueError("A NUL character.")
+    def _keepable(cls, value: Any) -> Any:
+        if unkeepable(value):
+            raise ValueError("A NUL character, or half of one.")
         return value
 
 
@@ -37,15 +43,19 @@ class Page(OutModel, Generic[ItemT]):
     next: str | None = Field(None, description="Give it as `after` to read on.")
 
 
-def has_nul(value: object) -> bool:
-    """Whether a text anywhere inside has a NUL, which PostgreSQL can't keep."""
+def unkeepable(value: object) -> bool:
+    """Whether a text inside has a NUL, which PostgreSQL can't keep, or a lone surrogate, which UTF-8 can't."""
     match value:
         case str():
-            return "\0" in value
+            return _UNKEEPABLE.search(value) is not None
+        case SecretStr():
+            return unkeepable(value.get_secret_value())
+        case BaseModel():
+            return any(unkeepable(part) for _, part in value)
         case dict():
-            return any(has_nul(part) for pair in value.items() for part in pair)
+            return any(unkeepable(part) for pair in value.items() for part in pair)
         case list() | tuple() | set() | frozenset():
-            return any(has_nul(part) for part in value)
+            return any(unkeepable(part) for part in value)
         case _:
             return False
 

@@ -75,6 +75,8 @@ class Channels:
             values = config.model_validate(fields)
         except ValidationError as error:
             problem = error.errors(include_input=False, include_url=False)[0]
+            if problem["type"] == "extra_forbidden":  # Its name is the caller's own text.
+                raise InvalidInput(f"{kind} has no such field.", pointer="/config") from error
             pointer = "/" + "/".join(str(part) for part in problem["loc"])
             raise InvalidInput(
                 f"{pointer[1:] or kind}: {problem['msg']}", pointer=f"/config{pointer}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api.deps import ServicesDep, VisitorDep, VisitorTxDep
@@ -33,6 +33,7 @@ from app.schemas.chat import (
     SessionOut,
     WebCapabilities,
 )
+from app.schemas.common import MOST_SEQ
 from app.services.channels.base import Address, EventKind, InboundEvent
 from app.services.orchestrator import phrases
 from app.services.orchestrator.events import message_json
@@ -166,7 +167,7 @@ async def messages(
     conversation_id: UUID,
     visitor: VisitorDep,
     tx: VisitorTxDep,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=MOST_SEQ)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> ChatPage:
     """A snapshot for the first paint."""
@@ -199,20 +200,23 @@ def _stored(message: Message, names: Mapping[UUID, str | None]) -> dict[str, Any
     return {**message_json(message, agent_name=name), "feedback": message.feedback}
 
 
+def own(conversation_id: UUID, visitor: VisitorDep) -> UUID:
+    """The visitor's own conversation, known before the first byte of a stream: later there is no other status."""
+    return _own(conversation_id, visitor)
+
+
 @router.get("/conversations/{conversation_id}/events", response_class=EventSourceResponse)
 async def events(
-    conversation_id: UUID,
+    conversation_id: Annotated[UUID, Depends(own)],
     visitor: VisitorDep,
     services: ServicesDep,
-    last_event_id: Annotated[int | None, Header(ge=0)] = None,
-    after: Annotated[int | None, Query(ge=0)] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=MOST_SEQ)] = None,
+    after: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None,
     wait: Annotated[bool, Query(description="Stay and wait for more.")] = True,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follows a conversation from ``Last-Event-ID`` or ``after`` on."""
     seq = last_event_id if last_event_id is not None else after or 0
-    async for event in follow(
-        services, visitor.client_id, _own(conversation_id, visitor), seq, wait=wait
-    ):
+    async for event in follow(services, visitor.client_id, conversation_id, seq, wait=wait):
         yield event
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api.deps import PrincipalDep, ServicesDep, TenantTxDep, require
@@ -16,7 +16,7 @@ from app.models.job import Job
 from app.models.message import Message
 from app.models.usage import AnswerTrace
 from app.schemas.chat import MessagePage
-from app.schemas.common import Page
+from app.schemas.common import MOST_SEQ, Page
 from app.schemas.conversations import ConversationOut, JobOut, ReplyIn, ReplyOut, TraceOut
 from app.services.orchestrator import handover
 from app.services.orchestrator.events import message_json
@@ -47,7 +47,7 @@ async def messages(
     conversation_id: UUID,
     tx: TenantTxDep,
     _: ReaderDep,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=MOST_SEQ)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> MessagePage:
     """What was said, oldest first."""
@@ -59,19 +59,23 @@ async def messages(
     )
 
 
+async def readable(conversation_id: UUID, principal: PrincipalDep, services: ServicesDep) -> UUID:
+    """A conversation of the client, known before the first byte of a stream: later there is no other status."""
+    async with services.db.tenant(principal.client_id) as tx:
+        return (await Conversation.get(tx, conversation_id)).id
+
+
 @router.get("/{conversation_id}/events", response_class=EventSourceResponse)
 async def events(
-    conversation_id: UUID,
+    conversation_id: Annotated[UUID, Depends(readable)],
     principal: PrincipalDep,
     _: ReaderDep,
     services: ServicesDep,
-    last_event_id: Annotated[int | None, Header(ge=0)] = None,
-    after: Annotated[int | None, Query(ge=0)] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=MOST_SEQ)] = None,
+    after: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None,
     wait: bool = True,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follows a conversation."""
-    async with services.db.tenant(principal.client_id) as tx:
-        await Conversation.get(tx, conversation_id)
     seq = last_event_id if last_event_id is not None else after or 0
     async for event in follow(services, principal.client_id, conversation_id, seq, wait=wait):
         yield event
