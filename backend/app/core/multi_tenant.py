@@ -21,7 +21,7 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import Executable, event
 from sqlalchemy.engine import URL, CursorResult, make_url
-from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -212,13 +212,7 @@ class Database:
     async def _checkout(self) -> AsyncConnection:
         try:
             return await self._engine.connect()
-        except (
-            OSError,
-            PoolTimeout,
-            OperationalError,
-            InterfaceError,
-            asyncpg.PostgresError,
-        ) as error:
+        except (OSError, PoolTimeout, DBAPIError, asyncpg.PostgresError) as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
 
     async def listen(self, channel: str) -> AsyncIterator[str | None]:
