@@ -1,0 +1,311 @@
+"""`wafaa up` for real: from an empty directory to the first answer, killed in every part, and gone when asked."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from app.cli import main
+from app.cli.health import health
+from app.core.config import Settings
+from app.demo import DEMO
+from app.embedded.processes import wait_until
+from tests.fixtures.product import CACHE
+
+BACKEND = Path(__file__).parents[2]
+WITHIN = 90.0
+pytestmark = pytest.mark.timeout(300)
+
+Wafaa = Callable[..., Any]
+
+
+@dataclass
+class Running:
+    """An `up` in a process of its own."""
+
+    process: "subprocess.Popen[str]"
+    home: Path
+    port: int
+    said: list[str]
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """The processes it keeps alive, by what they are."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError, ValueError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid:
+                    found[_name((entry / "cmdline").read_bytes())] = int(entry.name)
+        return found
+
+    def is_well(self) -> bool:
+        """Whether the API says that everything is."""
+        with suppress(OSError, ValueError):
+            return bool(health(settings_of(self))["ok"])
+        return False
+
+
+def left_in(home: Path) -> list[int]:
+    """What runs in that directory, beside ourselves."""
+    found = [int(e.name) for e in Path("/proc").iterdir() if e.name.isdigit() and _is_of(e, home)]
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def settings_of(up: Running) -> Settings:
+    return Settings(_env_file=None, WAFAA_PORT=up.port)
+
+
+def _name(command: bytes) -> str:
+    words = command.decode(errors="replace").split("\0")
+    ours = words.index("app.cli") + 1 if "app.cli" in words else 0
+    return words[ours].partition(" ")[0].rpartition("/")[2]
+
+
+def _is_of(entry: Path, home: Path) -> bool:
+    """Whether a process lives in that directory, or names it."""
+    try:
+        return str(home) in (entry / "cmdline").read_text() or (entry / "cwd").readlink() == home
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    mine = ("WAFAA_", "DATABASE_URL", "REDIS_URL", "META_", "LLM_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
+    return {**kept, "PYTHONPATH": str(BACKEND)}
+
+
+def start(home: Path, port: int) -> Running:
+    """Types `wafaa up` and waits until it has said all it says."""
+    argv = [sys.executable, "-P", "-m", "app.cli", "up", "--port", str(port)]
+    process = subprocess.Popen(
+        argv, cwd=home, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )  # fmt: skip
+    up = Running(process, home, port, [])
+    assert process.stdout is not None
+    for line in process.stdout:
+        up.said.append(line.rstrip("\n"))
+        if "Ctrl-C" in line:
+            return up
+    raise AssertionError("\n".join(up.said))
+
+
+def stop(up: Running, number: signal.Signals = signal.SIGINT) -> int:
+    up.process.send_signal(number)
+    return up.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty directory; the embedding model, which takes long to build, is there already."""
+    home = tmp_path_factory.mktemp("up")
+    (CACHE / "models").mkdir(parents=True, exist_ok=True)
+    (home / ".wafaa").mkdir()
+    (home / ".wafaa" / "models").symlink_to(CACHE / "models")
+    return home
+
+
+@pytest.fixture(scope="module")
+def runs() -> Iterator[list[Running]]:
+    """Every `up` of this module; the last one may still run."""
+    runs: list[Running] = []
+    yield runs
+    end(runs)
+
+
+def end(runs: list[Running]) -> None:
+    for running in runs:
+        if running.process.poll() is None:
+            stop(running)
+        if running.process.stdout is not None:
+            running.process.stdout.close()
+    runs.clear()
+
+
+@pytest.fixture
+def up(runs: list[Running], home: Path) -> Running:
+    """An `up` that runs: the last test's, if that left it running."""
+    if not runs or runs[-1].process.poll() is not None:
+        end(runs)
+        runs.append(start(home, free_port()))
+    return runs[-1]
+
+
+@pytest.fixture
+def down(runs: list[Running]) -> None:
+    """Nothing runs."""
+    end(runs)
+
+
+@pytest.fixture
+def wafaa(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Wafaa]:
+    """Types another command in the same directory; gives what it tells a program."""
+    for name in set(os.environ) - set(environment()):
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(home)
+    before = structlog.get_config()
+
+    def run(*words: str, code: int = 0) -> Any:
+        monkeypatch.setattr(sys, "argv", ["wafaa", *words, "--json"])
+        assert main() == code, capsys.readouterr()
+        return json.loads(capsys.readouterr().out)
+
+    yield run
+    structlog.configure(**before)
+
+
+def test_answers_in_both_languages_a_moment_after_it_was_typed(up: Running, wafaa: Wafaa) -> None:
+    assert len(up.said) <= 15
+    assert up.is_well()
+    for demo in DEMO:
+        question = demo.questions[demo.settings.language]
+        assert any(question.text in line for line in up.said)
+        told = wafaa("ask", question.text, "--client", demo.slug)
+        assert told["language"] == demo.settings.language
+        assert told["citations"], told
+        for words in question.expects:
+            assert words in told["answer"]
+
+
+def test_a_person_teaches_takes_over_and_hands_back(up: Running, wafaa: Wafaa, home: Path) -> None:
+    (home / "parking.md").write_text(
+        "# Parking\n\nParking behind the clinic costs 7 SAR an hour.\n"
+    )
+    (document,) = wafaa("knowledge", "add", "parking.md", "--client", "clinic")
+    assert document["status"] == "ready"
+    assert "7 SAR" in wafaa("knowledge", "search", "parking", "--client", "clinic")[0]["text"]
+
+    said = subprocess.run(
+        [sys.executable, "-P", "-m", "app.cli", "chat", "--client", "clinic", "--json"],
+        cwd=home, env=environment(), input="How much is parking behind the clinic?\n", text=True,
+        capture_output=True, timeout=WITHIN, check=True,
+    )  # fmt: skip
+    reply = json.loads(said.stdout)
+    assert "7 SAR" in reply["text"]
+    assert wafaa("trace", reply["id"])["where"] == "The reply is sent."
+
+    at = ("--client", "clinic")
+    conversation = wafaa("inbox", "list", *at)[0]["id"]
+    assert wafaa("inbox", "reply", conversation, "Too early.", *at, code=1)["code"] == "conflict"
+    wafaa("inbox", "take", conversation, *at)
+    wafaa("inbox", "reply", conversation, "Sara here.", *at)
+    assert wafaa("inbox", "read", conversation, *at)[-1]["text"] == "Sara here."
+    wafaa("inbox", "back", conversation, *at)
+    wafaa("inbox", "resolve", conversation, *at)
+    assert wafaa("inbox", "list", *at)[0]["status"] == "resolved"
+    assert wafaa("jobs", "list", *at) == []
+
+
+def test_a_business_is_set_up_from_the_terminal(
+    up: Running, wafaa: Wafaa, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    made = wafaa("client", "create", "bakery", "--name", "Bakery", "--email", "o@bakery.example")
+    assert len(made["password"]) >= 12
+    assert [c["slug"] for c in wafaa("client", "list")] == ["bakery", "cafe", "clinic"]
+    taken = wafaa("client", "create", "bakery", "--name", "B", "--email", "o@b.example", code=1)
+    assert taken["code"] == "conflict"
+    short = home / "short"
+    short.write_text("1234\n")
+    words = ["--name", "F", "--email", "o@f.example", "--password-file", str(short)]
+    assert "password" in wafaa("client", "create", "florist", *words, code=1)["detail"]
+
+    (home / "token").write_text("EAAG\n")
+    fields = ["--set", "phone_number_id=55501", "--set-file", "access_token=token"]
+    account = wafaa("channel", "add", "whatsapp", "--client", "bakery", *fields)
+    assert account["address"] == f"http://127.0.0.1:{up.port}/webhook/whatsapp/bakery"
+    assert account["verify_token"]
+    assert {a["kind"] for a in wafaa("channel", "list", "--client", "bakery")} == {
+        "web",
+        "whatsapp",
+    }
+    assert wafaa("channel", "add", "fax", "--client", "bakery", code=1)["code"] == "not_found"
+
+
+def test_a_channel_is_checked_by_calling_ourselves(up: Running, wafaa: Wafaa) -> None:
+    found = {f["name"]: f["state"] for f in wafaa("channel", "check", "--client", "cafe", code=1)}
+    assert found["Webhook handshake"] == "ok"
+    assert found["Webhook signature"] == "ok"
+    assert found["WhatsApp credentials"] == "fail", "Nobody emulates WhatsApp."
+
+
+def test_the_doctor_finds_a_running_installation_well(up: Running, wafaa: Wafaa) -> None:
+    states = {f["name"]: f["state"] for f in wafaa("doctor")}
+    well = ("api", "postgresql", "role", "revision", "pgvector", "fence", "credentials", "embedder")
+    assert {name: states[name] for name in well} == dict.fromkeys(well, "ok")
+    assert wafaa("migrate", "--check")["current"]
+    assert wafaa("migrate")["current"]
+
+
+def test_the_same_directory_is_run_once(up: Running, wafaa: Wafaa) -> None:
+    refused = wafaa("up", "--port", str(free_port()), code=1)
+    assert "Another `wafaa up`" in refused["detail"]
+    taken = wafaa("up", "--port", str(up.port), code=1)
+    assert "--port" in taken["detail"]
+
+
+@pytest.mark.parametrize("part", ["serve", "work", "embed", "valkey-server", "postgres"])
+def test_a_part_that_is_killed_comes_back(up: Running, part: str) -> None:
+    killed = up.parts[part]
+    os.kill(killed, signal.SIGKILL)
+    assert wait_until(lambda: up.parts.get(part, killed) != killed, WITHIN)
+    assert wait_until(up.is_well, WITHIN)
+
+
+def test_what_is_left_of_a_killed_installation_hinders_nothing(
+    up: Running, runs: list[Running], home: Path
+) -> None:
+    os.kill(up.process.pid, signal.SIGKILL)
+    runs.append(start(home, up.port))
+    assert runs[-1].is_well()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_when_asked_to_stop_nothing_stays_behind(
+    up: Running, home: Path, number: signal.Signals
+) -> None:
+    assert stop(up, number) == 0
+    assert wait_until(lambda: not left_in(home), 5.0), left_in(home)
+
+
+@pytest.mark.usefixtures("down")
+def test_a_stop_while_starting_is_a_stop(home: Path) -> None:
+    argv = [sys.executable, "-P", "-m", "app.cli", "up", "--port", str(free_port())]
+    with subprocess.Popen(argv, cwd=home, env=environment(), stdout=subprocess.DEVNULL) as process:
+        time.sleep(1.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) in (0, 130)
+        assert wait_until(lambda: not left_in(home), 5.0), left_in(home)
+
+
+@pytest.mark.usefixtures("down")
+def test_a_command_brings_the_servers_along_where_nothing_runs(home: Path, wafaa: Wafaa) -> None:
+    (home / "wifi.md").write_text(
+        "# Wi-Fi\n\nThe Wi-Fi password in the waiting room is cedar-2026.\n"
+    )
+    (document,) = wafaa("knowledge", "add", "wifi.md", "--client", "clinic")
+    assert document["status"] == "ready"
+    found = wafaa("knowledge", "search", "wifi password", "--client", "clinic")
+    assert "cedar-2026" in found[0]["text"]
+    assert wait_until(lambda: not left_in(home), 5.0), left_in(home)
