@@ -75,10 +75,7 @@ async def public(embedder: Embedder, name: str, data: Path) -> list[Case]:
     articles = json.loads((data / file).read_text("utf-8"))["data"]
     pieces, groups = [], []
     for a, p, title, paragraph in _paragraphs(articles):
-        blocks = [
-            Block(BlockKind.TITLE, title),
-            Block(BlockKind.PARAGRAPH, paragraph["context"]),
-        ]
+        blocks = [Block(BlockKind.TITLE, title), Block(BlockKind.PARAGRAPH, paragraph["context"])]
         found = chunks(blocks, title)
         pieces += found
         groups += [f"{a}/{p}"] * len(found)
@@ -93,20 +90,9 @@ async def public(embedder: Embedder, name: str, data: Path) -> list[Case]:
     for (a, p, text, answer), vector in zip(asked, vectors, strict=True):
         question = Asked(text, language, vector)
         article = frozenset(g for g in groups if g.split("/")[0] == str(a))
-        gone = {
-            "answerable": frozenset(),
-            "hard": frozenset([f"{a}/{p}"]),
-            "easy": article,
-        }
+        gone = {"answerable": frozenset(), "hard": frozenset([f"{a}/{p}"]), "easy": article}
         cases += [
-            Case(
-                name,
-                kind,
-                text,
-                language,
-                tuple(shelf.search(question, without)),
-                answer,
-            )
+            Case(name, kind, text, language, tuple(shelf.search(question, without)), answer)
             for kind, without in gone.items()
         ]
     return cases
@@ -116,9 +102,7 @@ async def businesses(embedder: Embedder, table: str) -> list[Case]:
     """The questions to the two businesses of the demo, one a line."""
     rows = [line.split("\t") for line in table.splitlines()[1:]]
     vectors = await _questions(embedder, [row[3] for row in rows])
-    shelves = {
-        client.slug: await _business(embedder, client.documents) for client in DEMO
-    }
+    shelves = {client.slug: await _business(embedder, client.documents) for client in DEMO}
     return [
         Case(
             slug,
@@ -128,9 +112,7 @@ async def businesses(embedder: Embedder, table: str) -> list[Case]:
             tuple(shelves[slug].search(Asked(text, language, vector))),
             expects,
         )
-        for (slug, language, kind, text, expects), vector in zip(
-            rows, vectors, strict=True
-        )
+        for (slug, language, kind, text, expects), vector in zip(rows, vectors, strict=True)
     ]
 
 

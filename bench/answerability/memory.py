@@ -22,7 +22,7 @@ from app.services.knowledge.lexical import terms
 Vectors = NDArray[np.float64]
 NAMES = UUID("8c1d2e0a-5b1f-4c55-9d38-000000000001")
 FOUND = 10
-LIMIT = 6
+LIMIT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,10 @@ class Shelf:
             for language, asked in QUESTIONS.items()
         }
         return cls(
-            list(chunks),
-            list(groups),
-            np.asarray(vectors),
-            [terms(text) for text in texts],
-            means,
+            list(chunks), list(groups), np.asarray(vectors), [terms(text) for text in texts], means
         )
 
-    def search(
-        self, asked: Asked, without: frozenset[str] = frozenset()
-    ) -> list[Passage]:
+    def search(self, asked: Asked, without: frozenset[str] = frozenset()) -> list[Passage]:
         """What the product would find if the documents ``without`` were not there."""
         kept = [i for i, group in enumerate(self.groups) if group not in without]
         own = [i for i in kept if self.chunks[i].language == asked.language]
@@ -73,9 +67,7 @@ class Shelf:
         return merge(self._own(asked, own), self._other(asked, other), LIMIT)
 
     def _own(self, asked: Asked, pool: Sequence[int]) -> list[Passage]:
-        dense = (
-            [float(x) for x in self.vectors[list(pool)] @ asked.vector] if pool else []
-        )
+        dense = [float(x) for x in self.vectors[list(pool)] @ asked.vector] if pool else []
         lexical = self._bm25(asked, pool)
         return self._best(pool, fused(dense, lexical), dense, lexical)
 
@@ -86,8 +78,7 @@ class Shelf:
         centred = vectors - vectors.mean(axis=0)
         lengths = np.sqrt(np.maximum(1e-9, (centred**2).sum(axis=1)))
         meaning = [
-            float(x)
-            for x in centred @ (asked.vector - self.means[asked.language]) / lengths
+            float(x) for x in centred @ (asked.vector - self.means[asked.language]) / lengths
         ]
         usual = spread(meaning)
         dense = [float(x) for x in vectors @ asked.vector]

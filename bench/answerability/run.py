@@ -60,17 +60,11 @@ class Table:
         return list(zip(self.cases, self.signals, strict=True))
 
     @staticmethod
-    def _key(
-        case: Case, signals: Signals, held_out: str
-    ) -> tuple[str, bool, bool, float] | None:
+    def _key(case: Case, signals: Signals, held_out: str) -> tuple[str, bool, bool, float] | None:
         base, _, one = case.source.partition("/")
         if signals.own is None or case.kind == "foreign" or base == held_out:
             return None
-        share = (
-            SHARES[base]
-            * (ONE if one else 1.0)
-            * (HARD if case.kind == "hard" else 1.0)
-        )
+        share = SHARES[base] * (ONE if one else 1.0) * (HARD if case.kind == "hard" else 1.0)
         return case.source, case.answerable, case.kind == "hard", share
 
 
@@ -86,9 +80,7 @@ class Model:
         return 1.0 / (1.0 + np.exp(-(x @ self.weights + self.bias)))
 
 
-def fit(
-    x: Numbers, y: NDArray[np.bool_], weights: Numbers, ridge: float = 1.0
-) -> Model:
+def fit(x: Numbers, y: NDArray[np.bool_], weights: Numbers, ridge: float = 1.0) -> Model:
     """Weighted ridge logistic regression, by Newton's method."""
     mean, deviation = np.average(x, axis=0, weights=weights), x.std(axis=0) + 1e-9
     z = np.c_[(x - mean) / deviation, np.ones(len(x))]
@@ -130,9 +122,7 @@ def shifted(model: Model, at: float) -> Model:
 
 def auroc(good: Numbers, bad: Numbers) -> float:
     """How often a good case scores above a bad one."""
-    wins = (good[:, None] > bad[None, :]).mean() + 0.5 * (
-        good[:, None] == bad[None, :]
-    ).mean()
+    wins = (good[:, None] > bad[None, :]).mean() + 0.5 * (good[:, None] == bad[None, :]).mean()
     return round(float(wins), 3)
 
 
@@ -142,32 +132,19 @@ def measure(table: Table, scores: Numbers) -> list[dict[str, object]]:
     return [_row(table.cases, scores, group, language) for group, language in keys]
 
 
-def _row(
-    cases: Sequence[Case], scores: Numbers, group: str, language: str
-) -> dict[str, object]:
-    mine = [
-        i for i, c in enumerate(cases) if _group(c) == group and c.language == language
-    ]
+def _row(cases: Sequence[Case], scores: Numbers, group: str, language: str) -> dict[str, object]:
+    mine = [i for i, c in enumerate(cases) if _group(c) == group and c.language == language]
     by_kind = {
         kind: scores[[i for i in mine if cases[i].kind == kind]]
         for kind in sorted({cases[i].kind for i in mine})
     }
     good = by_kind.pop("answerable")
-    row: dict[str, object] = {
-        "cases": group,
-        "language": language,
-        "questions": len(good),
-    }
+    row: dict[str, object] = {"cases": group, "language": language, "questions": len(good)}
     row["wrongly_refused"] = round(float((good < 0.5).mean()), 3)
     if "foreign" in by_kind:
-        row["foreign_answered"] = round(
-            float((by_kind.pop("foreign") >= 0.5).mean()), 3
-        )
+        row["foreign_answered"] = round(float((by_kind.pop("foreign") >= 0.5).mean()), 3)
     for kind, bad in by_kind.items():
-        row[kind] = {
-            "auroc": auroc(good, bad),
-            "refused": round(float((bad < 0.5).mean()), 3),
-        }
+        row[kind] = {"auroc": auroc(good, bad), "refused": round(float((bad < 0.5).mean()), 3)}
     if {"near", "far"} <= by_kind.keys():
         both = np.r_[by_kind["near"], by_kind["far"]]
         row["off_topic_refused"] = round(float((both < 0.5).mean()), 3)
@@ -176,9 +153,7 @@ def _row(
 
 def _group(case: Case) -> str:
     base, _, one = case.source.partition("/")
-    return ("businesses" if base in BUSINESSES else base) + (
-        ", one passage" if one else ""
-    )
+    return ("businesses" if base in BUSINESSES else base) + (", one passage" if one else "")
 
 
 def held_out(table: Table) -> Numbers:
@@ -220,10 +195,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="also write the JSON here")
     options = parser.parse_args()
     found = asyncio.run(gather(options.data, options.home))
-    table = Table(
-        found,
-        [answerability.signals(c.question, c.language, c.passages) for c in found],
-    )
+    table = Table(found, [answerability.signals(c.question, c.language, c.passages) for c in found])
     present = np.array([answerability.probability(s) for s in table.signals])
     results = measure(table, present)
     report = {
@@ -236,9 +208,7 @@ def main() -> int:
     }
     business = [r for r in results if r["cases"] == "businesses"]
     met = all(r["wrongly_refused"] <= WRONG and r["off_topic_refused"] >= OFF_TOPIC for r in business)  # type: ignore[operator]  # Floats.
-    text = json.dumps(
-        {"race": "answerability", "met": met, **report}, ensure_ascii=False, indent=1
-    )
+    text = json.dumps({"race": "answerability", "met": met, **report}, ensure_ascii=False, indent=1)
     print(text)  # noqa: T201 - its output.
     if options.out:
         options.out.write_text(text + "\n", "utf-8")

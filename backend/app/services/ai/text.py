@@ -27,6 +27,7 @@ _ARABIC = re.compile(r"[\u0620-\u064a\u066e-\u06d3\u0750-\u077f\ufb50-\ufdff\ufe
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _AR_PREFIX = re.compile(r"^(?:وال|بال|فال|كال|ولل|ال|لل|و|ف|ب|ك|ل)(?=\w{3})")
 _AR_SUFFIX = re.compile(r"(?<=\w{3})(?:كما|هما|ها|هم|كم|نا|ات|ون|ين|ان|يه|ته|تك|ه|ي|ك|ت|ا)$")
+_AR_PERSON = re.compile(r"^[ستني](?=\w{3})")
 _EN_SUFFIX = re.compile(r"(?<=\w{3})(?:ing|ies|ied|ed|es|er|ly|s|e|y)$")
 
 
@@ -120,6 +121,19 @@ def stem(word: str) -> str:
         return _EN_SUFFIX.sub("", word.removesuffix("'s"))[:6]
     bare = _AR_PREFIX.sub("", word)
     return _AR_SUFFIX.sub("", _AR_SUFFIX.sub("", bare))[:5]
+
+
+@lru_cache(maxsize=16384)
+def core(word: str) -> str:
+    """What is left of a folded word without the marks of person: "نفتح" and "تفتحون" share "فتح"."""
+    bare = stem(word)
+    return bare if bare.isascii() else _AR_PERSON.sub("", bare)
+
+
+@lru_cache(maxsize=4096)
+def cores(text: str) -> frozenset[str]:
+    """The cores of a text's words."""
+    return frozenset(core(w) for w in words(text))
 
 
 @lru_cache(maxsize=4096)

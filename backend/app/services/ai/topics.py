@@ -29,7 +29,7 @@ _TOPICS: dict[str, tuple[str, str]] = {
     ),
     "instalments": (r"instal\w+|tabby|tamara|monthly payment", r"تقسيط|اقساط|تقسط|قسط|تابي|تمارا|دفعات"),
     "discount": (
-        r"discounts?|offers?|coupons?|promo\w*|cheaper|students?",
+        r"discounts?|special offers?|coupons?|promo\w*|cheaper|students?",
         r"خصم|خصوم|تخفيض|عروض|عرض|كوبون|للطلاب|طلاب",
     ),
     "loyalty": (r"loyalty|points|rewards?|member\w*", r"ولاء|نقاط|نقطه|مكاف|عضوي"),
@@ -69,11 +69,11 @@ _TOPICS: dict[str, tuple[str, str]] = {
     "team": (r"doctors?|dentists?|staff|team|physicians?", r"دكتور|دكاتره|طبيب|اطباء|الفريق|كادر"),
     "order": (r"minimum order|orders?", r"طلبات|الحد الادني|الطلب"),
     "subscription": (r"subscri\w+", r"اشتراك"),
-    "wait": (r"how long|duration|takes?|wait\w*", r"كم ياخذ|كم تاخذ|كم يستغرق|المده|مده|مدته|مدتها|وقت الانتظار|خلال \d+|كم يوم|كم ساعه"),
+    "wait": (r"how long|duration|takes?|wait\w*|within|arrives?", r"كم ياخذ|كم تاخذ|كم يستغرق|المده|مده|مدته|مدتها|وقت الانتظار|خلال \d+|كم يوم|كم ساعه"),
 }  # fmt: skip
 
 FILLERS = frozenset(
-    ["much", "many", "cost", "costs", "price", "prices", "sell", "sells", "offer", "offers", "extra", "happen", "happens", "know", "tell", "want", "need", "like", "would", "could", "looking", "بكم", "بكام", "كم", "سعر", "اسعار", "عندكم", "عندك", "فيه", "في", "ابغي", "ابغا", "ابي", "اريد", "عايز", "عاوز", "بدي", "ودي", "اقدر", "نقدر", "ممكن", "تبيعون", "تسوون", "اسوي", "ايش", "وش", "شو", "وين", "فين", "متي", "امتي", "هل", "لو", "سمحت", "ياخذ", "تاخذ", "اللي", "حق", "تقبلون", "يوجد", "لديكم", "برا", "لين", "تكون", "يكون"]
+    ["much", "long", "many", "cost", "costs", "price", "prices", "sell", "sells", "offer", "offers", "extra", "happen", "happens", "know", "tell", "want", "need", "like", "would", "could", "looking", "بكم", "بكام", "كم", "سعر", "اسعار", "عندكم", "عندك", "فيه", "في", "ابغي", "ابغا", "ابي", "اريد", "عايز", "عاوز", "بدي", "ودي", "اقدر", "نقدر", "ممكن", "تبيعون", "تسوون", "اسوي", "ايش", "وش", "شو", "وين", "فين", "متي", "امتي", "هل", "لو", "سمحت", "ياخذ", "تاخذ", "وقت", "اللي", "حق", "تقبلون", "يوجد", "لديكم", "برا", "لين", "تكون", "يكون"]
 )  # fmt: skip
 """Words that ask, and are seldom in an answer."""
 
@@ -92,7 +92,7 @@ _WANTED: tuple[tuple[re.Pattern[str], frozenset[Kind]], ...] = tuple(
         (r"\b(?:tele)?phones?\b|\bnumber of\b|\bcall you\b|(?<!\w)(?:رقم|هاتف|تلفون|جوال)", [Kind.PHONE]),
         (r"\bhow long\b|كم (?:ي|ت)(?:ا|س)\w+|كم (?:ال)?مده|كم (?:يوم|ساعه|دقيقه|شهر|سنه)|\bhow many (?:days|hours|minutes|weeks|months|years)\b",
          [Kind.DURATION]),
-        (r"\bhow much\b|\bprices?\b|\bcosts?\b|\bfees?\b|\bcharges?\b|(?<!\w)(?:بكم|بكام|سعر|اسعار|تكلف\w+|كلفه|رسوم|ثمن)|(?<!\w)كم (?:سعر|ثمن|تكلف|رسوم|زياده)",
+        (r"\bhow much\b|\bprices?\b|\bcosts?\b|\bfees?\b|\bcharges?\b|(?<!\w)(?:بكم|بكام|(?:ال|ب)?سعر(?!ه في|ه حرا|ات)|اسعار|تكلف\w+|كلفه|رسوم|ثمن)|(?<!\w)كم (?:ثمن|تكلف|رسوم|زياده)",
          [Kind.MONEY]),
         (r"\bwhat time\b|\bwhen\b|\bhours?\b|\buntil\b|(?<!\w)(?:متي|امتي|دوام|مواعيد|اوقات|الساعه كم)", [Kind.TIME, Kind.DATE]),
         (r"\bdiscounts?\b|خصم|تخفيض", [Kind.PERCENT]),
