@@ -7,11 +7,11 @@ from uuid import UUID
 
 import structlog
 
-from app.core.errors import UpstreamUnavailable
+from app.core.errors import Unavailable, UpstreamUnavailable
 from app.core.multi_tenant import Database
 from app.models.contact import Contact
 from app.models.conversation import ConversationEvent
-from app.models.job import Job, Lane
+from app.models.job import Job, Lane, LeaseLost
 from app.services.ai.base import Question
 from app.services.ai.rag_engine import Answer, Released
 from app.services.channels.base import Capabilities, Citation
@@ -105,10 +105,14 @@ class ChatOrchestrator:
         """Asks the model. When that fails for the last time the contact is told, and a human is called."""
         try:
             return await self._ask(session, work, streamed=streamed)
-        except UpstreamUnavailable:
+        except (LeaseLost, Unavailable):
+            raise  # Another worker answers, or nobody can write anything down now.
+        except Exception as error:  # Whatever it is, the contact must not be left without a word.
             if work.lease.attempts < self._max_attempts:
                 raise
-            log.warning("answer_given_up", conversation_id=str(session.conversation_id))
+            log.exception(
+                "answer_given_up", conversation_id=str(session.conversation_id), exc_info=error
+            )
             return _phrase(session, "holding", handover="unavailable")
 
     async def _ask(self, session: Session, work: Work, *, streamed: bool) -> Reply:
