@@ -201,8 +201,17 @@ class GraphServer:
             return self._refuse(number, {}, GraphError(graph.BAD_PARAMETER, "file is required"))
         return _answer({"id": self.add_medium(file.file.read(), str(form.get("type")))})
 
+    def _number(self, request: web.Request, number: str) -> web.Response:
+        """A business number's own record, as whoever holds its token may read it."""
+        refusal = self._refusal(request, number)
+        if refusal is not None:
+            return _answer(refusal.body(uuid.uuid4().hex[:12]), refusal.status)
+        return _answer({"id": number, "display_phone_number": self._meta.numbers[number].display})
+
     async def _describe(self, request: web.Request) -> web.Response:
         media_id = request.match_info["medium"]
+        if media_id in self._meta.numbers:
+            return self._number(request, media_id)
         medium = self._media.get(media_id)
         if medium is None or not self._trusted(request):
             return _answer(GraphError(graph.BAD_PARAMETER, "Unsupported get request").body(""), 400)
