@@ -9,7 +9,7 @@ from simulators.meta import WebhookPosted
 from tests.fixtures.wire import Step, Trap
 from tests.fixtures.wired import Theatre, free_port
 
-RECEIVES = "messages: INSERT"
+RECEIVES = "receive"
 
 
 @pytest.mark.timeout(120)

@@ -1,0 +1,34 @@
+"""``python -m tests.chaos``: everything dies, again and again; afterwards a checker reads what the platform saw.
+
+``--quick`` takes less than a minute; without it, less than eight. A run is repeated by its seed.
+"""
+
+import argparse
+import json
+import secrets
+import sys
+from pathlib import Path
+
+from tests.chaos.faults import FULL, QUICK
+from tests.chaos.run import run
+
+
+def main() -> int:
+    """Runs, reports, and gives the exit code: 0 when nothing was lost, doubled or out of order."""
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="less than a minute")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--report", type=Path, help="where the report goes, as JSON")
+    parser.add_argument("--history", type=Path, help="where the history goes, as JSON lines")
+    given = parser.parse_args()
+    sys.stderr.write(f"chaos: seed {given.seed}\n")
+    report = run(given.seed, QUICK if given.quick else FULL, given.history)
+    text = json.dumps(report, indent=2, sort_keys=True)
+    if given.report:
+        given.report.write_text(text + "\n")
+    sys.stdout.write(text + "\n")
+    return 0 if report["verdict"] == "pass" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Which faults there are, how many, and in which order: a deck of cards, shuffled by a seed."""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+from simulators.meta import Behaviour
+
+
+class Fault(StrEnum):
+    """What happens to a part."""
+
+    KILL_WORKER = "kill_worker"
+    KILL_API = "kill_api"
+    PAUSE_WORKER = "pause_worker"
+    CRASH_DATABASE = "crash_database"
+    KILL_CACHE = "kill_cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run.
+
+    Attributes:
+        seconds: How long faults are dealt.
+        patience: How long everything may take to come to rest afterwards.
+        contacts: How many people write at once.
+        deck: How often each fault is dealt.
+    """
+
+    seconds: float
+    patience: float
+    contacts: int
+    deck: dict[Fault, int]
+
+    def shuffled(self, seed: int) -> list[Fault]:
+        """The deck in the order of a seed."""
+        cards = [fault for fault, count in sorted(self.deck.items()) for _ in range(count)]
+        random.Random(seed).shuffle(cards)  # noqa: S311 - chance, not secrecy.
+        return cards
+
+
+FULL = Plan(
+    seconds=380.0,
+    patience=60.0,
+    contacts=60,
+    deck={
+        Fault.KILL_WORKER: 65,
+        Fault.KILL_API: 35,
+        Fault.PAUSE_WORKER: 55,
+        Fault.CRASH_DATABASE: 6,
+        Fault.KILL_CACHE: 6,
+    },
+)
+QUICK = Plan(
+    seconds=20.0,
+    patience=25.0,
+    contacts=12,
+    deck={
+        Fault.KILL_WORKER: 4,
+        Fault.KILL_API: 2,
+        Fault.PAUSE_WORKER: 3,
+        Fault.CRASH_DATABASE: 1,
+        Fault.KILL_CACHE: 1,
+    },
+)
+
+SENDS = {
+    Behaviour.ACCEPT_THEN_DROP: 0.50,
+    Behaviour.ACCEPT_THEN_BREAK: 0.15,
+    Behaviour.STATUS_FIRST: 0.05,
+    Behaviour.ACCEPT_IN_SILENCE: 0.03,
+    Behaviour.DROP: 0.02,
+    Behaviour.DOWN: 0.02,
+    Behaviour.RATE_LIMITED: 0.03,
+    Behaviour.BROKEN: 0.03,
+    Behaviour.ACCEPT_THEN_HANG: 0.003,
+}
+"""The chance of each bad manner of the platform; the rest is accepted."""

@@ -1,0 +1,91 @@
+"""One run: people write, parts die, the checker judges."""
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from simulators.meta import Chaos, MetaSimulator, SendReceived, WebhookPosted
+from tests.chaos.checker import check
+from tests.chaos.faults import SENDS, Fault, Plan
+from tests.chaos.stage import Stage, installation
+from tests.chaos.traffic import Crowd
+
+Dealt = list[tuple[Fault, float]]
+
+
+def run(seed: int, plan: Plan, history: Path | None = None) -> dict[str, Any]:
+    """Gives the report."""
+    report, lines = asyncio.run(_run(seed, plan))
+    if history:
+        history.write_text("\n".join(lines) + "\n")
+    return report
+
+
+async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
+    began = time.monotonic()
+    async with installation(seed) as stage:
+        stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=SENDS, late=0.3)
+        crowd = Crowd(stage.meta, plan.contacts, seed)
+        writing = asyncio.create_task(crowd.write(plan.seconds))
+        dealt = await _deal(stage, plan, seed)
+        await writing
+        stage.meta.chaos = Chaos()
+        at_rest = await stage.rest(plan.patience)
+        await stage.meta.settle(plan.patience)
+        lines = list(stage.meta.history.lines())
+        parked = stage.left("parked")
+        recovery = _recovery(stage.meta, dealt)
+    judged = check(lines).as_json()
+    if parked or not at_rest:
+        judged["verdict"] = "fail"
+    report = {
+        **judged,
+        "seed": seed,
+        "seconds": round(time.monotonic() - began),
+        "at_rest": at_rest,
+        "jobs_parked": parked,
+        "faults": dict(plan.deck),
+        "recovery_seconds": recovery,
+    }
+    return report, lines
+
+
+async def _deal(stage: Stage, plan: Plan, seed: int) -> Dealt:
+    """Deals the deck evenly over the time; pauses go on beside the rest."""
+    rng = random.Random(f"{seed} faults")  # noqa: S311 - chance, not secrecy.
+    dealt: Dealt = []
+    beside = []
+    cards = plan.shuffled(seed)
+    for fault in cards:
+        await asyncio.sleep(plan.seconds / (len(cards) + 1) * rng.uniform(0.6, 1.4))
+        dealt.append((fault, stage.meta.now()))
+        suffering = asyncio.create_task(stage.suffer(fault, rng.randrange(len(stage.workers))))
+        if fault is Fault.PAUSE_WORKER:
+            beside.append(suffering)
+        else:
+            await suffering
+    await asyncio.gather(*beside)
+    return dealt
+
+
+def _recovery(meta: MetaSimulator, dealt: Dealt) -> dict[str, dict[str, float]]:
+    """Seconds from a fault to the first sign that things go on: a new reply, or, for the API, a webhook taken."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for fault, at in dealt:
+        signs = (r.at for r in meta.history.records if r.at > at and _is_sign(fault, r))
+        if (first := next(signs, None)) is not None:
+            times[fault].append(first - at)
+    return {
+        fault: {"median": round(median(all_), 2), "worst": round(max(all_), 2)}
+        for fault, all_ in sorted(times.items())
+    }
+
+
+def _is_sign(fault: Fault, record: object) -> bool:
+    if fault is Fault.KILL_API:
+        return isinstance(record, WebhookPosted) and record.status == 200
+    return isinstance(record, SendReceived) and record.accepted

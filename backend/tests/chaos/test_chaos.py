@@ -1,0 +1,81 @@
+"""The short form of chaos, and the checker against histories that break its rules."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.checker import check
+
+LAYLA, OMAR = "SA.layla", "SA.omar"
+
+
+@pytest.mark.timeout(150)
+def test_nothing_is_lost_doubled_or_out_of_order_while_everything_dies() -> None:
+    """The seed is printed; a run is repeated with ``python -m tests.chaos --quick --seed SEED``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", "--quick"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=140,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
+    report = json.loads(done.stdout)
+    assert report["replies"] > 50
+    assert report["sends_ambiguous"] > 20
+
+
+def posted(message: str, at: float, status: int = 200, sender: str = LAYLA) -> dict[str, Any]:
+    said = {"id": message, "from_user_id": sender}
+    payload = {"entry": [{"changes": [{"value": {"messages": [said]}}]}]}
+    return {
+        "record": "WebhookPosted",
+        "at": at,
+        "payload": payload,
+        "forged": False,
+        "status": status,
+    }
+
+
+def sent(quotes: str, at: float, our_id: str, to: str = LAYLA, **more: Any) -> dict[str, Any]:
+    body = {"context": {"message_id": quotes}}
+    known = {"record": "SendReceived", "at": at, "body": body, "accepted": True, "status": 200}
+    return {**known, "our_id": our_id, "to": to, **more}
+
+
+CLEAN = [
+    posted("m1", 1),
+    sent("m1", 2, "r1"),
+    posted("m2", 3),
+    posted("m3", 3.1),
+    sent("m3", 4, "r2"),
+]
+
+
+@pytest.mark.parametrize(
+    ("history", "broken"),
+    [
+        (CLEAN, {}),
+        ([*CLEAN, posted("m3", 9)], {}),
+        ([*CLEAN, posted("m4", 9, status=0)], {}),
+        ([*CLEAN, posted("m4", 9, status=503)], {}),
+        ([*CLEAN, sent("m3", 5, "r2", accepted=False, status=0)], {}),
+        ([*CLEAN, posted("m4", 9)], {"lost": ["m4"]}),
+        ([posted("m1", 1), posted("m2", 99), sent("m2", 100, "r1")], {"lost": ["m1"]}),
+        ([*CLEAN, sent("m3", 5, "r3")], {"doubled": ["m3"]}),
+        ([*CLEAN, posted("m4", 5), sent("m4", 6, "r2")], {"doubled": ["r2"]}),
+        ([*CLEAN, sent("m2", 5, "r3")], {"disordered": ["m2"]}),
+        ([*CLEAN, sent("m1", 5, "r3", to=OMAR)], {"invented": ["m1"]}),
+        ([*CLEAN, sent("FORGED", 5, "r3")], {"invented": ["FORGED"]}),
+    ],
+)  # fmt: skip
+def test_the_checker_finds_what_is_wrong_and_nothing_else(history, broken) -> None:
+    verdict = check(map(json.dumps, history))
+    found = {name: getattr(verdict, name) for name in ("lost", "doubled", "disordered", "invented")}
+    assert {name: names for name, names in found.items() if names} == broken
+    assert verdict.passed is not bool(broken)

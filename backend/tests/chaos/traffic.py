@@ -1,0 +1,76 @@
+"""People who write: one thing after the other, now and then a burst; and a platform that repeats itself."""
+
+import asyncio
+import random
+from contextlib import suppress
+
+from simulators._meta_payloads import Payload
+from simulators.meta import MetaSimulator, SendReceived
+from tests.chaos.stage import NUMBER
+
+ANSWER_SECONDS = 60.0
+
+
+class Crowd:
+    """Everybody who writes."""
+
+    def __init__(self, meta: MetaSimulator, contacts: int, seed: int) -> None:
+        self._meta = meta
+        self._contacts = contacts
+        self._seed = seed
+        self._answered: dict[str, asyncio.Event] = {}
+        self._posted: list[Payload] = []
+        self._closing = asyncio.Event()
+
+    async def write(self, seconds: float) -> None:
+        """Everybody writes for so long, then waits for the last answer."""
+        news = asyncio.create_task(self._read())
+        echo = asyncio.create_task(self._repeat())
+        people = [asyncio.create_task(self._person(n)) for n in range(self._contacts)]
+        await asyncio.sleep(seconds)
+        self._closing.set()
+        await asyncio.gather(*people)
+        for task in (news, echo):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _person(self, n: int) -> None:
+        rng = random.Random(f"{self._seed} {n}")  # noqa: S311 - chance, not secrecy.
+        asked = 0
+        while not self._closing.is_set():
+            last = ""
+            for _ in range(rng.choice((1, 1, 1, 2, 3))):
+                asked += 1
+                last = await self._say(f"96650{n:07d}", f"How much is a flat white? {asked}")
+            with suppress(TimeoutError):  # The checker will see what is lost.
+                await asyncio.wait_for(self._answer(last).wait(), ANSWER_SECONDS)
+            await asyncio.sleep(rng.uniform(0.0, 0.5))
+
+    async def _say(self, sender: str, words: str) -> str:
+        """Posted until it is taken, before anything else of this person: so that there is an order to keep."""
+        payload = self._meta.says(NUMBER, sender, words)
+        self._posted.append(payload)
+        while await self._meta.deliver(payload, retry=True) != 200:
+            pass  # The simulator waits between its tries.
+        message_id: str = payload["entry"][0]["changes"][0]["value"]["messages"][0]["id"]
+        return message_id
+
+    def _answer(self, message_id: str) -> asyncio.Event:
+        return self._answered.setdefault(message_id, asyncio.Event())
+
+    async def _read(self) -> None:
+        """Notes which messages were answered."""
+        records = self._meta.history.watch()
+        while True:
+            record = await records.get()
+            if isinstance(record, SendReceived) and record.accepted:
+                self._answer(record.body.get("context", {}).get("message_id", "")).set()
+
+    async def _repeat(self) -> None:
+        """The platform posts again what it posted before, in any order, and slips in forgeries."""
+        rng = random.Random(f"{self._seed} again")  # noqa: S311
+        while True:
+            await asyncio.sleep(rng.uniform(0.02, 0.2))
+            if self._posted:
+                await self._meta.deliver(rng.choice(self._posted), forged=rng.random() < 0.05)
