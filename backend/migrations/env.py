@@ -1,6 +1,7 @@
 """Runs migrations on the connection that `wafaa migrate` hands over."""
 
 from alembic import context
+
 from app import models as _models  # noqa: F401  # Names every table.
 from app.models.base import Base
 

@@ -63,8 +63,17 @@ DEMO = (
                 "en": "Welcome to Saqiya Roastery! Ask me about the menu, our branches or delivery.",
             },
             starters={
-                "ar": ["كم سعر الفلات وايت؟", "متى تفتحون يوم الجمعة؟", "هل عندكم توصيل؟", "أين فرع حطين؟"],
-                "en": ["How much is a flat white?", "What are your Friday hours?", "Do you deliver?"],
+                "ar": [
+                    "كم سعر الفلات وايت؟",
+                    "متى تفتحون يوم الجمعة؟",
+                    "هل عندكم توصيل؟",
+                    "أين فرع حطين؟",
+                ],
+                "en": [
+                    "How much is a flat white?",
+                    "What are your Friday hours?",
+                    "Do you deliver?",
+                ],
             },
         ),
         questions={
@@ -85,7 +94,12 @@ DEMO = (
                 "ar": "أهلًا بك في عيادة سيدر لين لطب الأسنان! اسألني عن العلاجات والأسعار والمواعيد والتأمين.",
             },
             starters={
-                "en": ["How much is a cleaning?", "Are you open on Saturday?", "Do you take Bupa?", "It hurts now. What do I do?"],
+                "en": [
+                    "How much is a cleaning?",
+                    "Are you open on Saturday?",
+                    "Do you take Bupa?",
+                    "It hurts now. What do I do?",
+                ],
                 "ar": ["كم سعر تنظيف الأسنان؟", "متى تفتح العيادة؟", "كيف ألغي موعدي؟"],
             },
         ),

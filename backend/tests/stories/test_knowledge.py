@@ -102,7 +102,7 @@ class Library:
     async def count(self, client_id: UUID, table: str) -> int:
         async with self.db.tenant(client_id) as tx:
             found: int = await tx.value(
-                f"SELECT count(*) FROM {table} WHERE client_id = $1",  # noqa: S608 - a test names it.
+                f"SELECT count(*) FROM {table} WHERE client_id = $1",
                 client_id,
             )
         return found
@@ -186,7 +186,7 @@ async def test_nobody_finds_what_another_client_taught(
         "knowledge_vectors",
     ):
         async with library.db.tenant(other) as tx:
-            assert await tx.value(f"SELECT count(*) FROM {table}") == 0  # noqa: S608
+            assert await tx.value(f"SELECT count(*) FROM {table}") == 0
 
 
 async def test_an_unchanged_file_costs_nothing(
