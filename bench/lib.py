@@ -1,7 +1,8 @@
 """What the races share: processes whose CPU is counted, a real PostgreSQL with fsync on, rounds in random order.
 
-CPU comes from ``/proc/<pid>/schedstat`` of every thread of a process tree, in nanoseconds on a processor: other
-work on the machine doesn't count. Wall time does suffer from it, so quote ratios within one run.
+CPU comes from ``/proc/<pid>/schedstat`` of every thread of a process tree, in nanoseconds on a processor, and from
+what a process has collected of children that ended: other work on the machine doesn't count. Wall time does suffer
+from it, so quote ratios within one run.
 """
 
 import asyncio
@@ -42,15 +43,29 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """Seconds that these processes' living threads have spent on a processor."""
+    """Seconds on a processor of these processes' living threads, and of their children that have ended.
+
+    A database's backend that ends inside a round would otherwise take its share with it.
+    """
+    return sum(_living(pid) + _ended(pid) for pid in pids)
+
+
+def _living(pid: int) -> float:
     total = 0
-    for pid in pids:
-        for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            try:
-                total += int(stat.read_text().split()[0])
-            except (OSError, IndexError):
-                continue
+    for stat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total += int(stat.read_text().split()[0])
+        except (OSError, IndexError):
+            continue
     return total / 1e9
+
+
+def _ended(pid: int) -> float:
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(after_name[13]) + int(after_name[14])) / os.sysconf("SC_CLK_TCK")  # cutime, cstime
 
 
 def pss_mb(pid: int) -> float:
@@ -69,16 +84,24 @@ class Racer:
         name: What it is called in the results.
         run: Does one round and tells how many operations it did.
         pids: Whose CPU is counted, by group.
+        ready: Makes what a round needs, before its clock runs.
         rounds: What was measured.
     """
 
     name: str
     run: Callable[[], Awaitable[int]]
     pids: Mapping[str, Callable[[], list[int]]]
+    ready: Callable[[], None] = lambda: None
     rounds: list[dict[str, float]] = field(default_factory=list)
+
+    async def warm(self) -> None:
+        """One round that isn't counted."""
+        self.ready()
+        await self.run()
 
     async def round(self) -> None:
         """One round."""
+        self.ready()
         before = {group: cpu_seconds(pids()) for group, pids in self.pids.items()}
         began = time.perf_counter()
         operations = await self.run()
@@ -108,7 +131,7 @@ async def race(racers: list[Racer], rounds: int, seed: int = 1) -> None:
     """Lets all racers run ``rounds`` times, shuffled inside each round, after one round that isn't counted."""
     order = random.Random(seed)  # noqa: S311 # Chance, not secrecy.
     for racer in racers:
-        await racer.run()
+        await racer.warm()
     for _ in range(rounds):
         shuffled = order.sample(racers, len(racers))
         for racer in shuffled:
@@ -122,14 +145,18 @@ def ratio(a: Racer, b: Racer, figure: str) -> float:
 
 
 @contextmanager
-def servers(home: Path, *, valkey: bool = True) -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey | None]]:
-    """PostgreSQL as in production (fsync on), and Valkey."""
-    with EmbeddedPostgres(home, max_connections=200) as postgres:
-        if not valkey:
-            yield postgres, None
-            return
-        with EmbeddedValkey(home) as cache:
-            yield postgres, cache
+def servers(home: Path, **settings: str) -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
+    """PostgreSQL as in production (fsync on), and Valkey.
+
+    Args:
+        home: Where they live.
+        settings: More settings of PostgreSQL.
+    """
+    with (
+        EmbeddedPostgres(home, max_connections=200, settings=settings) as postgres,
+        EmbeddedValkey(home) as cache,
+    ):
+        yield postgres, cache
 
 
 def postgres_pids(server: EmbeddedPostgres) -> Callable[[], list[int]]:
@@ -137,13 +164,30 @@ def postgres_pids(server: EmbeddedPostgres) -> Callable[[], list[int]]:
     return lambda: tree(server.leader() or 0)
 
 
+def pin(processor: int, pid: int = 0) -> None:
+    """Keeps a process, or this one, on one processor, where there are several: load beside what is loaded."""
+    if processor in (available := os.sched_getaffinity(pid)) and len(available) > 1:
+        os.sched_setaffinity(pid, {processor})
+
+
 @contextmanager
-def process(argv: list[str], env: Mapping[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A child that is ended afterwards; its output goes to a file."""
+def process(
+    argv: list[str], env: Mapping[str, str], log: Path, *, processor: int | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A child that is ended afterwards; its output goes to a file.
+
+    Args:
+        argv: The command.
+        env: Settings beside this process's own.
+        log: The file.
+        processor: The only one that it may use.
+    """
     with log.open("ab") as out, subprocess.Popen(
         argv, cwd=BACKEND, env={**os.environ, "PYTHONPATH": f"{BACKEND}:{ROOT}", **env}, stdout=out, stderr=out
     ) as child:
         try:
+            if processor is not None:
+                pin(processor, child.pid)
             yield child
         finally:
             child.terminate()
@@ -191,7 +235,12 @@ def environment(database: str, cache: str, home: Path, port: int) -> dict[str, s
 
 def publish(folder: Path, results: dict[str, object]) -> None:
     """Writes a race's results beside it, and shows them."""
-    machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "date": time.strftime("%Y-%m-%d")}
+    machine = {
+        "cores": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "date": time.strftime("%Y-%m-%d"),
+        "load": round(os.getloadavg()[0], 1),
+    }
     text = json.dumps({"machine": machine, **results}, indent=2, default=str)
     (folder / "results.json").write_text(text + "\n")
     print(text)  # noqa: T201

@@ -1,11 +1,14 @@
 """The product in the races: its settings, its clients, its processes."""
 
-import asyncio
 import hashlib
 import hmac
+import socket
 import sys
 import uuid
-from pathlib import Path
+from collections.abc import Sequence
+
+import asyncpg
+import orjson
 
 from bench.lib import BACKEND  # noqa: F401  # Puts the backend on the path.
 
@@ -48,8 +51,6 @@ async def _client(services: Services, n: int, graph_url: str) -> str:
 
 def body(number: str, sender: str, text: str, at: int, wamid: str | None = None) -> tuple[bytes, dict[str, str]]:
     """One signed webhook with one message."""
-    import orjson
-
     payload = {
         "object": "whatsapp_business_account",
         "entry": [{"id": "900100", "changes": [{"field": "messages", "value": {
@@ -72,23 +73,48 @@ def role(name: str) -> list[str]:
     return [sys.executable, "-m", "app.cli", name]
 
 
-def create_database(server: object, name: str) -> str:
-    """A fresh database; gives its URL."""
-    return server.createdb(name)  # type: ignore[attr-defined,no-any-return]
+def naive(port: int) -> list[str]:
+    """How the naive app is started."""
+    return [sys.executable, "-m", "uvicorn", "bench.naive.app:app", "--port", str(port), "--log-level", "warning"]
+
+
+def naive_env(database: str, graph_url: str = "") -> dict[str, str]:
+    """Settings of the naive app."""
+    return {"NAIVE_DATABASE_URL": database, "NAIVE_APP_SECRET": APP_SECRET, "NAIVE_GRAPH_URL": graph_url}
+
+
+async def prepare_naive(database: str, numbers: list[str], texts: Sequence[str] = ()) -> None:
+    """Gives the naive app, which has made its tables, the same clients and the same knowledge."""
+    connection = await asyncpg.connect(plain(database))
+    try:
+        await connection.executemany(
+            "INSERT INTO clients (id, name, phone_number_id, prompt) VALUES (gen_random_uuid(), $1, $1, 'Answer.')",
+            [(number,) for number in numbers],
+        )
+        await connection.executemany(
+            "INSERT INTO chunks (id, client_id, text) SELECT gen_random_uuid(), id, $1 FROM clients",
+            [(text,) for text in texts],
+        )
+    finally:
+        await connection.close()
+
+
+def plain(url: str) -> str:
+    """A database's URL as the driver wants it."""
+    return url.replace("+asyncpg", "")
+
+
+async def count(url: str, what: str) -> int:
+    """How many rows a table has; ``what`` may add a condition."""
+    connection = await asyncpg.connect(plain(url))
+    try:
+        return int(await connection.fetchval(f"SELECT count(*) FROM {what}"))  # noqa: S608
+    finally:
+        await connection.close()
 
 
 def free_port() -> int:
     """A port of loopback that nobody uses."""
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def main_loop(coroutine: object) -> None:
-    """Runs a race."""
-    asyncio.run(coroutine)  # type: ignore[arg-type]
-
-
-HERE = Path(__file__).parent
