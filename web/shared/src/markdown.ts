@@ -13,14 +13,12 @@ export type Inline =
 
 export type Block =
   | { readonly kind: "p" | "h"; readonly children: readonly Inline[] }
-  | { readonly kind: "ul" | "ol"; readonly start: number; readonly items: readonly (readonly Inline[])[] }
-  | { readonly kind: "pre"; readonly text: string };
+  | { readonly kind: "ul" | "ol"; readonly start: number; readonly items: readonly (readonly Inline[])[] };
 
-const FENCE = /^```/;
 const HEADING = /^#{1,6}\s+(.*)$/;
 const BULLET = /^\s*[-*•]\s+(.*)$/;
 const ORDERED = /^\s*([0-9٠-٩]{1,3})[.)]\s+(.*)$/;
-const SPECIAL = [FENCE, HEADING, BULLET, ORDERED];
+const SPECIAL = [HEADING, BULLET, ORDERED];
 
 /** The blocks of `text`, in order. */
 export function parse(text: string): Block[] {
@@ -39,7 +37,6 @@ function takeBlock(lines: string[]): Block | null {
     lines.shift();
     return null;
   }
-  if (FENCE.test(line)) return takeFence(lines);
   const heading = HEADING.exec(line);
   if (heading) {
     lines.shift();
@@ -49,13 +46,6 @@ function takeBlock(lines: string[]): Block | null {
   if (ORDERED.test(line)) return takeList(lines, "ol", ORDERED);
   const words = takeWhile(lines, (next) => !!next.trim() && !SPECIAL.some((pattern) => pattern.test(next)));
   return { kind: "p", children: parseInline(words.join("\n")) };
-}
-
-function takeFence(lines: string[]): Block {
-  lines.shift();
-  const body = takeWhile(lines, (line) => !FENCE.test(line));
-  lines.shift();
-  return { kind: "pre", text: body.join("\n") };
 }
 
 function takeList(lines: string[], kind: "ul" | "ol", pattern: RegExp): Block {

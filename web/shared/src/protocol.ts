@@ -17,12 +17,14 @@ export interface Message {
   readonly seq: number;
   readonly author: "contact" | "assistant" | "agent";
   readonly agent_name?: string | null;
-  readonly text: string;
-  readonly language: string;
+  readonly text: string | null;
+  readonly language: string | null;
   readonly citations: readonly Citation[];
   readonly offer_human: boolean;
   readonly client_message_id?: string | null;
-  readonly created_at: string;
+  /** `up`, `down`, or `down: why`; absent in events, which are older than any judgement. */
+  readonly feedback?: string | null;
+  readonly created_at: string | null;
 }
 
 export interface Assistant {
@@ -48,25 +50,30 @@ export interface MessagePage {
   readonly data: readonly Message[];
   readonly has_more: boolean;
   readonly last_seq: number;
+  readonly owner: "assistant" | "agent";
+  readonly agent_name: string | null;
+  /** A person is wanted and hasn't come yet. */
+  readonly waiting: boolean;
+  readonly status: "open" | "resolved";
 }
-
-export type Stage = "searching" | "writing" | "checking";
 
 interface Happening {
   readonly seq: number;
   readonly at: string;
+  readonly conversation_id: string;
 }
 
 export type ChatEvent = Happening &
   (
     | { readonly type: "message.created"; readonly message: Message }
+    | { readonly type: "message.updated"; readonly message_id: string; readonly text: string | null }
+    | { readonly type: "message.deleted"; readonly message_id: string }
     | { readonly type: "turn.started"; readonly turn_id: string }
-    | { readonly type: "turn.status"; readonly turn_id: string; readonly stage: Stage }
     | { readonly type: "turn.delta"; readonly turn_id: string; readonly text: string; readonly offset: number }
     | { readonly type: "turn.completed"; readonly turn_id: string; readonly message: Message }
     | { readonly type: "turn.failed"; readonly turn_id: string; readonly code: string; readonly retryable: boolean }
-    | { readonly type: "handover.requested" }
-    | { readonly type: "handover.accepted"; readonly agent_name: string }
+    | { readonly type: "handover.requested"; readonly reason: string }
+    | { readonly type: "handover.accepted"; readonly agent_name: string | null }
     | { readonly type: "handed_back" }
     | { readonly type: "conversation.closed" }
   );

@@ -21,6 +21,5 @@ test("any brand colour becomes readable on every surface", () => {
 
 test("only hex colours are colours", () => {
   assert.deepEqual(parseHex("#0F766e"), [15, 118, 110]);
-  assert.deepEqual(parseHex("#abc"), [170, 187, 204]);
-  for (const bad of ["red", "#12345", "#000;}*{display:none", ""]) assert.equal(parseHex(bad), null);
+  for (const bad of ["red", "#abc", "#12345", "#000;}*{display:none", ""]) assert.equal(parseHex(bad), null);
 });

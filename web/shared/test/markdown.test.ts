@@ -26,8 +26,6 @@ const BLOCKS: [string, Block[]][] = [
   ["- a\n- b", [{ kind: "ul", start: 1, items: [["a"], ["b"]] }]],
   ["٣. ج\n٤. د", [{ kind: "ol", start: 3, items: [["ج"], ["د"]] }]],
   ["Prices:\n- a", [{ kind: "p", children: ["Prices:"] }, { kind: "ul", start: 1, items: [["a"]] }]],
-  ["```\n<b>\n```", [{ kind: "pre", text: "<b>" }]],
-  ["```\nnever closed", [{ kind: "pre", text: "never closed" }]],
   ["## Hours", [{ kind: "h", children: ["Hours"] }]],
   ["", []],
 ];

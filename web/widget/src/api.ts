@@ -26,14 +26,17 @@ export class Api {
   readonly #base: string;
   readonly #key: string;
   readonly #shelf: Shelf;
+  readonly #opened: (session: Session) => void;
   #session: Session | null = null;
   #starting: Promise<Session> | null = null;
   language: Language;
 
-  constructor(base: string, key: string, shelf: Shelf, language: Language) {
+  /** `opened` is told of every new session; one that replaces another may be of another conversation. */
+  constructor(base: string, key: string, shelf: Shelf, language: Language, opened: (session: Session) => void) {
     this.#base = base.replace(/\/+$/, "");
     this.#key = key;
     this.#shelf = shelf;
+    this.#opened = opened;
     this.language = language;
   }
 
@@ -47,6 +50,11 @@ export class Api {
     return this.#starting;
   }
 
+  /** The next call opens a session anew. */
+  forget(): void {
+    this.#session = null;
+  }
+
   async #open(): Promise<Session> {
     const response = await this.#fetch("/sessions", {
       method: "POST",
@@ -56,11 +64,22 @@ export class Api {
         locale: this.language,
         page_url: location.href.split(/[?#]/)[0], // Queries may carry secrets of the host page.
       }),
-    });
-    this.#session = (await response.json()) as Session;
-    this.#shelf.set("visitor", this.#session.visitor_token);
-    this.#shelf.set("color", this.#session.assistant.color);
-    return this.#session;
+    }).catch((error) => this.#explain(error));
+    const session = (await response.json()) as Session;
+    this.#session = session;
+    this.#shelf.set("visitor", session.visitor_token);
+    this.#shelf.set("color", session.assistant.color);
+    this.#opened(session);
+    return session;
+  }
+
+  /** A browser doesn't tell a refused page from a dead server; if the server gives its files, the page was refused. */
+  async #explain(error: unknown): Promise<never> {
+    if (!(error instanceof Refused) && new URL(this.#base).origin !== location.origin) {
+      await fetch(`${this.#base}/w.js`, { mode: "no-cors" });
+      throw new Refused(new Response(null, { status: 403 }));
+    }
+    throw error;
   }
 
   async post(draft: Draft): Promise<{ message_id: string; seq: number }> {

@@ -2,7 +2,17 @@
 
 import type { ChatEvent, Language, Message, Session, Vote } from "@wafaa/shared/protocol.ts";
 import { Api, Refused } from "./api.ts";
-import { accepted, apply, EMPTY, withDraft, withoutDraft, withoutHope, withPage, type Conversation } from "./conversation.ts";
+import {
+  accepted,
+  apply,
+  EMPTY,
+  withDraft,
+  withoutDraft,
+  withoutHope,
+  withPage,
+  type Conversation,
+  type Turn,
+} from "./conversation.ts";
 import { Outbox, type Draft, type Shelf } from "./storage.ts";
 import { spoken } from "./speech.ts";
 import { backOff, follow, pause } from "./stream.ts";
@@ -20,6 +30,8 @@ export interface View {
   readonly ratings: Readonly<Record<string, Rating>>;
   readonly online: boolean;
   readonly reachable: boolean;
+  /** This page may not show the chat. */
+  readonly foreign: boolean;
   readonly unread: number;
   /** What a screen reader is to be told now: a whole sentence, never a token. */
   readonly announcement: string;
@@ -28,7 +40,7 @@ export interface View {
 type Announce = (name: string, detail?: unknown) => void;
 
 const POLL = 60_000;
-const HOPE = 30_000;
+const HOPE = 45_000;
 
 export class Chat {
   readonly #api: Api;
@@ -40,20 +52,22 @@ export class Chat {
   #watching: AbortController | null = null;
   #flushing = false;
   #open = false;
+  #hope = 0;
   view: View;
 
-  constructor(api: Api, shelf: Shelf, announce: Announce) {
-    this.#api = api;
+  constructor(base: string, key: string, shelf: Shelf, language: Language, announce: Announce) {
+    this.#api = new Api(base, key, shelf, language, (session) => this.#opened(session));
     this.#shelf = shelf;
     this.#outbox = new Outbox(shelf);
     this.#announce = announce;
     this.view = {
-      language: api.language,
+      language,
       session: null,
       conversation: EMPTY,
       ratings: {},
       online: navigator.onLine,
       reachable: true,
+      foreign: false,
       unread: 0,
       announcement: "",
     };
@@ -73,7 +87,7 @@ export class Chat {
   open(): void {
     this.#open = true;
     this.#set({ unread: 0 });
-    for (const draft of this.#outbox.all()) this.#converse((state) => withDraft(state, draft, "queued"));
+    this.#showDrafts();
     this.#follow();
   }
 
@@ -84,6 +98,7 @@ export class Chat {
 
   destroy(): void {
     this.#open = false;
+    clearTimeout(this.#hope);
     this.#watching?.abort();
     this.#life.abort();
     this.#watchers.clear();
@@ -94,8 +109,9 @@ export class Chat {
     const draft: Draft = { id: crypto.randomUUID(), text: text.trim(), at: new Date().toISOString() };
     if (!draft.text) return;
     this.#outbox.add(draft);
-    this.#converse((state) => withDraft(dropFailure(state), draft, navigator.onLine ? "sending" : "queued"));
     this.#announce("message", { text: draft.text });
+    if (this.view.conversation.closed) return this.renew();
+    this.#converse((state) => withDraft(dropFailure(state), draft, navigator.onLine ? "sending" : "queued"));
     void this.#flush();
   }
 
@@ -113,7 +129,7 @@ export class Chat {
   /** Asks the last question again after its answer failed. */
   askAgain(): void {
     const last = this.view.conversation.items.findLast((item) => item.kind === "message" && item.message.author === "contact");
-    if (last?.kind === "message") this.send(last.message.text);
+    if (last?.kind === "message") this.send(last.message.text ?? "");
   }
 
   async handOver(): Promise<void> {
@@ -133,7 +149,7 @@ export class Chat {
     this.#shelf.set("language", language);
     this.#api.language = language;
     this.#set({ language });
-    if (this.view.session) void this.#try(() => this.#start()); // What the law wants disclosed comes in the new language.
+    if (this.view.session) void this.#try(() => this.#api.start()); // What the law wants disclosed comes in the new language.
   }
 
   async loadEarlier(): Promise<void> {
@@ -145,13 +161,10 @@ export class Chat {
     });
   }
 
-  /** A fresh conversation after the last was closed. */
-  async renew(): Promise<void> {
-    this.#watching?.abort();
-    this.#watching = null;
-    this.#set({ conversation: EMPTY, ratings: {} });
-    await this.#try(() => this.#start());
-    this.#follow();
+  /** A fresh conversation after the last was closed; what was written meanwhile goes there. */
+  renew(): void {
+    this.#api.forget();
+    this.#restart();
   }
 
   #online(online: boolean): void {
@@ -173,6 +186,27 @@ export class Chat {
     void this.#live(this.#watching.signal);
   }
 
+  /** Lets go of what is shown and followed, and begins anew. */
+  #restart(): void {
+    this.#watching?.abort();
+    this.#watching = null;
+    this.#set({ conversation: EMPTY, ratings: {} });
+    this.#showDrafts();
+    this.#follow();
+  }
+
+  #showDrafts(): void {
+    for (const draft of this.#outbox.all()) this.#converse((state) => withDraft(state, draft, "queued"));
+  }
+
+  /** Takes note of a session; where it is of another conversation, that one is shown from now on. */
+  #opened(session: Session): void {
+    const before = this.view.session;
+    this.#set({ session, reachable: true, foreign: false });
+    this.#announce("ready");
+    if (before && before.conversation_id !== session.conversation_id) this.#restart();
+  }
+
   async #live(signal: AbortSignal): Promise<void> {
     if (!(await this.#ready(signal))) return;
     void this.#flush();
@@ -188,28 +222,30 @@ export class Chat {
   /** Tries to get session and snapshot until it has them or is no longer wanted. */
   async #ready(signal: AbortSignal): Promise<boolean> {
     for (let failures = 0; !signal.aborted; failures++) {
-      const done = await this.#try(async () => {
-        if (!this.view.session) await this.#start();
+      try {
+        if (!this.#api.session) await this.#api.start();
         await this.#snapshot();
-      });
-      if (done) return !signal.aborted;
-      this.#set({ reachable: false });
-      await pause(backOff(failures), signal);
+        return !signal.aborted;
+      } catch (error) {
+        this.#failed(error);
+        const refused = error instanceof Refused && !error.passing;
+        const foreign = refused && !this.#api.session;
+        if (refused) this.#api.forget(); // The conversation is gone: the next session brings another.
+        if (foreign) console.warn(`Wafaa: ${location.origin} may not show this chat. Add it to the channel's allowed origins.`);
+        this.#set(foreign ? { foreign } : { reachable: false });
+        await pause(foreign ? POLL : backOff(failures), signal);
+      }
     }
     return false;
   }
 
-  async #start(): Promise<void> {
-    const session = await this.#api.start();
-    const moved = this.view.session && this.view.session.conversation_id !== session.conversation_id;
-    this.#set({ session, reachable: true, ...(moved && { conversation: EMPTY }) });
-    this.#announce("ready");
-  }
-
   async #snapshot(): Promise<void> {
+    const conversation = this.view.session?.conversation_id;
     const page = await this.#api.page();
+    if (conversation !== this.view.session?.conversation_id) return; // Another began meanwhile.
     for (const message of page.data) if (message.client_message_id) this.#outbox.remove(message.client_message_id);
     this.#converse((state) => withPage(state, page, false));
+    this.#set({ ratings: { ...ratingsOf(page.data), ...this.view.ratings } });
   }
 
   async #poll(): Promise<void> {
@@ -224,10 +260,12 @@ export class Chat {
   }
 
   #take(event: ChatEvent): void {
+    if (event.conversation_id !== this.view.session?.conversation_id) return;
     const before = this.view.conversation;
     this.#converse((state) => apply(state, event));
     if (before === this.view.conversation) return;
-    const announcement = spoken(event, WORDS[this.view.language]);
+    const item = this.view.conversation.items.find(({ seq }) => seq === event.seq);
+    const announcement = spoken(event, item, WORDS[this.view.language]);
     if (announcement) this.#set({ announcement });
     if (event.type === "turn.completed") this.#announce("answer", { message: event.message });
   }
@@ -252,12 +290,10 @@ export class Chat {
   async #post(draft: Draft): Promise<number | null> {
     this.#converse((state) => withDraft(state, draft, "sending"));
     try {
-      if (!this.view.session) await this.#start();
       const { message_id, seq } = await this.#api.post(draft);
       this.#outbox.remove(draft.id);
-      const conversation = this.#api.session?.conversation_id ?? "";
+      const conversation = this.view.session?.conversation_id ?? "";
       this.#converse((state) => accepted(state, draft, message_id, seq, conversation));
-      setTimeout(() => this.#converse(withoutHope), HOPE);
       return -1;
     } catch (error) {
       return this.#unsent(draft, error);
@@ -282,20 +318,43 @@ export class Chat {
       await act();
       return true;
     } catch (error) {
-      this.#announce("error", { status: error instanceof Refused ? error.status : 0 });
+      this.#failed(error);
       return false;
     }
   }
 
+  #failed(error: unknown): void {
+    this.#announce("error", { status: error instanceof Refused ? error.status : 0 });
+  }
+
   #converse(step: (state: Conversation) => Conversation): void {
     const conversation = step(this.view.conversation);
-    if (conversation !== this.view.conversation) this.#set({ conversation });
+    if (conversation === this.view.conversation) return;
+    if (conversation.turn !== this.view.conversation.turn) this.#await(conversation.turn);
+    this.#set({ conversation });
+  }
+
+  /** Waits for an answer, but not for ever: whoever writes it may have died. */
+  #await(turn: Turn | null): void {
+    clearTimeout(this.#hope);
+    if (turn && !turn.failed) this.#hope = window.setTimeout(() => this.#converse(withoutHope), HOPE);
   }
 
   #set(part: Partial<View>): void {
     this.view = { ...this.view, ...part };
     this.#watchers.forEach((watcher) => watcher());
   }
+}
+
+/** What the visitor thought of earlier answers. */
+function ratingsOf(messages: readonly Message[]): Record<string, Rating> {
+  const judged = messages.filter((message) => message.feedback);
+  return Object.fromEntries(
+    judged.map(({ id, feedback }) => {
+      const [value, reason] = (feedback ?? "").split(": ") as [Vote, string?];
+      return [id, { value, ...(reason && { reason }) }];
+    }),
+  );
 }
 
 function dropFailure(state: Conversation): Conversation {

@@ -1,8 +1,7 @@
 /** The panel: everything behind the launcher, or a whole page. Loaded once it is wanted. */
 
 import { inkOn, parseHex, readableOn, toHex, type Rgb } from "@wafaa/shared/colour.ts";
-import { createRef, render } from "preact";
-import { Api } from "./api.ts";
+import { render } from "preact";
 import { Chat } from "./chat.ts";
 import type { Options, Panel } from "./contract.ts";
 import css from "./panel.css?inline";
@@ -22,7 +21,7 @@ export function mount(host: HTMLElement, root: ShadowRoot, options: Options): Pa
   const announce = (name: string, detail?: unknown): void => {
     host.dispatchEvent(new CustomEvent(`wafaa:${name}`, { detail, bubbles: true, composed: true }));
   };
-  const chat = new Chat(new Api(options.base, options.key, shelf, language), shelf, announce);
+  const chat = new Chat(options.base, options.key, shelf, language, announce);
   const tint = new CSSStyleSheet();
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
@@ -51,10 +50,10 @@ export function mount(host: HTMLElement, root: ShadowRoot, options: Options): Pa
     chat.close();
     announce("close");
   };
-  const app = createRef<App>();
+  let app: App | undefined;
   chat.watch(dress);
   dress();
-  render(<App ref={app} chat={chat} title={host.getAttribute("name") ?? ""} onClose={options.page ? null : close} />, frame);
+  render(<App self={(it) => (app = it)} chat={chat} title={host.getAttribute("name") ?? ""} onClose={options.page ? null : close} />, frame);
 
   return {
     open() {
@@ -62,12 +61,12 @@ export function mount(host: HTMLElement, root: ShadowRoot, options: Options): Pa
       chat.open();
       announce("open");
       // On a phone, a page that has just been opened isn't covered by a keyboard nobody asked for.
-      if (!options.page || matchMedia("(hover:hover)").matches) app.current?.focus();
+      if (!options.page || matchMedia("(hover:hover)").matches) app?.focus();
     },
     close,
     setLocale: (tag) => chat.setLanguage(toLanguage(tag)),
     send: (text) => chat.send(text),
-    prefill: (text) => app.current?.write(text),
+    prefill: (text) => app?.write(text),
     destroy() {
       render(null, frame);
       frame.remove();

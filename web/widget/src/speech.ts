@@ -1,33 +1,26 @@
 /** What a screen reader is told of an event: whole sentences, and nothing while text still streams. */
 
 import type { ChatEvent, Message } from "@wafaa/shared/protocol.ts";
+import type { Item, Line } from "./conversation.ts";
 import type { Words } from "./words.ts";
 
-export function spoken(event: ChatEvent, words: Words): string | null {
-  switch (event.type) {
-    case "turn.started":
-      return words.typing;
-    case "turn.completed":
-      return said(event.message, words);
-    case "message.created":
-      return event.message.author === "contact" ? null : said(event.message, words);
-    case "turn.failed":
-      return words.failed;
-    case "handover.requested":
-      return words.asked;
-    case "handover.accepted":
-      return words.joined(event.agent_name);
-    case "handed_back":
-      return words.back;
-    case "conversation.closed":
-      return words.closed;
-    default:
-      return null;
+/** `item` is what the event added to the conversation, if it added something. */
+export function spoken(event: ChatEvent, item: Item | undefined, words: Words): string | null {
+  if (item?.kind === "line") return lineText(item, words);
+  if (item?.kind === "message" && item.message.author !== "contact") {
+    return `${speaker(item.message, words)}: ${plain(item.message.text ?? "")}`;
   }
+  if (event.type === "turn.started") return words.typing;
+  return event.type === "turn.failed" && event.code !== "superseded" ? words.failed : null;
 }
 
-function said(message: Message, words: Words): string {
-  return `${message.agent_name || words.assistant}: ${plain(message.text)}`;
+export function lineText({ line, name }: Line, words: Words): string {
+  return line === "joined" ? words.joined(name || words.colleague) : words[line];
+}
+
+/** Who said it, by name where there is one. */
+export function speaker({ author, agent_name }: Message, words: Words): string {
+  return author === "agent" ? agent_name || words.colleague : words.assistant;
 }
 
 /** The words of a Markdown text, without its marks. */

@@ -1,24 +1,24 @@
 /** Every text of ours that a contact sees, in both languages. */
 
-import type { Digits, Language, Stage } from "@wafaa/shared/protocol.ts";
+import type { Digits, Language } from "@wafaa/shared/protocol.ts";
 
 const en = {
   chat: "Chat",
-  role: "AI assistant · usually instant",
+  role: "AI assistant",
   withAgent: (name: string) => `${name} is here`,
-  waitingForAgent: "A colleague will join you",
-  menu: "Menu",
+  awaited: "A colleague will join you",
   language: "العربية",
   person: "Talk to a person",
   close: "Close chat",
   log: "Conversation",
   input: "Write a message",
   send: "Send",
-  tooLong: (over: string) => `${over} characters too many`,
   you: "You",
   assistant: "AI assistant",
+  colleague: "A colleague",
   typing: "The assistant is typing",
-  stages: { searching: "Looking it up", writing: "Writing", checking: "Checking the facts" } as Record<Stage, string>,
+  searching: "Looking it up",
+  writing: "Writing",
   sources: "Sources",
   source: (number: string, title: string) => `Source ${number}: ${title}`,
   openSource: "Open the source",
@@ -40,7 +40,8 @@ const en = {
   unreachable: "The chat can't be reached right now. We keep trying.",
   earlier: "Show earlier messages",
   latest: "Jump to the latest message",
-  asked: "You asked for a person. Someone from the team will answer here.",
+  foreign: "This chat isn't set up for this page.",
+  asked: "Our team has been told. Someone will reply here.",
   joined: (name: string) => `${name} joined the conversation`,
   back: "The assistant is answering again",
   closed: "This conversation is closed",
@@ -52,21 +53,21 @@ export type Words = typeof en;
 
 const ar: Words = {
   chat: "المحادثة",
-  role: "مساعد آلي · رد فوري في العادة",
+  role: "مساعد آلي",
   withAgent: (name) => `${name} معك الآن`,
-  waitingForAgent: "سينضم إليك أحد أفراد الفريق",
-  menu: "القائمة",
+  awaited: "سينضم إليك أحد الزملاء",
   language: "English",
   person: "التحدث إلى موظف",
   close: "إغلاق المحادثة",
   log: "سجل المحادثة",
   input: "اكتب رسالة",
   send: "إرسال",
-  tooLong: (over) => `تجاوز النص الحد المسموح (${over})`,
   you: "أنت",
   assistant: "المساعد الآلي",
+  colleague: "أحد الزملاء",
   typing: "المساعد يكتب الآن",
-  stages: { searching: "جارٍ البحث", writing: "جارٍ الكتابة", checking: "جارٍ التحقق من المعلومات" },
+  searching: "جارٍ البحث",
+  writing: "جارٍ الكتابة",
   sources: "المصادر",
   source: (number, title) => `المصدر ${number}: ${title}`,
   openSource: "فتح المصدر",
@@ -88,7 +89,8 @@ const ar: Words = {
   unreachable: "تعذّر الوصول إلى المحادثة الآن. سنواصل المحاولة.",
   earlier: "عرض الرسائل السابقة",
   latest: "الانتقال إلى آخر رسالة",
-  asked: "طلبت التحدث إلى موظف. سيرد عليك هنا أحد أفراد الفريق.",
+  foreign: "المحادثة غير مفعّلة لهذه الصفحة.",
+  asked: "أُبلغ فريقنا، وسيرد عليك هنا أحد الزملاء.",
   joined: (name) => `انضم ${name} إلى المحادثة`,
   back: "عاد المساعد الآلي للرد",
   closed: "أُغلقت هذه المحادثة",
@@ -130,9 +132,8 @@ export class Formats {
     return this.#number.format(value);
   }
 
-  time(iso: string): string {
-    const at = new Date(iso);
-    return Number.isNaN(at.getTime()) ? "" : this.#time.format(at);
+  time(iso: string | null): string {
+    return iso ? this.#time.format(new Date(iso)) : "";
   }
 }
 

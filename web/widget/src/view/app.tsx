@@ -11,6 +11,8 @@ import type { Scene } from "./scene.ts";
 import { Source } from "./source.tsx";
 
 interface Props {
+  /** Is handed the component: a `ref` on a component is just another prop. */
+  readonly self: (app: App) => void;
   readonly chat: Chat;
   /** Shown until the session tells the assistant's name. */
   readonly title: string;
@@ -31,6 +33,7 @@ export class App extends Component<Props, State> {
   #chip: HTMLElement | null = null;
 
   override componentDidMount(): void {
+    this.props.self(this);
     this.props.chat.watch(() => this.setState({ view: this.props.chat.view }));
   }
 
@@ -78,11 +81,10 @@ export class App extends Component<Props, State> {
         }}
       >
         <Header scene={scene} title={view.session?.assistant.name ?? (title || words.chat)} onClose={onClose} />
-        {!(view.online && view.reachable) && (
-          <p class="banner">{view.online ? words.unreachable : words.offline}</p>
-        )}
-        <Log scene={scene} />
-        {source && <Source citation={source} scene={scene} onClose={this.#hideSource} />}
+        {trouble(scene) && <p class="banner">{trouble(scene)}</p>}
+        <Log scene={scene}>
+          {source && <Source citation={source} scene={scene} onClose={this.#hideSource} />}
+        </Log>
         <Composer scene={scene} field={this.#field} text={text} onText={this.write} />
         <p class="unseen" role="status">
           {view.announcement}
@@ -90,4 +92,11 @@ export class App extends Component<Props, State> {
       </section>
     );
   }
+}
+
+/** Why nothing goes in or out, where that is so. */
+function trouble({ view, words }: Scene): string | null {
+  if (!view.online) return words.offline;
+  if (view.foreign) return words.foreign;
+  return view.reachable ? null : words.unreachable;
 }

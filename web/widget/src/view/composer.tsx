@@ -2,6 +2,7 @@
 
 import { Component, type RefObject, type VNode } from "preact";
 import { Icon } from "./icons.tsx";
+import { PersonButton } from "./message.tsx";
 import type { InScene } from "./scene.ts";
 
 const LIMIT = 4000;
@@ -21,33 +22,19 @@ export class Composer extends Component<Props> {
     field.style.blockSize = `${field.scrollHeight}px`;
   }
 
-  #over(): number {
-    const { text, scene } = this.props;
-    return [...text].length - (scene.view.session?.capabilities.text_limit ?? LIMIT);
-  }
-
-  #ready(): boolean {
-    return !!this.props.text.trim() && this.#over() <= 0;
-  }
-
   #send(event: Event): void {
     event.preventDefault();
-    if (!this.#ready()) return;
     const { scene, text, onText, field } = this.props;
+    if (!text.trim()) return;
     scene.chat.send(text);
     onText("");
     field.current?.focus();
   }
 
-  override render({ field, text, onText, scene: { words, formats } }: Props): VNode {
-    const over = this.#over();
+  override render({ field, text, onText, scene }: Props): VNode {
+    const { view, words } = scene;
     return (
       <form class="composer" onSubmit={(event) => this.#send(event)}>
-        {over > 0 && (
-          <p class="over" role="alert">
-            {words.tooLong(formats.number(over))}
-          </p>
-        )}
         <div class="field">
           <textarea
             ref={field}
@@ -55,6 +42,7 @@ export class Composer extends Component<Props> {
             dir={text ? "auto" : undefined}
             aria-label={words.input}
             placeholder={words.input}
+            maxLength={view.session?.capabilities.text_limit ?? LIMIT}
             enterkeyhint="send"
             value={text}
             onInput={(event) => onText(event.currentTarget.value)}
@@ -62,11 +50,14 @@ export class Composer extends Component<Props> {
               if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#send(event);
             }}
           />
-          <button type="submit" class="send" aria-label={words.send} aria-disabled={!this.#ready()}>
+          <button type="submit" class="send" aria-label={words.send} aria-disabled={!text.trim()}>
             <Icon name="send" />
           </button>
         </div>
-        <p class="powered">{words.powered}</p>
+        <div class="foot">
+          <PersonButton scene={scene} bare />
+          <span>{words.powered}</span>
+        </div>
       </form>
     );
   }

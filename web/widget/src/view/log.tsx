@@ -1,15 +1,22 @@
 /** Everything said so far, and what is being written. */
 
-import { Component, createRef, type VNode } from "preact";
+import { Component, createRef, type ComponentChildren, type VNode } from "preact";
 import type { Item } from "../conversation.ts";
+import { lineText } from "../speech.ts";
+import { Avatar } from "./header.tsx";
 import { Icon } from "./icons.tsx";
-import { Bubble, Kept, Said, Writing } from "./message.tsx";
-import { lineText, type InScene } from "./scene.ts";
+import { Kept, Said, Writing } from "./message.tsx";
+import type { InScene } from "./scene.ts";
 
 const NEAR = 48;
 
+interface Props extends InScene {
+  /** What lies over the log. */
+  readonly children: ComponentChildren;
+}
+
 /** Keeps the end in sight while new text comes, unless the reader has scrolled away from it. */
-export class Log extends Component<InScene, { away: boolean }> {
+export class Log extends Component<Props, { away: boolean }> {
   override state = { away: false };
   readonly #log = createRef<HTMLDivElement>();
 
@@ -17,7 +24,7 @@ export class Log extends Component<InScene, { away: boolean }> {
     this.#toLatest();
   }
 
-  override componentDidUpdate(before: InScene): void {
+  override componentDidUpdate(before: Props): void {
     const wrote = lastKey(before) !== lastKey(this.props) && this.#lastIsMine();
     if (wrote || !this.state.away) this.#toLatest();
   }
@@ -37,7 +44,7 @@ export class Log extends Component<InScene, { away: boolean }> {
     if (away !== this.state.away) this.setState({ away });
   };
 
-  override render({ scene }: InScene): VNode {
+  override render({ scene, children }: Props): VNode {
     const { chat, view, words } = scene;
     const { items, turn, closed, hasEarlier } = view.conversation;
     return (
@@ -53,30 +60,29 @@ export class Log extends Component<InScene, { away: boolean }> {
           onScroll={this.#scrolled}
         >
           <div class="thread">
-            {view.session && <p class="line">{view.session.disclosure_text}</p>}
-            {hasEarlier ? (
-              <button type="button" class="chip centre" onClick={() => void chat.loadEarlier()}>
+            {hasEarlier && (
+              <button class="chip centre" onClick={() => void chat.loadEarlier()}>
                 {words.earlier}
               </button>
-            ) : (
-              <Greeting scene={scene} />
             )}
+            {!items.length && <Welcome scene={scene} />}
             {items.map((item) => (
               <One key={item.key} item={item} scene={scene} />
             ))}
             {turn && <Writing turn={turn} scene={scene} />}
             {closed && (
-              <button type="button" class="chip centre" onClick={() => void chat.renew()}>
+              <button class="chip centre" onClick={() => chat.renew()}>
                 {words.fresh}
               </button>
             )}
           </div>
         </div>
         {this.state.away && (
-          <button type="button" class="latest" aria-label={words.latest} onClick={this.#toLatest}>
+          <button class="latest" aria-label={words.latest} onClick={this.#toLatest}>
             <Icon name="down" />
           </button>
         )}
+        {children}
       </div>
     );
   }
@@ -97,22 +103,22 @@ function One({ item, scene }: InScene & { item: Item }): VNode {
   }
 }
 
-function Greeting({ scene: { chat, view, words } }: InScene): VNode | null {
-  const { assistant } = view.session ?? {};
-  if (!assistant) return null;
-  const greeting = assistant.greeting[view.language];
-  const starters = view.conversation.items.length ? [] : (assistant.starters[view.language] ?? []).slice(0, 4);
+/** What a visitor meets before anything is said: whom they talk to, that it is a machine, and what they might ask. */
+function Welcome({ scene: { chat, view, words } }: InScene): VNode | null {
+  if (!view.session) return null;
+  const { assistant, disclosure_text } = view.session;
+  const starters = (assistant.starters[view.language] ?? []).slice(0, 4);
   return (
-    <div class="row them">
-      {greeting && (
-        <Bubble side="them" who={words.assistant}>
-          <p dir="auto">{greeting}</p>
-        </Bubble>
-      )}
+    <div class="welcome">
+      <Avatar name={assistant.name} />
+      <p class="greeting" dir="auto">
+        {assistant.greeting[view.language]}
+      </p>
+      <p class="line">{disclosure_text}</p>
       {starters.length > 0 && (
-        <div class="chips starters" role="group" aria-label={words.starters}>
+        <div class="starters" role="group" aria-label={words.starters}>
           {starters.map((text) => (
-            <button type="button" class="chip" onClick={() => chat.send(text)}>
+            <button class="chip" onClick={() => chat.send(text)}>
               <bdi>{text}</bdi>
             </button>
           ))}

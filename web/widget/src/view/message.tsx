@@ -4,6 +4,7 @@ import type { Message } from "@wafaa/shared/protocol.ts";
 import type { ComponentChildren, VNode } from "preact";
 import type { Kept as Draft, Turn } from "../conversation.ts";
 import { Icon } from "./icons.tsx";
+import { speaker } from "../speech.ts";
 import { Rich } from "./rich.tsx";
 import type { InScene } from "./scene.ts";
 
@@ -28,16 +29,17 @@ export function Said({ message, scene }: InScene & { message: Message }): VNode 
       </div>
     );
   }
-  const agent = message.author === "agent" ? (message.agent_name ?? "") : "";
+  const agent = message.author === "agent";
+  const who = speaker(message, words);
   return (
     <div class="row them">
       {agent && (
-        <p class="name" aria-hidden="true">
-          <bdi>{agent}</bdi>
+        <p class="meta" aria-hidden="true">
+          <bdi>{who}</bdi>
         </p>
       )}
-      <Bubble side="them" who={agent || words.assistant}>
-        <Rich text={message.text} />
+      <Bubble side="them" who={who}>
+        <Rich text={message.text ?? ""} />
       </Bubble>
       <Sources message={message} scene={scene} />
       {agent ? <p class="meta">{formats.time(message.created_at)}</p> : <Judgement message={message} scene={scene} />}
@@ -50,17 +52,17 @@ export function Kept({ item, scene }: InScene & { item: Draft }): VNode {
   const { chat, words } = scene;
   const fate = { sending: words.sending, queued: words.waiting, refused: words.refused }[item.delivery];
   return (
-    <div class={`row me ${item.delivery}`}>
+    <div class="row me kept">
       <Bubble side="me" who={words.you}>
         <p dir="auto">{item.draft.text}</p>
       </Bubble>
       <p class="meta">{fate}</p>
       {item.delivery === "refused" && (
         <div class="chips">
-          <button type="button" class="chip" onClick={() => chat.retry(item.draft)}>
+          <button class="chip" onClick={() => chat.retry(item.draft)}>
             {words.again}
           </button>
-          <button type="button" class="chip" onClick={() => chat.discard(item.draft)}>
+          <button class="chip" onClick={() => chat.discard(item.draft)}>
             {words.dismiss}
           </button>
         </div>
@@ -79,7 +81,7 @@ export function Writing({ turn, scene }: InScene & { turn: Turn }): VNode {
           <p>{words.failed}</p>
         </Bubble>
         <div class="chips">
-          <button type="button" class="chip" onClick={() => chat.askAgain()}>
+          <button class="chip" onClick={() => chat.askAgain()}>
             {words.again}
           </button>
           <PersonButton scene={scene} />
@@ -88,8 +90,8 @@ export function Writing({ turn, scene }: InScene & { turn: Turn }): VNode {
     );
   }
   return (
-    <div class="row them" aria-hidden="true">
-      <div class="bubble them writing">
+    <div class="row them fresh" aria-hidden="true">
+      <div class="bubble them">
         {turn.text ? (
           <Rich text={turn.text} />
         ) : (
@@ -100,7 +102,7 @@ export function Writing({ turn, scene }: InScene & { turn: Turn }): VNode {
           </p>
         )}
       </div>
-      <p class="meta">{words.stages[turn.stage]}…</p>
+      <p class="meta">{turn.text ? words.writing : words.searching}…</p>
     </div>
   );
 }
@@ -112,13 +114,12 @@ function Sources({ message, scene }: InScene & { message: Message }): VNode | nu
     <div class="chips" role="group" aria-label={words.sources}>
       {message.citations.map((citation) => (
         <button
-          type="button"
           class="source"
           aria-haspopup="dialog"
           onClick={(event) => showSource(citation, event.currentTarget)}
         >
           <span class="number">{formats.number(citation.number)}</span>
-          <bdi>{citation.title}</bdi>
+          <bdi>{citation.title.split(" › ").at(-1)}</bdi>
         </button>
       ))}
     </div>
@@ -129,7 +130,7 @@ function Judgement({ message, scene }: InScene & { message: Message }): VNode {
   const { chat, view, words, formats } = scene;
   const rating = view.ratings[message.id];
   const reason = (value: string, text: string): VNode => (
-    <button type="button" class="chip" onClick={() => void chat.rate(message, "down", value)}>
+    <button class="chip" onClick={() => void chat.rate(message, "down", value)}>
       {text}
     </button>
   );
@@ -138,7 +139,6 @@ function Judgement({ message, scene }: InScene & { message: Message }): VNode {
       <div class="meta judge">
         <span>{formats.time(message.created_at)}</span>
         <button
-          type="button"
           class="bare"
           aria-label={words.helpful}
           aria-pressed={rating?.value === "up"}
@@ -147,7 +147,6 @@ function Judgement({ message, scene }: InScene & { message: Message }): VNode {
           <Icon name="up" />
         </button>
         <button
-          type="button"
           class="bare"
           aria-label={words.unhelpful}
           aria-pressed={rating?.value === "down"}
@@ -168,10 +167,11 @@ function Judgement({ message, scene }: InScene & { message: Message }): VNode {
   );
 }
 
-function PersonButton({ scene: { chat, view, words } }: InScene): VNode | null {
-  if (view.conversation.owner.kind !== "assistant") return null;
+/** Asks for a person, as long as nobody has been asked for. */
+export function PersonButton({ scene: { chat, view, words }, bare }: InScene & { bare?: boolean }): VNode | null {
+  if (!view.session || view.conversation.owner !== "assistant") return null;
   return (
-    <button type="button" class="chip person" onClick={() => void chat.handOver()}>
+    <button type="button" class={bare ? "link" : "chip"} onClick={() => void chat.handOver()}>
       <Icon name="person" />
       {words.person}
     </button>

@@ -9,8 +9,6 @@ export function Rich({ text }: { text: string }): VNode {
 
 function block(it: Block): VNode {
   switch (it.kind) {
-    case "pre":
-      return <pre dir="ltr">{it.text}</pre>;
     case "ul":
       return <ul>{it.items.map((runs) => <li dir="auto">{inline(runs)}</li>)}</ul>;
     case "ol":

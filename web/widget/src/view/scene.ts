@@ -2,7 +2,6 @@
 
 import type { Citation } from "@wafaa/shared/protocol.ts";
 import type { Chat, View } from "../chat.ts";
-import type { Line } from "../conversation.ts";
 import type { Formats, Words } from "../words.ts";
 
 export interface Scene {
@@ -15,8 +14,4 @@ export interface Scene {
 
 export interface InScene {
   readonly scene: Scene;
-}
-
-export function lineText({ line, name }: Line, words: Words): string {
-  return line === "joined" ? words.joined(name) : words[line];
 }

@@ -30,7 +30,7 @@ export function Source({ citation, scene: { words, formats }, onClose }: Props):
         <p class="title">
           <bdi>{citation.title}</bdi>
         </p>
-        <button type="button" class="bare" ref={focus} aria-label={words.closeSource} onClick={onClose}>
+        <button class="bare" ref={focus} aria-label={words.closeSource} onClick={onClose}>
           <Icon name="close" />
         </button>
       </div>

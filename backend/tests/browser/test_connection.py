@@ -1,0 +1,142 @@
+"""The network goes away, the server dies, and nothing is lost or said twice."""
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.installation import Installation
+from tests.browser.panel import Panel
+
+OFFLINE = "ERR_INTERNET_DISCONNECTED"
+DEAD = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET")
+"""What a browser itself writes on its console then."""
+
+
+async def test_what_is_written_offline_is_sent_once_when_the_network_is_back(
+    open_page: OpenPage, wafaa: Installation
+) -> None:
+    page = await open_page("/c/clinic", locale="en", forgive=(OFFLINE,))
+    panel = Panel(page, "en")
+    await panel.ready()
+    await page.context.set_offline(True)
+    await expect(page.locator(".banner")).to_be_visible()
+    await panel.ask("Do you offer home visits?")
+    await panel.ask("Are you hiring?")
+    await expect(panel.kept).to_have_text(["Do you offer home visits?", "Are you hiring?"])
+    await expect(page.get_by_text(panel.words["waiting"])).to_have_count(2)
+    await page.context.set_offline(False)
+    await expect(panel.asked).to_have_text(["Do you offer home visits?", "Are you hiring?"])
+    await expect(panel.kept).to_have_count(0)
+    await expect(page.locator(".banner")).to_have_count(0)
+    await expect(panel.replies.first).to_be_visible()
+    async with wafaa.latest("clinic") as talk:
+        said = [m.text for m in await talk.messages() if m.author == "contact"]
+    assert said == ["Do you offer home visits?", "Are you hiring?"]
+
+
+async def test_what_was_not_sent_survives_the_page(open_page: OpenPage, wafaa: Installation) -> None:
+    page = await open_page("/c/cafe", locale="ar", forgive=("ERR_FAILED",))
+    panel = Panel(page, "ar")
+    await panel.ready()
+    await page.route("**/messages", lambda route: route.abort())
+    await panel.ask("هل توظفون حاليًا؟")
+    await expect(panel.kept).to_have_text(["هل توظفون حاليًا؟"])
+    await page.unroute("**/messages")
+    await page.reload()
+    await expect(panel.asked).to_have_text(["هل توظفون حاليًا؟"])
+    await expect(panel.replies.last).to_contain_text("jobs@saqiya.example")
+    async with wafaa.latest("cafe") as talk:
+        assert len([m for m in await talk.messages() if m.author == "contact"]) == 1
+
+
+async def test_a_reply_that_was_lost_on_its_way_does_not_double_the_message(
+    open_page: OpenPage, wafaa: Installation
+) -> None:
+    page = await open_page("/c/clinic", locale="en", forgive=("503",))
+    panel = Panel(page, "en")
+    await panel.ready()
+    sent: list[str] = []
+
+    async def lose(route: object) -> None:
+        """The server has it; the browser never learns."""
+        sent.append(route.request.post_data)  # type: ignore[attr-defined]
+        if len(sent) > 1:
+            return await route.continue_()  # type: ignore[attr-defined,no-any-return]
+        await route.fetch()  # type: ignore[attr-defined]
+        return await route.fulfill(status=503, body="{}")  # type: ignore[attr-defined,no-any-return]
+
+    await page.route("**/messages", lose)
+    await panel.ask("Is sedation available?")
+    await expect(panel.asked).to_have_text(["Is sedation available?"])
+    await expect(panel.replies.last).to_contain_text("350 SAR")
+    async with page.expect_response("**/messages"):
+        pass
+    assert sent[0] == sent[1]
+    async with wafaa.latest("clinic") as talk:
+        assert len([m for m in await talk.messages() if m.author == "contact"]) == 1
+
+
+async def test_a_stream_goes_on_where_it_was_cut_when_the_server_was_killed(
+    open_page: OpenPage, wafaa: Installation
+) -> None:
+    page = await open_page("/c/cafe", locale="ar", forgive=DEAD)
+    panel = Panel(page, "ar")
+    await panel.ready()
+    pieces = ["لدينا ثلاثة فروع. ", "الأول في حطين. ", "والثاني في العليا. ", "والثالث في الدرعية."]
+    offsets = [len("".join(pieces[:at])) for at in range(4)]
+
+    async def show(at: int) -> None:
+        async with wafaa.latest("cafe") as talk:
+            await talk.tell("turn.delta", turn_id="t", text=pieces[at], offset=offsets[at])
+
+    async with wafaa.latest("cafe") as talk:
+        await talk.tell("turn.started", turn_id="t")
+    await show(0)
+    await expect(panel.writing).to_have_text(pieces[0].strip())
+    await show(1)
+    await expect(panel.writing).to_have_text("".join(pieces[:2]).strip())
+    await wafaa.api.kill()
+    await show(2)
+    await show(1)  # A worker that repeats itself: the text is known.
+    await wafaa.api.start()
+    await show(3)
+    await expect(panel.writing).to_have_text("".join(pieces), timeout=20_000)
+    await panel.ask("هل عندكم دورات؟")
+    await expect(panel.replies.last).to_contain_text("180")
+    await expect(panel.asked).to_have_count(1)
+
+
+async def test_an_answer_in_the_making_is_seen_after_a_reload(
+    open_page: OpenPage, wafaa: Installation
+) -> None:
+    page = await open_page("/c/clinic", locale="en")
+    panel = Panel(page, "en")
+    await panel.ready()
+    async with wafaa.latest("clinic") as talk:
+        await talk.tell("turn.started", turn_id="t")
+        await talk.tell("turn.delta", turn_id="t", text="Our dentists are", offset=0)
+    await expect(panel.writing).to_have_text("Our dentists are")
+    await page.reload()
+    await expect(panel.writing).to_have_text("Our dentists are")
+
+
+async def test_an_expired_session_is_renewed_unseen(
+    open_page: OpenPage, wafaa: Installation
+) -> None:
+    page = await open_page("/c/clinic", locale="en", forgive=("401",))
+    panel = Panel(page, "en")
+    await panel.ready()
+    refused: list[str] = []
+
+    async def expire(route: object) -> None:
+        request = route.request  # type: ignore[attr-defined]
+        headers = request.headers
+        if not refused:
+            refused.append(request.url)
+            headers |= {"authorization": "Bearer expired"}
+        await route.continue_(headers=headers)  # type: ignore[attr-defined]
+
+    await page.route("**/messages", expire)
+    await panel.ask("Do you make night guards?")
+    await expect(panel.replies.last).to_contain_text("700 SAR")
+    await expect(panel.asked).to_have_count(1)
+    assert refused
