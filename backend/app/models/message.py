@@ -148,14 +148,15 @@ class Message(Created, TenantRow):
         return [cls.of(row) for row in reversed(rows)]
 
     @classmethod
-    async def unanswered(cls, tx: TenantTx, conversation_id: UUID) -> list["Message"]:
-        """What the contact said since anyone last replied to them, oldest first; stale messages are left out."""
-        rows = await tx.all(
-            "SELECT * FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author = 'contact' "
-            "AND answered_by IS NULL AND NOT is_stale AND NOT is_deleted ORDER BY seq LIMIT 20",
-            client_of(tx), conversation_id,
+    async def settle_waiting(
+        cls, tx: TenantTx, conversation_id: UUID, reply_id: UUID | None = None
+    ) -> None:
+        """Notes that a human has dealt with all the contact said so far: by this reply, or in some other way."""
+        await tx.run(
+            "UPDATE messages SET answered_by = coalesce($3, id) WHERE client_id = $1 AND conversation_id = $2 "
+            "AND author = 'contact' AND answered_by IS NULL",
+            client_of(tx), conversation_id, reply_id,
         )  # fmt: skip
-        return [cls.of(row) for row in rows]
 
     @classmethod
     async def mark_answered(cls, tx: TenantTx, message_ids: Sequence[UUID], reply_id: UUID) -> int:

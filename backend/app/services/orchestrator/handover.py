@@ -45,9 +45,10 @@ async def take_over(tx: TenantTx, conversation_id: UUID, staff_id: UUID) -> None
 
 
 async def hand_back(tx: TenantTx, conversation_id: UUID, staff_id: UUID) -> None:
-    """The assistant gets the conversation back."""
+    """The assistant gets the conversation back. What was said to the agent isn't its business."""
     await Conversation.get(tx, conversation_id, lock=True)
     await Conversation.hand_back(tx, conversation_id)
+    await Message.settle_waiting(tx, conversation_id)
     await tell(tx, conversation_id, "handed_back")
     await AuditEntry.add(tx, str(staff_id), "conversation.handed_back", str(conversation_id))
 
@@ -79,8 +80,7 @@ async def reply(
         delivery_state="sent" if streamed else "queued",
     )
     await say(tx, message, "message.created", {"agent_name": await Staff.name_of(tx, staff_id)})
-    waiting = await Message.unanswered(tx, conversation_id)
-    await Message.mark_answered(tx, [m.id for m in waiting], message.id)
+    await Message.settle_waiting(tx, conversation_id, message.id)
     if not streamed:
         await enqueue(tx, DeliverMessage(conversation_id, message.id))
     return message.id

@@ -230,8 +230,7 @@ async def _echo(tx: TenantTx, account: Account, event: Event) -> None:
         delivery_state="sent",
     )
     await say(tx, message, "message.created")
-    waiting = await Message.unanswered(tx, conversation_id)
-    await Message.mark_answered(tx, [m.id for m in waiting], message.id)
+    await Message.settle_waiting(tx, conversation_id, message.id)
     conversation = await Conversation.get(tx, conversation_id, lock=True)
     if conversation.owner == Owner.ASSISTANT:
         await Conversation.hand_over(tx, conversation_id, None)
