@@ -1,22 +1,29 @@
 """The product in the races: its settings, its clients, its processes."""
 
+import asyncio
 import hashlib
 import hmac
 import socket
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import orjson
 
-from bench.lib import BACKEND  # noqa: F401  # Puts the backend on the path.
+from bench.lib import process, until_answers
 
 from app.bootstrap import Services, bootstrap, owner_url, signer
 from app.core.config import Settings
 from app.migration import migrate
-from app.models.client import ClientSettings
-from app.services.orchestrator import accounts, clients
+from app.models.client import Client, ClientSettings
+from app.models.job import Lane
+from app.models.knowledge_base import KnowledgeDocument
+from app.services.orchestrator import accounts, clients, library
 
 APP_SECRET = "shared-app-secret-of-the-benchmarks"  # noqa: S105
 
@@ -118,3 +125,66 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The product as it runs: every role a process.
+
+    Attributes:
+        url: The API.
+        seconds: How long the API took until it answered.
+    """
+
+    url: str
+    seconds: float
+    api: int
+    worker: int
+    embedder: int
+
+
+@asynccontextmanager
+async def running(env: dict[str, str], home: Path) -> AsyncIterator[Installation]:
+    """Starts every role and waits until they are ready."""
+    url = f"http://127.0.0.1:{env['WAFAA_PORT']}"
+    with (
+        process(role("embed"), env, home / "embed.log") as embedder,
+        process(role("work"), env, home / "work.log") as worker,
+    ):
+        await _until_listening(home / "embed.sock")
+        with process(role("serve"), env, home / "api.log") as api:
+            seconds = await until_answers(f"{url}/health/live", api)
+            yield Installation(url, seconds, api.pid, worker.pid, embedder.pid)
+
+
+async def _until_listening(path: Path) -> None:
+    async with asyncio.timeout(120):
+        while not path.exists():
+            await asyncio.sleep(0.1)
+
+
+async def teach(env: dict[str, str], slugs: Sequence[str], content: bytes) -> None:
+    """Gives clients a file, and waits until they have learned it."""
+    services = bootstrap(settings(env))
+    try:
+        for slug in slugs:
+            async with services.db.directory() as directory:
+                client = await Client.find(directory, slug)
+            async with services.db.tenant(client.id) as tx:
+                await library.add(tx, content, filename="faq.txt", media_type="text/plain", actor="bench")
+        await _until_learned(services, client.id)
+    finally:
+        await services.close()
+
+
+async def _until_learned(services: Services, client_id: UUID) -> None:
+    async with asyncio.timeout(120):
+        while True:
+            async with services.db.directory() as tx:
+                backlog = await Lane.backlog(tx)
+            async with services.db.tenant(client_id) as tx:
+                states = {document.status for document in await KnowledgeDocument.all(tx)}
+            if not backlog and states <= {"ready", "failed"}:
+                assert states == {"ready"}, states
+                return
+            await asyncio.sleep(0.2)
