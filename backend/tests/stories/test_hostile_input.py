@@ -1,0 +1,570 @@
+"""Whatever a stranger sends: an answer in good time, never a 5xx, always a problem that says nothing of our inside."""
+
+import asyncio
+import gzip
+import os
+import time
+import zlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from fastapi import FastAPI
+
+from app.api.app import create_app
+from app.bootstrap import bootstrap
+from app.core.security import Principal, Role
+from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.valkey import EmbeddedValkey
+from app.models.channel_config import ChannelConfig
+from app.models.job import Lane
+from tests.fixtures.product import (
+    Business,
+    Product,
+    migrate_now,
+    serve,
+    settings_for,
+)
+from tests.fixtures.servers import FreshDatabases
+from tests.naughty import ALL, FEW, Document, Place, as_json
+from tests.unit.api_frame import Answer, call
+
+NO_LIMITS = "client=off,credential=off,visitors=off,contact=off,address=off,webhook=off,refused=off"
+INSIDE = (
+    b"Traceback", b"site-packages", b"/app/", b".py", b"asyncpg", b"sqlalchemy", b"psycopg", b"pydantic",
+    b"SELECT ", b"INSERT ", b"sqlstate", b"RecursionError",
+)  # fmt: skip
+DEAR = {
+    "/v1/clients": FEW[::3], "/v1/auth/login": FEW, "/v1/answers": FEW, "/v1/search": FEW,
+}  # fmt: skip
+"""What hashes a password or asks a model: fewer texts there."""
+SLOW_SECONDS = 5.0
+THOROUGH = os.environ.pop("WAFAA_THOROUGH", "") == "1"  # Taken away: there is no such setting.
+LISTED = "https://shop.example"
+
+
+@dataclass
+class Fortress:
+    """An installation with a client, and everybody's credentials."""
+
+    product: Product
+    app: FastAPI
+    cafe: Business
+    platform: dict[str, str] = field(default_factory=dict)
+    visitor: dict[str, str] = field(default_factory=dict)
+    conversation: str = ""
+    message: str = ""
+
+    def headers(self, path: str) -> dict[str, str]:
+        """The credential that a path wants."""
+        if path == "/v1/clients":
+            return self.platform
+        return self.visitor if path.startswith("/web/") else self.cafe.staff
+
+    def document(self) -> Document:
+        """The API's description, with values for what takes only some."""
+        known: dict[str, Callable[[], Any]] = {
+            "channel_key": lambda: self.cafe.channel_key, "slug": lambda: f"cafe-{uuid4().hex}",
+            "email": lambda: f"{uuid4().hex}@cafe.example", "message_id": lambda: self.message,
+            "language": lambda: "ar", "color": lambda: "#112233", "digits": lambda: "latn",
+            "indeterminate": lambda: "resend", "providers": list, "greeting": lambda: {"ar": "أهلا"},
+            "starters": lambda: {"ar": ["المنيو"]},
+        }  # fmt: skip
+        return Document(self.app.openapi(), known)
+
+    def path(self, template: str) -> str:
+        """A path with ids that exist where they can."""
+        known = {
+            "conversation_id": self.conversation, "channel": "web", "client_slug": "cafe", "kind": "web",
+            "job_id": str(uuid4()), "document_id": str(uuid4()), "message_id": self.message,
+        }  # fmt: skip
+        return template.format_map(known)
+
+
+@pytest.fixture(scope="module")
+async def fortress(
+    postgres18: EmbeddedPostgres,
+    valkey: EmbeddedValkey,
+    embed_home: Path,
+    fresh_databases: FreshDatabases,
+) -> AsyncIterator[Fortress]:
+    name = fresh_databases.make(postgres18, migrate_now)
+    url = postgres18.url_of(name)
+    settings = settings_for(url, embed_home, REDIS_URL=valkey.url, WAFAA_LIMITS=NO_LIMITS)
+    services = bootstrap(settings)
+    async with serve(services) as address, aiohttp.ClientSession(address) as api:
+        product = Product(services, api, address)
+        cafe = await product.business(
+            "cafe", documents={"menu.md": "# Menu\n\nA flat white costs 18 SAR.\n"}
+        )
+        await product.drain()
+        fortress = Fortress(product, create_app(services), cafe)
+        await enter(fortress)
+        yield fortress
+    postgres18.dropdb(name)
+
+
+async def enter(fortress: Fortress) -> None:
+    """Opens a visitor's session, from a listed page."""
+    async with fortress.product.services.db.tenant(fortress.cafe.ref.id) as tx:
+        (web,) = await ChannelConfig.of_kind(tx, "web")
+        await ChannelConfig.allow_origins(tx, web.id, [LISTED])
+    body = as_json({"channel_key": fortress.cafe.channel_key})
+    opened = await ask(fortress, "POST", "/web/v1/sessions", body=body)
+    assert opened.status == 200, opened.body
+    fortress.visitor = {"Authorization": f"Bearer {opened.json()['session_token']}"}
+    fortress.conversation = opened.json()["conversation_id"]
+    said = as_json({"client_message_id": str(uuid4()), "text": "How much is a flat white?"})
+    path = fortress.path("/web/v1/conversations/{conversation_id}/messages")
+    assert (await ask(fortress, "POST", path, headers=fortress.visitor, body=said)).status == 202
+    await fortress.product.drain()
+    page = (await ask(fortress, "GET", path, headers=fortress.visitor)).json()["data"]
+    fortress.message = page[-1]["id"]
+    runner = Principal("platform", fortress.cafe.ref.id, Role.PLATFORM)
+    fortress.platform = {
+        "Authorization": f"Bearer {fortress.product.services.tokens.issue(runner)}"
+    }
+
+
+async def ask(
+    fortress: Fortress,
+    method: str,
+    path: str,
+    *,
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+    body: bytes | Sequence[bytes] = b"",
+) -> Answer:
+    """One request, of JSON where nothing else is said."""
+    given = list(headers.items() if isinstance(headers, Mapping) else headers)
+    if body and "content-type" not in {name.lower() for name, _ in given}:
+        given.append(("content-type", "application/json"))
+    return await call(fortress.app, method, path, headers=given, body=body)
+
+
+def check(answer: Answer, what: object) -> None:
+    """No failure of ours, every error a problem, nothing of our inside."""
+    assert answer.status < 500, f"{what!s:.300}: {answer.body!r:.300}"
+    if answer.status < 400:
+        return
+    assert answer.headers["content-type"] == "application/problem+json", what
+    problem = answer.json()
+    assert problem["status"] == answer.status
+    assert problem["code"]
+    assert problem["title"]
+    for word in INSIDE:
+        assert word not in answer.body, f"{what!s:.300}: {answer.body!r:.300}"
+
+
+# --- Texts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(600 if THOROUGH else 240)
+async def test_no_text_in_any_field_breaks_an_operation(fortress: Fortress) -> None:
+    """Checks 44 and 51: every text field of the OpenAPI document, with NUL, surrogates and what has broken others."""
+    document = fortress.document()
+    takeover = fortress.path("/v1/conversations/{conversation_id}/takeover")
+    await ask(fortress, "POST", takeover, headers=fortress.cafe.staff)  # So that staff may write.
+    places, tried, accepted = list(document.places()), 0, Counter[str]()
+    slowest = (0.0, "")
+    for turn, place in enumerate(places):
+        for text in texts_for(place, turn):
+            began = time.perf_counter()
+            answer = await send(fortress, document, place, text)
+            slowest = max(slowest, (time.perf_counter() - began, f"{place} {text[:40]!r}"))
+            check(answer, f"{place}: {text[:60]!r}")
+            tried += 1
+            accepted[place.path] += answer.status < 300
+
+    assert tried > 3_000
+    wanted = {place.path for place in places if place.where == "body" and place.textual}
+    assert not [path for path in wanted - {"/v1/auth/login"} if not accepted[path]], accepted
+    assert slowest[0] < SLOW_SECONDS, slowest
+    back = fortress.path("/v1/conversations/{conversation_id}/handback")
+    await ask(fortress, "POST", back, headers=fortress.cafe.staff)
+
+
+def texts_for(place: Place, turn: int) -> Sequence[str]:
+    """The worst for each field, and of the others a third in turn; all with ``WAFAA_THOROUGH=1`` (four minutes)."""
+    if place.path in DEAR or not place.textual:
+        return DEAR.get(place.path, FEW)
+    return ALL if THOROUGH else [*FEW, *ALL[turn % 3 :: 3]]
+
+
+async def send(fortress: Fortress, document: Document, place: Place, text: str) -> Answer:
+    """One request with a text in one place."""
+    headers, path, body = dict(fortress.headers(place.path)), fortress.path(place.path), b""
+    written = quote(text[:2000].encode("utf-8", "surrogatepass"), safe="")
+    match place.where:
+        case "path":
+            parts = place.path.split("/")
+            parts[parts.index(f"{{{place.name}}}")] = written
+            path = (
+                fortress.path("/".join(part.replace("%", "%") for part in parts))
+                if "{" in "/".join(parts)
+                else "/".join(parts)
+            )
+        case "query":
+            path += f"?{place.name}={written}" + ("" if place.name == "wait" else "&wait=false")
+        case "header":
+            path += "?wait=false" if "events" in path else ""
+            with suppress(UnicodeEncodeError):
+                headers[place.name] = text[:2000].encode("utf-8", "surrogatepass").decode("latin-1")
+    if place.fill is not None:
+        body = as_json(place.fill(text))
+    elif place.where != "body" and place.method in ("POST", "PUT"):
+        body = b"{}"
+    return await ask(fortress, place.method, path, headers=headers, body=body)
+
+
+async def test_what_visitors_wrote_harms_no_worker(fortress: Fortress) -> None:
+    """All of it, said in the chat: answered or not, nothing is parked and the next question gets its answer."""
+    path = fortress.path("/web/v1/conversations/{conversation_id}/messages")
+    for text in [*ALL, "How much is a flat white?"]:
+        body = as_json({"client_message_id": str(uuid4()), "text": text})
+        check(await ask(fortress, "POST", path, headers=fortress.visitor, body=body), text[:60])
+    await fortress.product.drain()
+    async with fortress.product.services.db.directory() as tx:
+        assert sum(count for count, _ in (await Lane.backlog(tx)).values()) == 0
+    parked = await ask(fortress, "GET", "/v1/jobs/parked", headers=fortress.cafe.staff)
+    assert parked.json()["data"] if isinstance(parked.json(), dict) else parked.json() == []
+    page = (await ask(fortress, "GET", path, headers=fortress.visitor)).json()["data"]
+    assert page[-1]["author"] != "contact"
+
+
+@pytest.mark.parametrize("name", FEW)
+async def test_a_file_may_be_called_anything(fortress: Fortress, name: str) -> None:
+    safe = (
+        name.encode("utf-8", "surrogatepass")
+        .replace(b"\r", b"%0D")
+        .replace(b"\n", b"%0A")
+        .replace(b'"', b"%22")
+    )
+    body = (
+        b'--b\r\ncontent-disposition: form-data; name="file"; filename="'
+        + safe[:3000]
+        + b'"\r\ncontent-type: text/plain\r\n\r\nhello\r\n--b--\r\n'
+    )
+    headers = fortress.cafe.staff | {"content-type": "multipart/form-data; boundary=b"}
+    check(await ask(fortress, "POST", "/v1/documents", headers=headers, body=body), name)
+
+
+# --- Bombs -----------------------------------------------------------------------------------------------------------
+
+DEEP = 100_000
+
+
+def bombs() -> Iterator[tuple[str, str, dict[str, str], bytes]]:
+    """Bodies that cost more to read than to write: name, path, headers, body."""
+    as_form = {"content-type": "multipart/form-data; boundary=b"}
+    part = b'--b\r\ncontent-disposition: form-data; name="x"\r\n\r\ny\r\n'
+    files = b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\ny\r\n'
+    login = "/v1/auth/login"
+    yield "brackets", login, {}, b"[" * DEEP
+    yield "closed brackets", login, {}, b"[" * DEEP + b"]" * DEEP
+    yield "objects", login, {}, b'{"a":' * DEEP + b"1" + b"}" * DEEP
+    yield "brackets in a field", login, {}, b'{"email":' + b"[" * DEEP + b"]" * DEEP + b"}"
+    yield "open strings", login, {}, b'["' * DEEP
+    yield "a large body", login, {}, b'"' + b"x" * (1024 * 1024) + b'"'
+    yield "a huge body", "/v1/answers", {}, b"x" * (30 * 1024 * 1024)
+    yield "a large webhook", "/webhook/whatsapp/cafe", {}, b"x" * (4 * 1024 * 1024 + 1)
+    yield "a large file", "/v1/documents", as_form, b"--b\r\n" + b"x" * (25 * 1024 * 1024)
+    yield "a long number", login, {}, b'{"email":' + b"9" * 500_000 + b"}"
+    yield "a long exponent", login, {}, b'{"email":1e' + b"9" * 1000 + b"}"
+    yield "many keys", login, {}, b"{" + b",".join(b'"k%d":1' % n for n in range(60_000)) + b"}"
+    yield "many wrong items", "/v1/answers", {}, b'{"question":[' + b"1," * 500_000 + b"1]}"
+    yield "many wrong starters", "/web/v1/sessions", {}, b'{"channel_key":"x","locale":[' + b"[]," * 300_000 + b"1]}"
+    yield "equal keys", login, {}, b"{" + b",".join(b'"k":1' for n in range(100_000)) + b"}"
+    yield "gzip", login, {"content-encoding": "gzip"}, gzip.compress(b" " * 100_000_000, 9)
+    yield "deflate", login, {"content-encoding": "deflate"}, zlib.compress(b" " * 100_000_000, 9)
+    yield "twice gzip", login, {"content-encoding": "gzip, gzip"}, gzip.compress(
+        gzip.compress(b" " * 100_000_000, 9)
+    )
+    yield "many form fields", "/v1/documents", as_form, part * 10_000 + b"--b--\r\n"
+    yield "many files", "/v1/documents", as_form, files * 5_000 + b"--b--\r\n"
+    yield "a part with many headers", "/v1/documents", as_form, b"--b\r\n" + b"x: y\r\n" * 100_000
+    yield "a part with a long header", "/v1/documents", as_form, b"--b\r\nx: " + b"y" * 1_000_000
+    yield "no boundary", "/v1/documents", {"content-type": "multipart/form-data"}, part
+    yield "a long boundary", "/v1/documents", {
+        "content-type": "multipart/form-data; boundary=" + "b" * 5_000
+    }, part
+    yield "no end", "/v1/documents", as_form, part + b"--b"
+    yield "a form in place of JSON", login, {
+        "content-type": "application/x-www-form-urlencoded"
+    }, b"a=1&" * 200_000
+    yield "utf-16", login, {}, '{"email":"a"}'.encode("utf-16")
+    yield "utf-32", login, {}, '{"email":"a"}'.encode("utf-32")
+    yield "broken utf-8", login, {}, b'{"email":"\xff\xfe\xc0\x80\xed\xa0\x80"}'
+    yield "NaN", login, {}, b'{"email":NaN,"password":Infinity}'
+    yield "nothing", login, {}, b""
+    yield "a scalar", login, {}, b"1"
+    yield "a slow type", login, {"content-type": "application/json" + ";a=" * 2_000 + '"'}, b"{}"
+    yield "an odd type", login, {"content-type": "\x01"}, b"{}"
+
+
+BOMBS = {name: (path, headers, body) for name, path, headers, body in bombs()}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+async def test_a_bomb_is_refused_at_once(fortress: Fortress, name: str) -> None:
+    """Check 45: less than 100 ms of this process's time, and little memory."""
+    path, headers, body = BOMBS[name]
+    chunks = [body[n : n + (1 << 16)] for n in range(0, len(body), 1 << 16)] or [b""]
+    credentials = {} if path.startswith("/webhook") else fortress.cafe.staff
+    best = 10.0
+    for _ in range(3):  # The machine may be busy with something else.
+        began = time.process_time()
+        kind = {"content-type": "application/json"} | headers
+        answer = await ask(fortress, "POST", path, headers=credentials | kind, body=list(chunks))
+        best = min(best, time.process_time() - began)
+        check(answer, name)
+        assert 400 <= answer.status < 500
+    assert best < 0.1
+
+
+@pytest.mark.parametrize("declared", [False, True])
+async def test_a_body_too_large_is_refused_before_it_has_come(
+    fortress: Fortress, declared: bool
+) -> None:
+    """On the wire: by what the head declares, or as soon as the bound is passed; the rest isn't waited for."""
+    url = urlsplit(fortress.product.url)
+    assert url.hostname
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    head = "Content-Length: 1000000000" if declared else "Transfer-Encoding: chunked"
+    writer.write(
+        f"POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{head}\r\n\r\n".encode()
+    )
+    began = time.monotonic()
+    if not declared:
+        for _ in range(20):
+            writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert time.monotonic() - began < 1
+    writer.close()
+
+
+HEADS = {
+    "one long header": "X: " + "y" * 100_000,
+    "many headers": "\r\n".join(f"X-{n}: y" for n in range(20_000)),
+    "long cookies": "Cookie: " + "a=b; " * 30_000,
+    "a long token": "Authorization: Bearer " + "x" * 100_000,
+    "long languages": "Accept-Language: " + "en;q=0.1," * 10_000,
+    "long ranges": "Range: bytes=" + "0-1," * 20_000,
+    "long proxies": "X-Forwarded-For: " + "1.1.1.1, " * 10_000,
+    "long origin": "Origin: https://" + "a." * 40_000,
+    "long etags": "If-None-Match: " + '"a", ' * 15_000,
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+async def test_a_swollen_head_is_refused(fortress: Fortress, name: str) -> None:
+    answer, seconds = await raw(
+        fortress,
+        f"GET /health/live HTTP/1.1\r\nHost: x\r\n{HEADS[name]}\r\nConnection: close\r\n\r\n".encode(),
+    )
+    assert 400 <= status(answer) < 500
+    assert seconds < 1
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/" + "x" * 100_000,
+        "/health/live?" + "x=y&" * 30_000,
+        "/" + "%00" * 30_000,
+        "/" + "../" * 30_000,
+    ],
+)
+async def test_a_long_address_is_refused(fortress: Fortress, target: str) -> None:
+    answer, seconds = await raw(
+        fortress, f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert 400 <= status(answer) < 500
+    assert seconds < 1
+
+
+async def raw(fortress: Fortress, request: bytes) -> tuple[bytes, float]:
+    url = urlsplit(fortress.product.url)
+    assert url.hostname
+    began = time.monotonic()
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(request)
+    answer = b""
+    with suppress(ConnectionError):
+        answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return answer, time.monotonic() - began
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+RANGES = [
+    "bytes=" + ",".join(f"{n}-{n}" for n in range(2000)),
+    "bytes=" + ",".join("0-" for _ in range(2000)),
+    "bytes=-",
+    "bytes=9-1",
+    "lines=1",
+]
+
+
+@pytest.mark.parametrize("value", RANGES)
+@pytest.mark.parametrize("path", ["/health/live", "/openapi.json", "/w.js", "/docs"])
+async def test_ranges_cost_nothing(fortress: Fortress, path: str, value: str) -> None:
+    began = time.monotonic()
+    async with fortress.product.api.get(path, headers={"Range": value[:8000]}) as answer:
+        body = await answer.read()
+    assert answer.status in (200, 206, 400, 404, 416, 503)
+    assert answer.status < 400 or answer.content_type == "application/problem+json"
+    assert len(body) < 2_000_000
+    assert time.monotonic() - began < 5
+
+
+# --- Whose host, which path, which origin ----------------------------------------------------------------------------
+
+HOSTS = [
+    "", " ", "evil.example", "evil.example:443", "localhost", "127.0.0.1", "[::1]", "wafaa.test@evil.example",
+    "evil.example/", "x/?", "x/health/live?", "x/health/live#", "x:80/health/live?",
+    "wafaa.test, evil.example", "wafaa.test evil.example", "wafaa.test:0", "wafaa.test:99999", "wafaa.test:x",
+    "%00", "a" * 300, "../", "wafaa.test\\evil", "؟", "xn--", "*", "null", "_", "-", ".", "..", "wafaa.test.",
+]  # fmt: skip
+FORWARDED = [
+    ("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "javascript"),
+    ("x-forwarded-prefix", "/health"), ("x-original-url", "/health/live"), ("x-rewrite-url", "/health/live"),
+    ("x-forwarded-path", "/health/live"), ("x-http-method-override", "GET"), ("x-method-override", "OPTIONS"),
+    ("forwarded", "host=evil.example;proto=https"), ("x-host", "evil.example"), ("x-real-ip", "127.0.0.1"),
+    ("x-forwarded-for", "127.0.0.1"), ("x-forwarded-user", "owner"), ("x-client-id", "cafe"),
+    ("x-tenant-id", "cafe"), ("remote-user", "owner"), ("via", "1.1 x"), ("te", "trailers"),
+]  # fmt: skip
+PROTECTED = ["/v1/conversations", "/v1/clients/me", "/v1/documents", "/v1/audit", "/v1/usage"]
+DISGUISES = [
+    "/{0}", "//{0}", "/./{0}", "/x/../{0}", "/health/live/../../{0}", "/health/live/..%2f..%2f{0}", "/{0}/",
+    "/{0}//", "/{0}/.", "/{0}%2f", "/{0}%20", "/{0}%00", "/{0}%0a", "/{0};x", "/{0};/health/live", "/{0}.json",
+    "/{0}?/health/live", "/{0}%3f", "/{0}%23/health/live", "/%2e/{0}", "/{1}", "/{2}", "/{0}%ff", "/{0}\\",
+    "/webhook/web/cafe/../../{0}", "/docs/../{0}", "/w.js/{0}", "/widget/../{0}", "/web/v1/../../{0}",
+    "/{0}/%2e%2e", "/metrics/../{0}", "/openapi.json/{0}",
+]  # fmt: skip
+
+
+async def test_fifty_hosts_and_paths_open_nothing(fortress: Fortress) -> None:
+    """Check 30: decisions rest on the path alone; nothing is built from Host, nothing forwarded is believed."""
+    assert len(HOSTS) + len(FORWARDED) + len(DISGUISES) >= 50
+    for path in PROTECTED:
+        for host in HOSTS:
+            answer = await ask(
+                fortress, "GET", path, headers=[("host", host.encode().decode("latin-1"))]
+            )
+            assert answer.status == 401
+            assert not host.strip() or len(host) < 4 or host.encode() not in answer.body
+        for name, value in FORWARDED:
+            answer = await ask(fortress, "GET", path, headers={name: value})
+            assert answer.status == 401
+            assert "location" not in answer.headers
+        for disguise in DISGUISES:
+            bare = path.lstrip("/")
+            target = disguise.format(bare, bare.upper(), "".join(f"%{ord(c):02x}" for c in bare))
+            answer = await ask(fortress, "GET", target)
+            assert answer.status in (400, 401, 404, 405), target
+            check(answer, target)
+            assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["TRACE", "CONNECT", "PROPFIND", "get", "GETX", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"],
+)
+async def test_other_methods_open_nothing(fortress: Fortress, method: str) -> None:
+    for path in PROTECTED:
+        answer = await ask(fortress, method, path)
+        assert answer.status in (401, 404, 405)
+
+
+ORIGINS = [
+    "null", "", "*", " ", "https://", "https:", "//shop.example", "shop.example", "http://shop.example",
+    "HTTPS://shop.example", "https://SHOP.example", "https://shop.example:443", "https://shop.example:8443",
+    "https://shop.example:0", "https://shop.example:", "https://shop.example/", "https://shop.example//",
+    "https://shop.example/x", "https://shop.example?x", "https://shop.example#x", "https://shop.example.",
+    "https://shop.example.evil.example", "https://shop.exampleevil.example", "https://evilshop.example",
+    "https://evil-shop.example", "https://evil.example", "https://sub.shop.example", "https://.shop.example",
+    "https://shop..example", "https://shop.example@evil.example", "https://evil.example@shop.example",
+    "https://user@shop.example", "https://user:password@shop.example", "https://shop.example%00.evil.example",
+    "https://shop.example\x00", "https://shop.example\t", " https://shop.example.evil.example",
+    "https://shop.example https://evil.example", "https://shop.example,https://evil.example",
+    "https://evil.example/shop.example", "https://evil.example?https://shop.example",
+    "https://evil.example#https://shop.example", "https://shop_example", "https://shop-example",
+    "https://shopxexample", "https://shop.example`.evil.example", "https://shop.example!.evil.example",
+    "https://shop.example{.evil.example", "https://shop.example'.evil.example", "https://shоp.example",
+    "https://xn--shp-0dd.example", "https://shop。example", "https://shop.examp1e", "https://[::1]",
+    "https://127.0.0.1", "http://localhost", "http://localhost:3000", "file://", "data:text/html,x",
+    "javascript:alert(1)", "blob:https://shop.example/1", "chrome-extension://shop.example", "about:blank",
+    "ftp://shop.example", "ws://shop.example", "wss://shop.example", "https:\\\\shop.example",
+    "https:/shop.example", "https:///shop.example",
+]  # fmt: skip
+
+
+async def test_sixty_origins_are_others(fortress: Fortress) -> None:
+    """Check 50: compared as a whole, letter by letter; the listed page may, and no other sees an answer."""
+    assert len(ORIGINS) >= 60
+    body = as_json({"channel_key": fortress.cafe.channel_key})
+    for origin in ORIGINS:
+        header = {"origin": origin.encode().decode("latin-1")}
+        preflight = await ask(
+            fortress,
+            "OPTIONS",
+            "/web/v1/sessions",
+            headers=header | {"access-control-request-method": "POST"},
+        )
+        opened = await ask(fortress, "POST", "/web/v1/sessions", headers=header, body=body)
+        for answer in (preflight, opened):
+            assert not [
+                name for name in answer.headers if name.startswith("access-control")
+            ], origin
+        assert opened.status == (400 if "\0" in origin else 403), origin
+        api = await ask(fortress, "GET", "/v1/clients/me", headers=fortress.cafe.staff | header)
+        assert not [name for name in api.headers if name.startswith("access-control")]
+    header = {"origin": LISTED}
+    opened = await ask(fortress, "POST", "/web/v1/sessions", headers=header, body=body)
+    assert (opened.status, opened.headers["access-control-allow-origin"]) == (200, LISTED)
+    assert "access-control-allow-credentials" not in opened.headers
+
+
+# --- What stays behind -----------------------------------------------------------------------------------------------
+
+
+async def test_a_problem_repeats_nothing_of_what_was_sent(fortress: Fortress) -> None:
+    """Personal data and secrets in every place of a request that is refused: none comes back."""
+    canary = "canary7391"
+    document = fortress.document()
+    for place in document.places():
+        if place.name.endswith("*key*"):
+            continue  # A made-up field is named, if its name is one, so that a typo can be found.
+        answer = await send(fortress, document, place, canary)
+        if answer.status >= 400:
+            assert canary.encode() not in answer.body, place
+            assert not [v for v in answer.headers.values() if canary in v]
+
+
+async def test_problems_are_told_in_the_callers_language(fortress: Fortress) -> None:
+    for path, method, body in (
+        ("/v1/nothing", "GET", b""),
+        ("/v1/auth/login", "POST", b"{"),
+        ("/v1/audit", "GET", b""),
+    ):
+        said: dict[str, Mapping[str, Any]] = {}
+        for language in ("ar", "en"):
+            answer = await ask(
+                fortress, method, path, headers={"accept-language": language}, body=body
+            )
+            check(answer, path)
+            said[language] = answer.json()
+            assert answer.headers["content-language"] == language
+        assert said["ar"]["code"] == said["en"]["code"]
+        assert said["ar"]["title"] != said["en"]["title"]
