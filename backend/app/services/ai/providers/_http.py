@@ -14,8 +14,10 @@ from app.core.resilience import Deadline
 from app.services.ai.base import Tokens
 
 CONNECT_SECONDS = 2.0
-FIRST_TOKEN_SECONDS = 8.0
 TOTAL_SECONDS = 12.0
+FIRST_TOKEN_SHARE = 2 / 3
+"""Of the time that is left, the part in which the first words must come: the rest is for somebody else."""
+
 MOST_BYTES = 256 * 1024
 LONGEST_PAUSE = 300.0
 
@@ -137,7 +139,7 @@ def tokens(usage: object, sent: str, received: str) -> Tokens:
 @asynccontextmanager
 async def first_token(name: str, deadline: Deadline | None) -> AsyncIterator[asyncio.Timeout]:
     """Bounds the wait for the first words; call ``reschedule(None)`` on what it yields when they are there."""
-    left = min(FIRST_TOKEN_SECONDS, deadline.remaining if deadline else FIRST_TOKEN_SECONDS)
+    left = (deadline.remaining if deadline else TOTAL_SECONDS) * FIRST_TOKEN_SHARE
     try:
         async with asyncio.timeout(left) as limit:
             yield limit
