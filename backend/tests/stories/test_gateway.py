@@ -4,6 +4,7 @@ import asyncio
 import io
 import itertools
 import json
+import shutil
 import socket
 import ssl
 import subprocess
@@ -134,6 +135,7 @@ def running(gateway: Gateway, certificate: Certificate) -> Iterator[Door]:
             process.wait(10)
     for left in gateway.work_directory.rglob("*"):
         assert not left.is_file() or left.name == "nginx.conf", f"{left} was left behind"
+    shutil.rmtree(gateway.work_directory)
 
 
 @pytest.fixture(scope="session")
