@@ -27,7 +27,7 @@ def run(seed: int, plan: Plan, history: Path | None = None) -> dict[str, Any]:
 
 async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
     began = time.monotonic()
-    async with installation(seed) as stage:
+    async with installation(seed, plan.lost_send) as stage:
         stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=SENDS, late=0.3)
         crowd = Crowd(stage.meta, plan.contacts, seed)
         writing = asyncio.create_task(crowd.write(plan.seconds))
@@ -37,10 +37,10 @@ async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
         at_rest = await stage.rest(plan.patience)
         await stage.meta.settle(plan.patience)
         lines = list(stage.meta.history.lines())
-        parked = stage.left("parked")
+        parked, unanswered = stage.left("parked"), stage.unanswered()
         recovery = _recovery(stage.meta, dealt)
     judged = check(lines).as_json()
-    if parked or not at_rest:
+    if parked or unanswered or not at_rest:
         judged["verdict"] = "fail"
     report = {
         **judged,
@@ -48,6 +48,7 @@ async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
         "seconds": round(time.monotonic() - began),
         "at_rest": at_rest,
         "jobs_parked": parked,
+        "messages_unanswered": unanswered,
         "faults": dict(plan.deck),
         "recovery_seconds": recovery,
     }
@@ -64,10 +65,9 @@ async def _deal(stage: Stage, plan: Plan, seed: int) -> Dealt:
         await asyncio.sleep(plan.seconds / (len(cards) + 1) * rng.uniform(0.6, 1.4))
         dealt.append((fault, stage.meta.now()))
         suffering = asyncio.create_task(stage.suffer(fault, rng.randrange(len(stage.workers))))
-        if fault is Fault.PAUSE_WORKER:
-            beside.append(suffering)
-        else:
-            await suffering
+        beside.append(suffering)
+        if fault in (Fault.KILL_API, Fault.CRASH_DATABASE):
+            await asyncio.wait([suffering])
     await asyncio.gather(*beside)
     return dealt
 

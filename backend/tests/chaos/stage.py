@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -25,7 +25,7 @@ from tests.fixtures.product import APP_SECRET, CACHE, migrate_async, settings_fo
 from tests.fixtures.wired import free_port, lives, plain, until
 
 NUMBER = "900200"
-LEASE, PATIENCE, PAUSE = 2.0, 12.0, 3.0
+LEASE, PAUSE = 2.0, 3.0
 MENU = "# Menu\n\nA flat white costs 18 SAR. We open at 7 in the morning.\n"
 
 
@@ -74,6 +74,7 @@ class Stage:
     settings: dict[str, object]
     workers: list[Child]
     api: Child
+    api_restarts: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def suffer(self, fault: Fault, which: int) -> None:
         """One fault, and what a supervisor does about it."""
@@ -82,14 +83,20 @@ class Stage:
                 self.workers[which].kill()
                 self.workers[which] = self.nursery.start("work", self.settings)
             case Fault.KILL_API:
-                self.api.kill()
-                self.api = self.nursery.start("serve", self.settings)
+                await self._kill_api()
             case Fault.PAUSE_WORKER:
                 await self._pause(self.workers[which])
             case Fault.CRASH_DATABASE:
                 await self.keeper.crash("database")
             case Fault.KILL_CACHE:
                 await self.keeper.crash("cache")
+
+    async def _kill_api(self) -> None:
+        """Not again before it is back: whoever waits for a status longer than its patience sends again, by policy."""
+        async with self.api_restarts, aiohttp.ClientSession() as http:
+            self.api.kill()
+            self.api = self.nursery.start("serve", self.settings)
+            await until(lambda: lives(http, int(str(self.settings["WAFAA_PORT"]))))
 
     async def _pause(self, worker: Child) -> None:
         """Longer than a lease. Somebody may kill it meanwhile."""
@@ -110,12 +117,19 @@ class Stage:
 
     def left(self, state: str) -> int:
         """How many jobs there are in a state."""
-        sql = f"SELECT count(*) FROM jobs WHERE state = '{state}'"
+        return self._count(f"jobs WHERE state = '{state}'")
+
+    def unanswered(self) -> int:
+        """How many messages of contacts nobody has answered."""
+        return self._count("messages WHERE author = 'contact' AND answered_by IS NULL")
+
+    def _count(self, rows: str) -> int:
+        sql = f"SELECT count(*) FROM {rows}"
         return int(str(self.database.execute(sql, database="wafaa")[0][0]))
 
 
 @asynccontextmanager
-async def installation(seed: int) -> AsyncIterator[Stage]:
+async def installation(seed: int, lost_send: float) -> AsyncIterator[Stage]:
     """Starts all of it in a folder of its own."""
     home = Path(tempfile.mkdtemp(prefix="chaos"))
     async with AsyncExitStack() as stack:
@@ -126,7 +140,7 @@ async def installation(seed: int) -> AsyncIterator[Stage]:
         nursery = stack.enter_context(Nursery(home / "parts.log"))
         settings = settings_for(
             database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(),
-            WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=PATIENCE, WAFAA_MAX_ATTEMPTS=12,
+            WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=lost_send, WAFAA_MAX_ATTEMPTS=12,
         )  # fmt: skip
         if (CACHE / "models").exists():  # Built once a machine.
             (home / "models").symlink_to(CACHE / "models")

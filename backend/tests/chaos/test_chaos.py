@@ -67,7 +67,7 @@ CLEAN = [
         ([*CLEAN, posted("m4", 9, status=503)], {}),
         ([*CLEAN, sent("m3", 5, "r2", accepted=False, status=0)], {}),
         ([*CLEAN, posted("m4", 9)], {"lost": ["m4"]}),
-        ([posted("m1", 1), posted("m2", 99), sent("m2", 100, "r1")], {"lost": ["m1"]}),
+        ([posted("m1", 1), sent("m1", 99, "r1")], {}),
         ([*CLEAN, sent("m3", 5, "r3")], {"doubled": ["m3"]}),
         ([*CLEAN, posted("m4", 5), sent("m4", 6, "r2")], {"doubled": ["r2"]}),
         ([*CLEAN, sent("m2", 5, "r3")], {"disordered": ["m2"]}),
@@ -80,3 +80,8 @@ def test_the_checker_finds_what_is_wrong_and_nothing_else(history, broken) -> No
     found = {name: getattr(verdict, name) for name in ("lost", "doubled", "disordered", "invented")}
     assert {name: names for name, names in found.items() if names} == broken
     assert verdict.passed is not bool(broken)
+
+
+def test_a_late_reply_is_told() -> None:
+    history = [posted("m1", 1), sent("m1", 50, "r1"), posted("m2", 100), sent("m2", 200, "r2")]
+    assert check(map(json.dumps, history)).late == 1
