@@ -1,10 +1,10 @@
 """Clients: the businesses that rent the service."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import BigInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,27 +13,42 @@ from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
 from app.models.base import Base, Created
 from app.utils.ids import uuid7
 
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+Language = Annotated[str, StringConstraints(pattern="^(ar|en)$")]
+
 
 class ClientSettings(BaseModel):
     """How a client's assistant behaves. Everything here is shown in the console."""
 
-    language: str = Field("ar", pattern="^(ar|en)$", description="The language of first resort.")
-    tone: str = Field("friendly", description="How the assistant speaks.")
-    assistant_name: str | None = None
-    greeting: dict[str, str] = Field(default_factory=dict)
-    starters: dict[str, list[str]] = Field(default_factory=dict)
+    model_config = ConfigDict(extra="forbid")
+
+    language: Language = Field("ar", description="The language of first resort.")
+    tone: Line = Field("friendly", description="How the assistant speaks.")
+    assistant_name: Line | None = None
+    greeting: dict[Language, Words] = Field(default_factory=dict)
+    starters: dict[Language, Annotated[list[Line], Field(max_length=8)]] = Field(
+        default_factory=dict
+    )
     color: str = Field("#0f766e", pattern="^#[0-9a-fA-F]{6}$")
-    digits: str = Field("latn", pattern="^(latn|arab)$")
-    timezone: str = "Asia/Riyadh"
-    handover_email: str | None = Field(None, description="Who is told when a human is wanted.")
-    handover_words: list[str] = Field(
+    digits: Literal["latn", "arab"] = "latn"
+    timezone: Line = "Asia/Riyadh"
+    handover_email: str | None = Field(
+        None,
+        pattern=r"^[^@\s,;<>\x00-\x1f]+@[^@\s,;<>\x00-\x1f]+\.[^@\s,;<>\x00-\x1f]+$",
+        max_length=254,
+        description="Who is told when a human is wanted.",
+    )
+    handover_words: Annotated[list[Line], Field(max_length=100)] = Field(
         default_factory=list, description="Words that always call a human."
     )
-    fallback: str | None = Field(None, description="Said when there is no answer; ours when empty.")
-    indeterminate: str = Field(
-        "resend", pattern="^(resend|park)$", description="A lost send whose status never came."
+    fallback: Words | None = Field(
+        None, description="Said when there is no answer; ours when empty."
     )
-    providers: list[str] = Field(
+    indeterminate: Literal["resend", "park"] = Field(
+        "resend", description="A lost send whose status never came."
+    )
+    providers: Annotated[list[Line], Field(max_length=20)] = Field(
         default_factory=list,
         description="Model providers this client's text may go to; all configured when empty.",
     )
