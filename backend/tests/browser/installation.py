@@ -53,7 +53,11 @@ class Api:
 
     async def start(self) -> None:
         """Starts it and waits until it is ready."""
-        environment = os.environ | self.environment | {"WAFAA_PORT": str(self.port), "PYTHONPATH": str(BACKEND)}
+        environment = (
+            os.environ
+            | self.environment
+            | {"WAFAA_PORT": str(self.port), "PYTHONPATH": str(BACKEND)}
+        )
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", _WAFAA, "serve", cwd=self.home, env=environment
         )

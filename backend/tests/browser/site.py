@@ -57,7 +57,11 @@ async def site(chat: str) -> AsyncIterator[Site]:
     made = Site(chat)
     app = web.Application()
     app.add_routes(
-        [web.get("/", made.page), web.post("/reports", made.report), web.get("/favicon.ico", made.icon)]
+        [
+            web.get("/", made.page),
+            web.post("/reports", made.report),
+            web.get("/favicon.ico", made.icon),
+        ]
     )
     runner = web.AppRunner(app)
     await runner.setup()

@@ -1,6 +1,8 @@
 """The network goes away, the server dies, and nothing is lost or said twice."""
 
-from playwright.async_api import expect
+import asyncio
+
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.installation import Installation
@@ -33,7 +35,9 @@ async def test_what_is_written_offline_is_sent_once_when_the_network_is_back(
     assert said == ["Do you offer home visits?", "Are you hiring?"]
 
 
-async def test_what_was_not_sent_survives_the_page(open_page: OpenPage, wafaa: Installation) -> None:
+async def test_what_was_not_sent_survives_the_page(
+    open_page: OpenPage, wafaa: Installation
+) -> None:
     page = await open_page("/c/cafe", locale="ar", forgive=("ERR_FAILED",))
     panel = Panel(page, "ar")
     await panel.ready()
@@ -54,22 +58,23 @@ async def test_a_reply_that_was_lost_on_its_way_does_not_double_the_message(
     page = await open_page("/c/clinic", locale="en", forgive=("503",))
     panel = Panel(page, "en")
     await panel.ready()
-    sent: list[str] = []
+    sent: list[str | None] = []
+    again = asyncio.Event()
 
-    async def lose(route: object) -> None:
+    async def lose(route: Route) -> None:
         """The server has it; the browser never learns."""
-        sent.append(route.request.post_data)  # type: ignore[attr-defined]
+        sent.append(route.request.post_data)
         if len(sent) > 1:
-            return await route.continue_()  # type: ignore[attr-defined,no-any-return]
-        await route.fetch()  # type: ignore[attr-defined]
-        return await route.fulfill(status=503, body="{}")  # type: ignore[attr-defined,no-any-return]
+            again.set()
+            return await route.continue_()
+        await route.fetch()
+        return await route.fulfill(status=503, body="{}")
 
     await page.route("**/messages", lose)
     await panel.ask("Is sedation available?")
     await expect(panel.asked).to_have_text(["Is sedation available?"])
     await expect(panel.replies.last).to_contain_text("350 SAR")
-    async with page.expect_response("**/messages"):
-        pass
+    await asyncio.wait_for(again.wait(), 10)
     assert sent[0] == sent[1]
     async with wafaa.latest("clinic") as talk:
         assert len([m for m in await talk.messages() if m.author == "contact"]) == 1
@@ -127,13 +132,12 @@ async def test_an_expired_session_is_renewed_unseen(
     await panel.ready()
     refused: list[str] = []
 
-    async def expire(route: object) -> None:
-        request = route.request  # type: ignore[attr-defined]
-        headers = request.headers
+    async def expire(route: Route) -> None:
+        headers = dict(route.request.headers)
         if not refused:
-            refused.append(request.url)
-            headers |= {"authorization": "Bearer expired"}
-        await route.continue_(headers=headers)  # type: ignore[attr-defined]
+            refused.append(route.request.url)
+            headers["authorization"] = "Bearer expired"
+        await route.continue_(headers=headers)
 
     await page.route("**/messages", expire)
     await panel.ask("Do you make night guards?")

@@ -19,7 +19,9 @@ async def test_a_site_that_is_not_listed_is_told_so(
 ) -> None:
     told: list[str] = []
     page = await open_page(
-        address(stranger, wafaa.shops["clinic"], language), forgive=("CORS", "ERR_FAILED", "Wafaa:"), locale=language
+        address(stranger, wafaa.shops["clinic"], language),
+        forgive=("CORS", "ERR_FAILED", "Wafaa:"),
+        locale=language,
     )
     page.on("console", lambda message: told.append(message.text))
     panel = Panel(page, language)
@@ -58,14 +60,19 @@ async def test_the_page_can_steer_the_chat(
     await page.evaluate("() => Wafaa('close')")
     await expect(panel.field).to_be_hidden()
     heard = await page.evaluate("() => heard")
-    assert set(heard) == {f"wafaa:{name}" for name in ("open", "ready", "message", "answer", "close")}
+    assert set(heard) == {
+        f"wafaa:{name}" for name in ("open", "ready", "message", "answer", "close")
+    }
     await page.evaluate("() => Wafaa('destroy')")
     await expect(page.locator("wafaa-chat")).to_have_count(0)
 
 
 async def test_the_panel_is_small(dist: Path) -> None:
     files = json.loads((dist / "manifest.json").read_text())
-    sizes = {role: len(gzip.compress((dist / files[role]).read_bytes(), 9)) for role in ("loader", "panel")}
+    sizes = {
+        role: len(gzip.compress((dist / files[role]).read_bytes(), 9))
+        for role in ("loader", "panel")
+    }
     assert sizes["loader"] <= 2_000, sizes
     assert sizes["panel"] <= 18_000, sizes
 
@@ -75,7 +82,10 @@ async def test_files_are_kept_for_ever_and_the_loader_is_asked_for_anew(
 ) -> None:
     files = json.loads((dist / "manifest.json").read_text())
     http = wafaa.services.tools.http
-    for path, cache in (("/w.js", "no-cache"), (f"/widget/{files['panel']}", "public, max-age=31536000, immutable")):
+    for path, cache in (
+        ("/w.js", "no-cache"),
+        (f"/widget/{files['panel']}", "public, max-age=31536000, immutable"),
+    ):
         async with http.get(wafaa.api.url + path, headers={"Accept-Encoding": "gzip"}) as answer:
             assert answer.status == 200
             assert answer.headers["Cache-Control"] == cache
