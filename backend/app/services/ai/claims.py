@@ -57,6 +57,9 @@ _MEASURE = re.compile(
 )
 _MIXED_SCRIPT = re.compile(r"[a-z][\u0370-\u052f]\w*|[\u0370-\u052f][a-z]\w*")
 _SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .*_-][^\W\d_]){3,}(?![^\W_])")
+_EMPHASIS = re.compile(r"(?<=\w)[*_~`]+(?=\d)|(?<=\d)[*_~`]+(?=\w)")
+"""Markdown inside a number: "1**8**" is read as 18."""
+
 _CALORIES = re.compile(r"(?<=\d) ?سعر(?:ه|ات)\b")
 _MARKER = re.compile(r"(?m)^\s*\d{1,2}[.)] (?=[^\W\d])")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
@@ -134,6 +137,7 @@ def extract(text: str) -> tuple[Claim, ...]:
     folded = links.extract(
         without_citations(sanitise(text)), lambda kind, value: _link(found, kind, value)
     )
+    folded = _EMPHASIS.sub("", folded)
     folded = _CALORIES.sub(" kcal", _MARKER.sub(" ", fold(folded)))  # Not "its price".
     folded += "".join(" | " + re.sub(r"[^\w]", "", m[0]) for m in _SPELT_OUT.finditer(folded))
     for pattern, read in _READERS:

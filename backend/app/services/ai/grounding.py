@@ -118,7 +118,8 @@ class Checker:
         """Courtesy and "I don't know" need no passage; anything else is tried on each, best first."""
         claims, folded = extract(text), fold(text)
         sources = [evidence(p) for p in self._passages]
-        if not claims and (DENIAL.search(folded) or COURTESY.search(folded) or not stems(text)):
+        polite = DENIAL.search(folded) or COURTESY.search(folded) or folded.rstrip().endswith("?")
+        if not claims and (polite or not stems(text)):
             bare = not self._strangers(text, sources) and self._is_small(text, folded)
             if bare:
                 return Checked(text, ())
@@ -208,8 +209,16 @@ class Checker:
             ]
         )
         return [
-            name for name in _NAME.findall(text) if fold(name).removesuffix("'s")[:5] not in known
+            match[0]
+            for match in _NAME.finditer(text)
+            if fold(match[0]).removesuffix("'s")[:5] not in known and not _opens(text, match)
         ]
+
+
+def _opens(text: str, match: re.Match[str]) -> bool:
+    """Whether a capital letter only marks a sentence's beginning; two such words in a row are a name."""
+    first = not re.search(r"[^\W\d_]", text[: match.start()])
+    return first and not re.match(r"[ -][A-Z]", text[match.end() :])
 
 
 _COMMON = (
@@ -333,12 +342,12 @@ def _flipped(text: str, spoken: frozenset[str], sources: Sequence[Evidence]) -> 
 
 
 def _flip(mine: frozenset[str] | None, spoken: frozenset[str], line: _Line) -> str:
-    """A stem negated on one side alone, where the other side has no negation at all."""
-    if mine is None and line.negated:
-        return next(iter(sorted(line.negated & spoken)), "")
-    if mine and line.negated is None:
-        return next(iter(sorted(mine & line.stems)), "")
-    return ""
+    """A stem negated on one side alone, where one side has more negations than the other."""
+    here, there = mine or frozenset[str](), line.negated or frozenset[str]()
+    if len(here) == len(there):
+        return ""
+    turned = ((here - there) & line.stems) | ((there - here) & spoken)
+    return next(iter(sorted(turned)), "")
 
 
 def cite(text: str, numbers: Sequence[int]) -> str:

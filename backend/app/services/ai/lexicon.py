@@ -90,7 +90,7 @@ MONTHS: dict[str, str] = {
 """Month: ``g`` Gregorian or ``h`` Hijri, its number, and its names."""
 
 PRICE_CUES = re.compile(
-    r"\b(?:prices?d?|costs?|fees?|charges?d?|sells?|only|each|apiece|worth)\b"
+    r"\b(?:prices?d?|costs?|fees?|(?<!of )charges?d?|sells?|only|each|apiece|worth)\b"
     r"|(?<!\w)(?:ال|ب|و|ل)?(?:سعره?ا?|اسعار|بسعر|تكلف\w*|يكلف\w*|كلفه|رسوم\w*|ثمن\w*|بكم|فقط|بس)(?!\w)"
 )
 """Words beside which a bare number is a price."""
@@ -134,8 +134,8 @@ NEGATORS = frozenset(
 
 COURTESY = re.compile(
     r"\b(?:hello|hi|hey|welcome|thanks?|thank you|sorry|apologi[sz]e|happy to help|glad|let me know|feel free|anything else|please|"
-    r"great question|good question|how can i help|of course|sure|certainly|have a (?:nice|great|good))\b"
-    r"|(?<!\w)(?:مرحبا|اهلا|السلام|وعليكم|شكرا|العفو|عفوا|اسف|نعتذر|يسعدني|يسعدنا|سعيد|تفضل|اخبرني|اي سوال|مساعدتك|بالتاكيد|"
+    r"great question|good question|how can i help|of course|sure|certainly|absolutely|unfortunately|yes(?=\W*$)|no(?=\W*$)|have a (?:nice|great|good))\b"
+    r"|(?<!\w)(?:مرحبا|اهلا|السلام|وعليكم|شكرا|العفو|عفوا|اسف|نعتذر|يسعدني|يسعدنا|سعيد|تفضل|اخبرني|اي سوال|مساعدتك|مساعده|اساعدك|اخدمك|بالتاكيد|اكيد|نعم(?=\W*$)|"
     r"اهلين|هلا|حياك|سوال اخر|استفسار)"
 )
 """Sentences that say nothing of the business and so need no source."""

@@ -1,8 +1,9 @@
 """Finds links, images, handles and e-mail addresses, however they were broken up."""
 
 import re
-import unicodedata
 from collections.abc import Callable
+
+from app.services.ai.text import compatible
 
 _TLDS = (
     "com net org info biz io co ai app dev shop store online site xyz club top live link click sa ae eg kw qa bh om jo lb iq ma tn dz ye ps "
@@ -42,7 +43,7 @@ def extract(text: str, keep: Callable[[str, str], str]) -> str:
         text: Sanitised text.
         keep: Takes ``link`` or ``email`` and the canonical value.
     """
-    plain = unicodedata.normalize("NFKC", text).replace("。", ".").replace("hxxp", "http")
+    plain = compatible(text).replace("。", ".").replace("hxxp", "http")
     if not re.search(r"[.@:<\]]|dot|دوت|نقطة", plain, re.IGNORECASE):
         return plain
     plain = _BROKEN_AT.sub("@", _BROKEN_DOT.sub(".", plain))

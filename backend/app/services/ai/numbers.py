@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 _TOKEN = re.compile(
-    r"(?P<number>(?:\d(?: \d)+(?![\d.,⁄]|\w)|\d{1,3}(?:[,' ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:[.,]\d+)*)(?:⁄\d+)?)"
+    r"(?P<number>(?:\d(?: \d)+(?![.,]?\d|⁄|\w)|\d{1,3}(?:[,' ]\d{3})+(?!\d)(?:\.\d+)?|\d+(?:[.,]\d+)*)(?:⁄\d+)?)"
     r"|(?P<word>¤[a-z0-9]+|[^\W\d_]+(?:'[a-z]+)?)|(?P<mark>\S)"
 )
 _SCALES = {100: 100, 1000: 1000, 10**6: 10**6, 10**9: 10**9}

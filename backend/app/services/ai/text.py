@@ -25,6 +25,10 @@ _ABBREVIATION = re.compile(
 _WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?")
 _ARABIC = re.compile(r"[\u0620-\u064a\u066e-\u06d3\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_CLINGING = re.compile("[\u00bc-\u00be\u2150-\u215e\ufdfc]")
+_SCRIPTS_MEET = re.compile(r"(?<=[a-z])(?=[\u0620-\u064a])|(?<=[\u0620-\u064a])(?=[a-z])")
+"""Where a word goes on in the other script, it is two: "sixtyريال"."""
+
 _AR_PREFIX = re.compile(r"^(?:وال|بال|فال|كال|ولل|ال|لل|و|ف|ب|ك|ل)(?=\w{3})")
 _AR_SUFFIX = re.compile(r"(?<=\w{3})(?:كما|هما|ها|هم|كم|نا|ات|ون|ين|ان|يه|ته|تك|ه|ي|ك|ت|ا)$")
 _AR_PERSON = re.compile(r"^[ستني](?=\w{3})")
@@ -74,16 +78,19 @@ def _folding() -> dict[int, str | None]:
     return table | {ord(a): b for a, b in (forms | quotes).items()}
 
 
+def compatible(text: str) -> str:
+    """The text in plain characters; a fraction or currency sign stays apart from what stands before it."""
+    return unicodedata.normalize("NFKC", _CLINGING.sub(r" \g<0>", text))
+
+
 @lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """The text for comparing: no matter how digits, letters, marks and case were written."""
-    spaced = re.sub("[\u00bc-\u00be\u2150-\u215e]", lambda m: f" {m[0]}", INVISIBLE.sub("", text))
-    hundred = unicodedata.normalize("NFKC", spaced).replace(
+    hundred = compatible(INVISIBLE.sub("", text)).replace(
         "مئ", "ماي"
     )  # Else "مئة" would fold to water.
-    return INVISIBLE.sub("", unicodedata.normalize("NFKD", hundred).casefold()).translate(
-        _folding()
-    )
+    plain = INVISIBLE.sub("", unicodedata.normalize("NFKD", hundred).casefold())
+    return _SCRIPTS_MEET.sub(" ", plain.translate(_folding()))
 
 
 def script_of(text: str) -> str | None:
