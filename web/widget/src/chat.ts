@@ -16,26 +16,8 @@ import {
 import { Outbox, type Draft, type Shelf } from "./storage.ts";
 import { spoken } from "./speech.ts";
 import { backOff, follow, pause } from "./stream.ts";
+import { blank, ratingsOf, type View } from "./view.ts";
 import { WORDS } from "./words.ts";
-
-export interface Rating {
-  readonly value: Vote;
-  readonly reason?: string;
-}
-
-export interface View {
-  readonly language: Language;
-  readonly session: Session | null;
-  readonly conversation: Conversation;
-  readonly ratings: Readonly<Record<string, Rating>>;
-  readonly online: boolean;
-  readonly reachable: boolean;
-  /** This page may not show the chat. */
-  readonly foreign: boolean;
-  readonly unread: number;
-  /** What a screen reader is to be told now: a whole sentence, never a token. */
-  readonly announcement: string;
-}
 
 type Announce = (name: string, detail?: unknown) => void;
 
@@ -60,17 +42,7 @@ export class Chat {
     this.#shelf = shelf;
     this.#outbox = new Outbox(shelf);
     this.#announce = announce;
-    this.view = {
-      language,
-      session: null,
-      conversation: EMPTY,
-      ratings: {},
-      online: navigator.onLine,
-      reachable: true,
-      foreign: false,
-      unread: 0,
-      announcement: "",
-    };
+    this.view = blank(language);
     const { signal } = this.#life;
     addEventListener("online", () => this.#online(true), { signal });
     addEventListener("offline", () => this.#online(false), { signal });
@@ -344,17 +316,6 @@ export class Chat {
     this.view = { ...this.view, ...part };
     this.#watchers.forEach((watcher) => watcher());
   }
-}
-
-/** What the visitor thought of earlier answers. */
-function ratingsOf(messages: readonly Message[]): Record<string, Rating> {
-  const judged = messages.filter((message) => message.feedback);
-  return Object.fromEntries(
-    judged.map(({ id, feedback }) => {
-      const [value, reason] = (feedback ?? "").split(": ") as [Vote, string?];
-      return [id, { value, ...(reason && { reason }) }];
-    }),
-  );
 }
 
 function dropFailure(state: Conversation): Conversation {

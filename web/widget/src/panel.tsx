@@ -30,7 +30,7 @@ export function mount(host: HTMLElement, root: ShadowRoot, options: Options): Pa
   const frame = document.createElement("div");
   frame.className = options.page ? "frame page" : "frame floating";
   frame.hidden = true;
-  frame.dataset.theme = host.getAttribute("theme") ?? "";
+  frame.style.colorScheme = host.getAttribute("theme") ?? ""; // Anything but light or dark leaves the choice to the visitor.
   root.prepend(frame);
 
   let shown = "";

@@ -2,7 +2,8 @@
 
 import type { Citation } from "@wafaa/shared/protocol.ts";
 import { Component, createRef, type VNode } from "preact";
-import type { Chat, View } from "../chat.ts";
+import type { Chat } from "../chat.ts";
+import type { View } from "../view.ts";
 import { directionOf, Formats, WORDS } from "../words.ts";
 import { Composer } from "./composer.tsx";
 import { Header } from "./header.tsx";

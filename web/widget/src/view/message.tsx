@@ -119,11 +119,16 @@ function Sources({ message, scene }: InScene & { message: Message }): VNode | nu
           onClick={(event) => showSource(citation, event.currentTarget)}
         >
           <span class="number">{formats.number(citation.number)}</span>
-          <bdi>{citation.title.split(" › ").at(-1)}</bdi>
+          <bdi>{brief(citation.title)}</bdi>
         </button>
       ))}
     </div>
   );
+}
+
+/** The end of a path of titles, without the ending of a file's name. */
+function brief(title: string): string {
+  return title.replace(/^.* › |\.\w+$/g, "");
 }
 
 function Judgement({ message, scene }: InScene & { message: Message }): VNode {

@@ -1,7 +1,8 @@
 /** What every part of the panel is handed: the chat, its present view, and the words to show it in. */
 
 import type { Citation } from "@wafaa/shared/protocol.ts";
-import type { Chat, View } from "../chat.ts";
+import type { Chat } from "../chat.ts";
+import type { View } from "../view.ts";
 import type { Formats, Words } from "../words.ts";
 
 export interface Scene {
