@@ -12,6 +12,8 @@ _ARABIZI = re.compile(
     r"|mumkin|momken|salam|marhaba|sabah|shukran|mesh|mish|msh|lesh|leish|eish|wish|el|fe|fi|maw[3j]?ood)\b"
 )
 _ARABIZI_WORDS = 2
+_LETTER_DIGITS = re.compile(r"\b(?=\w{4})(?:[a-z]+[2357][a-z]+|[37][a-z]{3,})\b")
+"""Digits that stand for letters: "se3r"; not "B2B"."""
 
 _HUMAN = re.compile(
     r"\b(?:(?:talk|speak|chat|write|connect|transfer|put|get|pass)(?: me)?(?: through)?(?: to| with| on to)?"
@@ -26,7 +28,7 @@ _HUMAN_AR = re.compile(
     r"|حولني|حولوني|وصلني|اوصل|ابغي|ابي|ابغا|اريد|عايز|عاوز|بدي|ودي|محتاج|احتاج|ممكن|اقدر اكلم|يرد علي|رد علي)"
     r"(?: مع| الي| ب| علي| ل)? ?(?:حدا?|احد|واحد|شخص)? ?(?:من )?(?:ال|لل|ل|ب)?(?:موظفه?|موظفين|انسان|بشر|بشري|شخص|حقيقي|مندوب|ممثل|مدير|مسوول|مسيول"
     r"|خدمه العملاء|الدعم|دعم|فريق|استقبال|احد من|حد من|احد يكلمني|حد يكلمني)"
-    r"|^(?:موظف|موظفه|انسان|بشر|مندوب|خدمه العملاء|الدعم الفني)(?: لو سمحت| من فضلك| رجاء)?$|كلمني احد|كلموني|حد يكلمني|احد يكلمني|خدمه العملاء"
+    r"|^(?:موظف|موظفه|انسان|بشر|مندوب|خدمه العملاء|الدعم الفني)(?: لو سمحت| من فضلك| رجاء)?$|كلمني احد|كلموني|(?<!\w)[انت]*(?:كلم|تكلم مع|تحدث مع) (?:احد|حدا?|واحد|شخص)(?!\w)|حد يكلمني|احد يكلمني|خدمه العملاء"
     r"|شخص حقيقي|انسان حقيقي|مو (?:روبوت|بوت|اله)|مش (?:روبوت|بوت))"
 )
 _OUT = re.compile(
@@ -55,16 +57,22 @@ _PUNCTUATION = re.compile(r"[^\w\s]|_")
 
 
 def language_of(text: str) -> str | None:
-    """``ar`` or ``en``, by script; Arabic in Latin letters is Arabic. None where there is no letter of either."""
-    script = script_of(text)
-    return "ar" if script == "en" and is_arabizi(text) else script
+    """``ar`` or ``en``, by the script of its words; Arabic in Latin letters is Arabic. None where there is no letter.
+
+    A few foreign names don't make a question foreign: "ابغى flat white" is Arabic.
+    """
+    scripts = [script_of(word) for word in words(text)]
+    arabic, latin = scripts.count("ar"), scripts.count("en")
+    if arabic == latin == 0:
+        return None
+    return "ar" if arabic * 2 >= latin or is_arabizi(text) else "en"
 
 
 def is_arabizi(text: str) -> bool:
     """Whether Latin letters spell Arabic: digits that stand for letters inside words, or several of its small words."""
     folded = fold(text)
     found = _ARABIZI.findall(folded)
-    return bool(re.search(r"\b(?:[a-z]+[2357][a-z]+|[37][a-z]{3,})\b", folded)) or (
+    return bool(_LETTER_DIGITS.search(folded)) or (
         len(found) >= _ARABIZI_WORDS and len(found) * 2 >= len(words(text))
     )
 

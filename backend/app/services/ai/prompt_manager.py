@@ -72,4 +72,4 @@ def _passage(passage: Passage) -> str:
 
 
 def _block(mark: str, name: str, text: str) -> str:
-    return f"{name} {mark}\n{text.replace(mark, '')}\nEND {mark}"
+    return f"{name} {mark}\n{text.replace(mark, '·')}\nEND {mark}"
