@@ -3,8 +3,8 @@
 import asyncio
 
 from app.bootstrap import owner_url, signer
-from app.cli.installation import read_settings, servers
-from app.core.config import Settings
+from app.cli.installation import ENV_FILE, read_settings, servers
+from app.core.config import Settings, generate_secrets
 from app.core.observability import configure_logging
 from app.migration import Revisions, migrate, revisions
 
@@ -17,8 +17,10 @@ async def bring_up(settings: Settings) -> Revisions:
 
 
 def migrate_now() -> Revisions:
-    """Migrates the installation in this directory."""
+    """Migrates the installation in this directory; on a server of one's own it may be the first command of all."""
     configure_logging(json=False, level="ERROR")
+    if Settings.read(ENV_FILE).database_url is not None:
+        generate_secrets(ENV_FILE)
     with servers(read_settings(), embedder=False) as (settings, _):
         return asyncio.run(bring_up(settings))
 

@@ -66,6 +66,9 @@ class MessageAccepted(OutModel):
 
     message_id: UUID
     seq: int
+    conversation_id: UUID = Field(
+        description="Another one than it was sent to, if that had been resolved."
+    )
 
 
 class MessageOut(OutModel):

@@ -131,7 +131,11 @@ async def say(
     )
     if received:
         services.metrics.message(visitor.client_id, KIND, "in")
-        return MessageAccepted(message_id=received.message_id, seq=received.seq)
+        return MessageAccepted(
+            message_id=received.message_id,
+            seq=received.seq,
+            conversation_id=received.conversation_id,
+        )
     return await _said_before(services, visitor, given)
 
 
@@ -159,7 +163,9 @@ async def _said_before(services: Services, visitor: Principal, given: MessageIn)
         message = await Message.by_platform_id(tx, str(given.client_message_id))
     if message is None or message.text != given.text:
         raise Conflict("This client_message_id was used for another message.")
-    return MessageAccepted(message_id=message.id, seq=message.seq)
+    return MessageAccepted(
+        message_id=message.id, seq=message.seq, conversation_id=message.conversation_id
+    )
 
 
 @router.get("/conversations/{conversation_id}/messages")
