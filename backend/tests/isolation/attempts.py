@@ -1,0 +1,387 @@
+"""Every way to name another client's thing: in the path, the query, a header, the body, or something inside it.
+
+An attempt is made from an operation of the API's own description, a caller, a place in the request, and what is named
+there. Its control is the same request with a name that nobody has. What differs between their answers is a leak.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from math import gcd
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from app.core.security import Role
+from tests.isolation.asgi import Request
+from tests.isolation.world import QUESTION, House
+
+UNDESCRIBED = {
+    "GET /openapi.json": "The description itself.",
+    "GET /docs": "The description, for people.",
+    "GET /docs/errors": "Error codes, the same for everyone.",
+    "GET /c/{slug}": "A hosted chat's page: it shows a client's name and its public key, by its public slug.",
+    "GET /w.js": "The widget's loader, the same for everyone.",
+    "GET /widget/{name}": "The widget's parts, the same for everyone.",
+}
+"""Routes that the OpenAPI document doesn't name, each with its reason. They are attacked like the others."""
+
+PUBLIC_NAMES = {
+    "client_slug": "A webhook's address is public; without a client's signature it opens nothing.",
+    "slug": "The hosted chat's address is public.",
+    "channel_key": "The web chat's key stands in the client's web page: anyone may write to it, none may read.",
+    "email": "Signing in answers alike for known and unknown addresses; tried apart, as attempts are counted.",
+    "password": "The same.",
+}
+"""Parameters whose value is public, so that naming another's is no attack: they are left as they are."""
+
+HEADERS = (
+    "X-Client-Id", "X-Client", "X-Tenant", "X-Tenant-Id", "X-Org-Id", "X-Organization-Id", "X-Account-Id", "X-Workspace-Id",
+    "X-Role", "X-User-Id", "X-Staff-Id", "X-Forwarded-User", "X-Forwarded-Host", "X-Original-Url", "X-Rewrite-Url",
+    "X-Http-Method-Override", "Cookie", "Forwarded", "X-Impersonate", "Idempotency-Key", "Referer", "From",
+)  # fmt: skip
+FIELDS = (
+    "client_id", "clientId", "tenant_id", "tenant", "client", "org_id", "workspace_id", "account_id", "conversation_id",
+    "contact_id", "message_id", "document_id", "staff_id", "agent_id", "owner_id", "id", "ids", "role", "created_at",
+    "is_active", "sealed", "$where", "__proto__", "app.current_tenant_id", "source_id", "job_id", "namespace", "filter",
+)  # fmt: skip
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    str,
+    str.upper,
+    lambda name: name.replace("-", ""),
+    lambda name: f"{{{name}}}",
+    lambda name: f"urn:uuid:{name}",
+    lambda name: f"{name},{name}",
+    lambda name: f"{name}%00",
+    lambda name: f"{name}/../{name}",
+)
+COSTLY = {"GET /v1/search": 10, "POST /v1/answers": 10, "GET /health/ready": 5} | dict.fromkeys(
+    (title for title in UNDESCRIBED if "{slug}" not in title), 5
+)
+"""They ask the embedder each time, or are the same long text for everyone: so few scattered attempts of each caller."""
+MAKES = {"POST /v1/documents", "POST /v1/channels/{kind}", "POST /v1/clients", "PUT /v1/clients/me", "POST /web/v1/sessions",
+         "POST /v1/auth/login"}  # fmt: skip
+"""They write without naming anything that is there: here only with bodies that are refused; ``acts`` does the rest."""
+
+FIRST = (
+    "path",
+    "header X-Client-Id 1",
+    "query client_id 1",
+    "body client_id 1 top",
+    "body message_id",
+)
+"""Places that come before all others: where a leak is likeliest."""
+
+Named = tuple[str, str]
+"""What an attempt names: a thing, and the client it belongs to."""
+Write = Callable[[Named], Request]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    names: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    required: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    media: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that names what isn't the caller's, and how it would look with a name that nobody has."""
+
+    operation: Operation
+    house: House
+    role: Role
+    place: str
+    named: Named
+    write: Write
+
+
+def mounted(app: FastAPI) -> set[str]:
+    """Every method of every route that the application has."""
+    return {
+        f"{method} {route.path}"
+        for route in iter_route_contexts(app.routes)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+
+
+def operations(app: FastAPI) -> list[Operation]:
+    """What can be called: everything described, and everything else that is mounted."""
+    document = app.openapi()
+    found = [
+        _operation(document, method.upper(), path, told)
+        for path, methods in document["paths"].items()
+        for method, told in methods.items()
+    ]
+    described = {one.title for one in found}
+    rest = sorted(mounted(app) - described)
+    return found + [_undescribed(title) for title in rest]
+
+
+def _undescribed(title: str) -> Operation:
+    method, _, path = title.partition(" ")
+    return Operation(method, path, tuple(re.findall(r"{(\w+)", path)))
+
+
+def _operation(document: Any, method: str, path: str, told: Any) -> Operation:
+    parameters = told.get("parameters", [])
+    query = [one for one in parameters if one["in"] == "query"]
+    content = told.get("requestBody", {}).get("content", {})
+    media, schema = next(iter(content.items()), ("", {}))
+    return Operation(
+        method,
+        path,
+        tuple(re.findall(r"{(\w+)", path)),
+        tuple(one["name"] for one in query if one["name"] != "wait"),
+        {one["name"]: QUESTION for one in query if one.get("required")},
+        example(document, schema.get("schema", {})) if content else None,
+        media,
+    )
+
+
+def example(document: Any, schema: Any, name: str = "") -> Any:
+    """A value that fits a JSON schema: what is required, no more."""
+    if reference := schema.get("$ref"):
+        return example(document, document["components"]["schemas"][reference.rpartition("/")[2]])
+    if "properties" in schema or schema.get("type") == "object":
+        wanted = schema.get("required", [])
+        return {n: example(document, schema["properties"][n], n) for n in wanted}
+    if options := schema.get("enum") or schema.get("anyOf"):
+        return options[0] if "enum" in schema else example(document, options[0], name)
+    return _scalar(schema, name)
+
+
+def _scalar(schema: Any, name: str) -> Any:
+    special = {"email": "x@y.example", "slug": "some-slug", "question": QUESTION}
+    if schema.get("format") == "uuid":
+        return "01890000-0000-7000-8000-00000000abcd"
+    if schema.get("type") in ("integer", "number"):
+        return schema.get("minimum", 1)
+    if schema.get("type") == "array":
+        return []
+    return special.get(name, "a word of some length") if schema.get("type") == "string" else True
+
+
+def attempts(
+    app: FastAPI,
+    houses: Sequence[House],
+    token: Callable[[House, Role], str],
+    only: Callable[[str], bool] = lambda _: True,
+) -> Iterator[Iterator[Attempt]]:
+    """The attempts, one stream for each operation and caller: taking from each in turn tries everything early."""
+    for operation in filter(lambda one: only(one.title), operations(app)):
+        for house in houses:
+            for role in house.principals:
+                yield _of_caller(operation, house, role, houses, token)
+
+
+def _of_caller(
+    operation: Operation,
+    house: House,
+    role: Role,
+    houses: Sequence[House],
+    token: Callable[[House, Role], str],
+) -> Iterator[Attempt]:
+    caller = Caller(operation, house, role, token)
+    places = list(caller.places())
+    things = list(caller.aims(houses))
+
+    def attempt(place: int, named: Named, spelling: int) -> Attempt:
+        said, write = places[place]
+        spelled = (SPELLINGS[spelling](named[0]), named[1])
+        return Attempt(operation, house, role, f"{said} {spelling}", spelled, write)
+
+    first = [n for n, (said, _) in enumerate(places) if said.startswith(FIRST)]
+    yield from (attempt(n, named, 0) for n in first for named in caller.likeliest(houses))
+    most = COSTLY.get(operation.title)
+    for index in islice(scattered(len(places) * len(things) * len(SPELLINGS)), most):
+        rest, spelling = divmod(index, len(SPELLINGS))
+        place, thing = divmod(rest, len(things))
+        yield attempt(place, things[thing], spelling)
+
+
+def scattered(size: int) -> Iterator[int]:
+    """Every number below ``size`` once, so that any first part of them is spread over the whole."""
+    step = max(1, round(size * 0.6180339887))
+    while gcd(step, size) > 1:
+        step += 1
+    return (n * step % size for n in range(size))
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Writes one caller's requests to one operation."""
+
+    operation: Operation
+    house: House
+    role: Role
+    token: Callable[[House, Role], str]
+
+    def aims(self, houses: Sequence[House]) -> Iterator[Named]:
+        """What others have: things in turn of their kinds; for a visitor, also other visitors' of the same client."""
+        for house in houses:
+            if house is not self.house:
+                for things in house.objects.values():
+                    yield from ((thing, house.id) for thing in things)
+                yield from ((text, house.id) for text in house.texts)
+            elif self.role is Role.VISITOR:
+                yield from ((thing, house.id) for thing in house.objects["conversation"][1:])
+
+    def likeliest(self, houses: Sequence[House]) -> Iterator[Named]:
+        """One thing of each other client that is of the kind the operation works on."""
+        kind = next((n.removesuffix("_id") for n in reversed(self.operation.names)), "client")
+        for house in houses:
+            if house is not self.house:
+                yield house.objects.get(kind, (house.id,))[0], house.id
+
+    def places(self) -> Iterator[tuple[str, Write]]:
+        """Where in a request something can be named."""
+        one = self.operation
+        secret = [name for name in one.names if name not in PUBLIC_NAMES]
+        for name in secret:
+            yield f"path {name}", lambda named, name=name: self.request({name: named[0]})
+        if len(secret) > 1:
+            yield "path", lambda named: self.request(dict.fromkeys(secret, named[0]))
+        aimed = self._aimed(secret)
+        if one.title not in MAKES:
+            yield from self._around(aimed)
+        if one.body is not None or one.method != "GET":
+            yield from self._inside(aimed)
+
+    def _aimed(self, secret: Sequence[str]) -> Callable[[Named], dict[str, str]]:
+        return lambda named: dict.fromkeys(secret, named[0])
+
+    def _around(self, aimed: Callable[[Named], dict[str, str]]) -> Iterator[tuple[str, Write]]:
+        """Beside what the operation asks for: the client in a header or the query, its thing in the path."""
+        for header in HEADERS:
+            for which in (0, 1):
+                yield f"header {header} {which}", lambda named, h=header, w=which: self.request(
+                    aimed(named), headers=((h, _header(h, _plain(named[w]))),)
+                )
+        for name in (*self.operation.query, *FIELDS):
+            for which in (0, 1):
+                yield f"query {name} {which}", lambda named, n=name, w=which: self.request(
+                    aimed(named), query={n: named[w]}
+                )
+
+    def _inside(self, aimed: Callable[[Named], dict[str, str]]) -> Iterator[tuple[str, Write]]:
+        """In the body: fields it has, fields it hasn't, at the top and deeper."""
+        given = self.operation.body if isinstance(self.operation.body, dict) else {}
+        for name in given:
+            if name.endswith("_id") and name not in PUBLIC_NAMES and name != "client_message_id":
+                yield f"body {name}", lambda named, n=name: self.request(body=given | {n: named[0]})
+        for name in FIELDS:
+            for which in (0, 1):
+                for shape, wrap in SHAPES.items():
+                    # An operation that reads no body must not act on the caller's own things: it's aimed at others'.
+                    path = {} if self.operation.body is not None else None
+                    yield f"body {name} {which} {shape}", lambda named, n=name, w=which, p=path, f=wrap: self.request(
+                        aimed(named) if p is None else p, body=f(given, n, named[w])
+                    )
+
+    def request(
+        self,
+        path: Mapping[str, str] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        body: Any = None,
+    ) -> Request:
+        """A request of this caller, right in all that isn't said here."""
+        one = self.operation
+        own = {name: self._own(name) for name in one.names} | dict(path or {})
+        filled = re.sub(r"{(\w+)[^}]*}", lambda found: own[found[1]], one.path)
+        asked = {
+            **one.required,
+            **({"wait": "false"} if "events" in one.path else {}),
+            **(query or {}),
+        }
+        sent = body if body is not None else one.body
+        media, raw = _encoded(one.media, sent)
+        authorization = ("Authorization", f"Bearer {self.token(self.house, self.role)}")
+        typed = (("Content-Type", media),) if raw else ()
+        text = "&".join(f"{quote(n)}={quote(v)}" for n, v in asked.items())
+        return Request(one.method, filled, text, (authorization, *typed, *headers), raw)
+
+    def _own(self, name: str) -> str:
+        mine = {
+            "conversation_id": self.house.conversation, "message_id": self.house.reply, "kind": "web", "channel": "whatsapp",
+            "client_slug": self.house.business.ref.slug, "slug": self.house.business.ref.slug, "name": "page.css",
+        }  # fmt: skip
+        things = self.house.objects.get(name.removesuffix("_id"), ())
+        return mine.get(name) or (things[0] if things else "unknown")
+
+
+SHAPES: dict[str, Callable[[dict[str, Any], str, str], Any]] = {
+    "top": lambda given, name, value: given | {name: value},
+    "nested": lambda given, name, value: _deep(given, {name: value}),
+    "list": lambda given, name, value: given | {name: [value]},
+    "object": lambda given, name, value: given | {name: {"id": value, "client_id": value}},
+    "array": lambda given, name, value: [given | {name: value}],
+}
+
+
+def _deep(given: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """The same, with an unknown field inside of each object in it; one more object where there is none."""
+    deep = {n: v | extra if isinstance(v, dict) else v for n, v in given.items()}
+    return deep if deep != given else given | {"data": extra}
+
+
+def _header(name: str, value: str) -> str:
+    return f"client_id={value}; access_token={value}" if name == "Cookie" else value
+
+
+def _plain(text: str) -> str:
+    return text.encode("latin-1", "ignore").decode("latin-1")
+
+
+def _encoded(media: str, body: Any) -> tuple[str, bytes]:
+    if body is None:
+        return "", b""
+    if media != "multipart/form-data":
+        return "application/json", json.dumps(body).encode()
+    fields = body if isinstance(body, dict) else {"list": body}
+    parts = [
+        f'--edge\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    return "multipart/form-data; boundary=edge", ("".join(parts) + "--edge--\r\n").encode()
+
+
+def unknown_like(named: Named) -> Named:
+    """A name of the same form that nobody has."""
+    text = re.sub(
+        r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?7[0-9a-fA-F]{3}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
+        _other,
+        named[0],
+    )
+    nobody = _scramble(named[0]) if text == named[0] else text
+    return nobody, str(UUID(_other_id(named[1])))
+
+
+def _other(found: re.Match[str]) -> str:
+    return _other_id(found[0])
+
+
+def _other_id(id_: str) -> str:
+    return id_[:-6] + "".join("f" if c in "0aA" else "0" for c in id_[-6:])
+
+
+def _scramble(text: str) -> str:
+    return "".join(chr(97 + (ord(c) - 97 + 1) % 26) if c.islower() else c for c in text)

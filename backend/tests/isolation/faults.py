@@ -1,0 +1,211 @@
+"""Planted faults: what the proof has to find. Each is made in the test's database or in a copy of the application."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from fastapi import FastAPI, Request
+
+from app.api import deps
+from app.api.app import create_app
+from app.api.v1.endpoints import chat
+from app.core.errors import Forbidden, NotFound
+from app.core.security import Principal
+from app.models.conversation import Conversation
+from app.models.knowledge_base import KnowledgeDocument
+from app.models.message import Message
+from app.services.orchestrator.answers import Answers
+from tests.isolation.world import World
+
+Fault = Callable[[World, FastAPI, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
+FAULTS: dict[str, tuple[Fault, str]] = {}
+"""By name: the fault, and a part of the operations in which it shows; empty for all."""
+
+
+def planted(where: str = "") -> Callable[[Callable[..., AsyncIterator[None]]], Fault]:
+    """Registers a fault."""
+
+    def register(fault: Callable[..., AsyncIterator[None]]) -> Fault:
+        manager = asynccontextmanager(fault)
+        FAULTS[fault.__name__] = manager, where
+        return manager
+
+    return register
+
+
+@asynccontextmanager
+async def sql(owner: "asyncpg.Connection[Any]", plant: str, mend: str) -> AsyncIterator[None]:
+    """Changes the database, and changes it back."""
+    await owner.execute(plant)
+    try:
+        yield
+    finally:
+        await owner.execute(mend)
+
+
+def without_client(model: Any) -> Callable[..., Any]:
+    """``get`` of a model, its predicate on the client dropped."""
+
+    async def get(cls: Any, tx: Any, id_: UUID, *, lock: bool = False) -> Any:
+        row = await tx.one(f"SELECT * FROM {model.__tablename__} WHERE id = $1", id_)
+        if row is None:
+            raise NotFound
+        return cls.of(row)
+
+    return get
+
+
+@planted("conversations")
+async def policy_off_and_predicate_dropped(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    patch.setattr(Conversation, "get", classmethod(without_client(Conversation)))
+    off = "ALTER TABLE conversations DISABLE ROW LEVEL SECURITY"
+    async with sql(world.owner, off, off.replace("DISABLE", "ENABLE")):
+        yield
+
+
+@planted("/health/live")
+async def policy_off_alone(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    off = "ALTER TABLE messages DISABLE ROW LEVEL SECURITY"
+    async with sql(world.owner, off, off.replace("DISABLE", "ENABLE")):
+        yield
+
+
+@planted("/health/live")
+async def a_second_policy_for_the_application(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    plant = "CREATE POLICY support ON contacts TO wafaa_app USING (true)"
+    async with sql(world.owner, plant, "DROP POLICY support ON contacts"):
+        yield
+
+
+@planted("trace")
+async def a_predicate_dropped_behind_an_open_policy(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    patch.setattr(Message, "get", classmethod(without_client(Message)))
+    plant = "CREATE POLICY support ON messages TO wafaa_app USING (true)"
+    async with sql(world.owner, plant, "DROP POLICY support ON messages"):
+        yield
+
+
+@planted("/v1/planted")
+async def a_client_taken_from_the_body(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    @app.post("/v1/planted")
+    async def documents(
+        given: dict[str, Any], services: deps.ServicesDep, _: deps.PrincipalDep
+    ) -> list[str]:
+        client = given.get("client_id")
+        if not isinstance(client, str):
+            return []
+        async with services.db.tenant(UUID(client)) as tx:
+            return [document.title for document in await KnowledgeDocument.all(tx)]
+
+    yield
+
+
+@planted("/v1/documents")
+async def a_client_taken_from_a_header(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    async def tx(
+        request: Request, services: deps.ServicesDep, caller: deps.PrincipalDep
+    ) -> AsyncIterator[Any]:
+        named = request.headers.get("x-client-id")
+        async with services.db.tenant(_uuid(named) or caller.client_id) as tx:
+            yield tx
+
+    app.dependency_overrides[deps.tenant_tx] = tx
+    yield
+
+
+@planted("POST /v1/answers")
+async def a_cache_key_shared_by_clients(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    patch.setattr(Answers, "_key", lambda _self, question, *_: f"answer:planted:{question.text}")
+    yield
+
+
+@planted("GET /web/v1/conversations/{conversation_id}/events")
+async def the_events_of_any_conversation(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    whole = chat.follow
+
+    async def follow(
+        services: Any, _: UUID, conversation_id: UUID, seq: int, *, wait: bool
+    ) -> AsyncIterator[Any]:
+        client = await world.owner_says(
+            "SELECT client_id FROM conversations WHERE id = $1", conversation_id
+        )
+        if client:
+            async for event in whole(services, client, conversation_id, seq, wait=wait):
+                yield event
+
+    async def anybody(conversation_id: UUID) -> UUID:
+        return conversation_id
+
+    patch.setattr(chat, "follow", follow)
+    app.dependency_overrides[chat.own] = anybody
+    yield
+
+
+@planted("GET /v1/documents/{document_id}")
+async def forbidden_instead_of_not_found(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    async def get(_: Any, tx: Any, id_: UUID) -> Any:
+        there = await world.owner_says("SELECT 1 FROM knowledge_documents WHERE id = $1", id_)
+        raise Forbidden if there else NotFound
+
+    patch.setattr(KnowledgeDocument, "get", classmethod(get))
+    yield
+
+
+@planted("resolve")
+async def a_write_that_is_denied_but_done(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    async def get(_: Any, tx: Any, id_: UUID, *, lock: bool = False) -> Any:
+        await world.owner_says(
+            "UPDATE conversations SET language = 'xx' WHERE id = $1 RETURNING 1", id_
+        )
+        raise NotFound
+
+    patch.setattr(Conversation, "get", classmethod(get))
+    yield
+
+
+@planted("GET /v1/conversations/{conversation_id}/messages")
+async def everybody_is_everybody(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    other = world.houses[1]
+
+    async def principal() -> Principal:
+        return next(iter(other.principals.values()))
+
+    app.dependency_overrides[deps.principal] = principal
+    yield
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def copy_of(world: World) -> FastAPI:
+    """An application of its own, to be spoiled."""
+    return create_app(world.product.services)

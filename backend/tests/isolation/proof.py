@@ -1,0 +1,187 @@
+"""The proof: sends the attempts, compares each answer with its control's, and looks for what isn't the caller's."""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI
+
+from app.core.security import Role
+from tests.isolation.asgi import Answer, Request, send
+from tests.isolation.attempts import Attempt, Caller, attempts, operations, unknown_like
+from tests.isolation.world import QUESTION, House, World
+
+AT_ONCE = 8
+_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+Lasting = tuple[int, tuple[tuple[bytes, bytes], ...], bytes]
+
+
+@dataclass
+class Report:
+    """What came of it.
+
+    Attributes:
+        attempts: How many requests named what isn't the caller's.
+        controls: How many were sent to compare with.
+        leaks: What was found, in words.
+        statuses: How attempts were answered.
+        shown: Operations that showed callers their own planted words: there the planted words would be seen.
+    """
+
+    attempts: int = 0
+    controls: int = 0
+    seconds: float = 0.0
+    leaks: list[str] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    shown: set[str] = field(default_factory=set)
+    tried: set[tuple[str, Role]] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{status}: {count:,}" for status, count in sorted(self.statuses.items()))
+        rate = self.attempts / self.seconds if self.seconds else 0
+        return (
+            f"{self.attempts:,} attempts and {self.controls:,} controls on {len({t for t, _ in self.tried})} operations "
+            f"in {self.seconds:.1f} s ({rate:,.0f}/s); {told}; {len(self.leaks)} leaks"
+        )
+
+
+class Proof:
+    """Tries one application."""
+
+    def __init__(self, app: FastAPI, world: World) -> None:
+        self._app = app
+        self._world = world
+        self._controls: dict[tuple[object, ...], set[Lasting]] = {}
+        self.report = Report()
+
+    async def run(self, most: int, only: Callable[[str], bool] = lambda _: True) -> Report:
+        """Makes up to ``most`` attempts, then compares what clients have with what they had."""
+        begun, before = time.monotonic(), await self._world.sums()
+        queue = self._queue(most, only)
+        await asyncio.gather(*(self._work(queue) for _ in range(AT_ONCE)))
+        await self._read_own()
+        await self._ask_alike()
+        self._compare_sums(before, await self._world.sums())
+        self._note_if("tables without a fence", await self._world.unfenced())
+        self.report.seconds = time.monotonic() - begun
+        return self.report
+
+    def _queue(self, most: int, only: Callable[[str], bool]) -> Iterator[Attempt]:
+        """One of each stream in turn, until it's enough."""
+        streams = list(attempts(self._app, self._world.houses, self._world.token, only))
+        count = 0
+        while streams:
+            alive = []
+            for stream in streams:
+                found = next(stream, None)
+                if found is None:
+                    continue
+                alive.append(stream)
+                yield found
+                count += 1
+                if count >= most:
+                    return
+            streams = alive
+
+    async def _work(self, queue: Iterable[Attempt]) -> None:
+        for attempt in queue:
+            await self._try(attempt)
+
+    async def _try(self, attempt: Attempt) -> None:
+        answer = await send(self._app, attempt.write(attempt.named))
+        title = attempt.operation.title
+        self.report.attempts += 1
+        self.report.statuses[answer.status] += 1
+        self.report.tried.add((title, attempt.role))
+        self.look(
+            attempt.house, attempt.role, title, answer, sent=attempt.named, where=attempt.place
+        )
+        if not title.startswith("GET") and answer.status < 300 and title != "POST /v1/answers":
+            self._leak(title, attempt.role, attempt.place, f"was done: {answer.status}")
+        await self._match(attempt, answer.lasting())
+
+    async def _match(self, attempt: Attempt, found: Lasting) -> None:
+        """Compares with the controls known for such a place, and before it is called a leak, with its own."""
+        nobody = unknown_like(attempt.named)
+        form = "id" if _ID.fullmatch(attempt.named[0].lower().encode()) else nobody[0]
+        kind = attempt.place.partition(" ")[0]
+        key = (attempt.operation.title, attempt.house.id, attempt.role, kind, form)
+        known = self._controls.setdefault(key, set())
+        if found in known:
+            return
+        self.report.controls += 1
+        control = (await send(self._app, attempt.write(nobody))).lasting()
+        known.add(control)
+        if control != found:
+            self._leak(
+                attempt.operation.title, attempt.role, attempt.place,
+                f"differs from an unknown name's answer: {found[0]} {found[2][:200]!r}, not {control[0]} {control[2][:200]!r}",
+            )  # fmt: skip
+
+    def look(
+        self,
+        house: House,
+        role: Role,
+        title: str,
+        answer: Answer,
+        *,
+        sent: Iterable[str] = (),
+        where: str = "",
+    ) -> None:
+        """Looks for what belongs to others, and for answers that no request may bring about."""
+        told = answer.body + b" ".join(value for _, value in answer.headers)
+        if answer.status >= 500:
+            self._leak(title, role, where, f"broke: {answer.status} {answer.body[:300]!r}")
+        if house.secret in told:
+            self.report.shown.add(title)
+        lists_clients = title == "GET /v1/clients" and role is Role.PLATFORM
+        ids = {id_.decode() for id_ in _ID.findall(told)} - {one.lower() for one in sent}
+        for other in self._world.houses:
+            if other is house:
+                continue
+            public = () if lists_clients else (other.public,)
+            if any(word in told for word in (other.secret, *public)):
+                self._leak(title, role, where, f"shows words of another: {told[:200]!r}")
+            if foreign := (ids & other.ids) - ({other.id} if lists_clients else set()) - house.ids:
+                self._leak(title, role, where, f"shows ids of another: {sorted(foreign)[:3]}")
+
+    async def _read_own(self) -> None:
+        """Everybody reads what they may: there a caller sees planted words, and only their own."""
+        for operation in operations(self._app):
+            for house in self._world.houses if operation.method == "GET" else ():
+                for role in house.principals:
+                    caller = Caller(operation, house, role, self._world.token)
+                    answer = await send(self._app, caller.request())
+                    self.look(house, role, operation.title, answer, where="their own")
+
+    async def _ask_alike(self) -> None:
+        """All clients ask the same: what one was answered must not be kept for the next."""
+        for _ in range(2):
+            for house in self._world.houses:
+                token = self._world.token(house, Role.OWNER)
+                headers = (
+                    ("Authorization", f"Bearer {token}"),
+                    ("Content-Type", "application/json"),
+                )
+                body = f'{{"question": "{QUESTION}"}}'.encode()
+                asked = Request("POST", "/v1/answers", "", headers, body)
+                answer = await send(self._app, asked)
+                self.look(house, Role.OWNER, "POST /v1/answers", answer, where="the same question")
+
+    def _compare_sums(
+        self, before: dict[tuple[str, str], str], after: dict[tuple[str, str], str]
+    ) -> None:
+        changed = sorted(
+            {key[1] for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        )
+        self._note_if("rows changed", changed)
+
+    def _note_if(self, what: str, found: list[str]) -> None:
+        if found:
+            self.report.leaks.append(f"{what}: {found}")
+
+    def _leak(self, title: str, role: Role, place: str, what: str) -> None:
+        self.report.leaks.append(f"{title} as {role}, {place}: {what}")

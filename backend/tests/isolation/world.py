@@ -1,0 +1,255 @@
+"""Three clients with one of everything, and words planted in it that nobody else may ever read."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.bootstrap import owner_url
+from app.core.security import Principal, Role
+from app.models.audit import AuditEntry
+from app.models.channel_config import ChannelConfig
+from app.models.contact import Contact
+from app.models.conversation import Conversation, ConversationEvent
+from app.models.job import Job
+from app.models.message import Attachment, Author, InboundEvent, NewMessage
+from app.models.staff import Staff
+from app.models.usage import AnswerTrace, UsageRecord
+from app.services.orchestrator import accounts
+from app.services.orchestrator.events import say
+from tests.fixtures.product import Business, Product
+
+QUESTION = "What is the password of the house?"
+ROLES = (Role.OWNER, Role.AGENT, Role.VIEWER, Role.PLATFORM, Role.VISITOR)
+CONTACTS = 3
+FRESH_SECONDS = 600.0
+
+
+@dataclass
+class House:
+    """One client, with what is to be kept from the others.
+
+    Attributes:
+        secret: Stands in every text of it.
+        public: Stands in its name and slug, which its hosted page and whoever runs the installation may read.
+        ids: Every id of it that the database knows.
+        objects: Some ids of each kind, to be named in others' requests.
+        texts: What else names something of it: slugs, keys, numbers, e-mail addresses, tokens.
+    """
+
+    business: Business
+    secret: bytes
+    public: bytes
+    ids: frozenset[str] = frozenset()
+    objects: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    number: str = ""
+    principals: dict[Role, Principal] = field(default_factory=dict)
+    conversation: str = ""
+    reply: str = ""
+
+    @property
+    def id(self) -> str:
+        """The client's id."""
+        return str(self.business.ref.id)
+
+
+@dataclass
+class World:
+    """The houses, and the owner of the tables, whom no policy binds."""
+
+    product: Product
+    owner: "asyncpg.Connection[asyncpg.Record]"
+    houses: list[House]
+    columns: dict[str, str]
+    tokens: dict[tuple[str, Role], tuple[float, str]] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def token(self, house: House, role: Role) -> str:
+        """An access token, renewed before it expires."""
+        made, token = self.tokens.get((house.id, role), (0.0, ""))
+        if time.monotonic() - made > FRESH_SECONDS or not token:
+            token = self.product.services.tokens.issue(house.principals[role])
+            self.tokens[house.id, role] = (time.monotonic(), token)
+        return token
+
+    async def owner_says(self, sql: str, *args: object) -> Any:
+        """One value, as the owner of the tables sees it; one question at a time."""
+        async with self.turn:
+            return await self.owner.fetchval(sql, *args)
+
+    async def sums(self) -> dict[tuple[str, str], str]:
+        """A checksum of each table's rows for each client."""
+        found: dict[tuple[str, str], str] = {}
+        for table, column in self.columns.items():
+            for row in await self.owner.fetch(
+                f"SELECT {column} AS client, md5(string_agg(md5(t::text), '' ORDER BY t::text)) AS sum "
+                f"FROM {table} t GROUP BY 1"
+            ):
+                found[str(row["client"]), table] = row["sum"]
+        return found
+
+    async def unfenced(self) -> list[str]:
+        """Tables in which a client's transaction, or one that is nobody's, sees what isn't its own."""
+        db, found = self.product.services.db, []
+        fenced = {t: c for t, c in self.columns.items() if t.startswith("public.")}
+        for house in self.houses:
+            async with db.tenant(house.business.ref.id) as tx:
+                for table, column in fenced.items():
+                    if await tx.value(
+                        f"SELECT EXISTS (SELECT FROM {table} WHERE {column} <> $1)",
+                        house.business.ref.id,
+                    ):
+                        found.append(table)
+        async with db.directory() as nobody:
+            for table in fenced:
+                if await nobody.value(f"SELECT EXISTS (SELECT FROM {table})"):
+                    found.append(f"{table} (directory)")
+        return found
+
+    async def note_ids(self) -> None:
+        """Reads the ids of all that is there now."""
+        columns = await self.owner.fetch(
+            "SELECT table_schema || '.' || table_name, column_name FROM information_schema.columns "
+            "WHERE data_type = 'uuid' AND table_schema || '.' || table_name = ANY($1::text[])",
+            list(self.columns),
+        )
+        for house in self.houses:
+            ids: set[str] = set()
+            for table, column in columns:
+                rows = await self.owner.fetch(
+                    f"SELECT DISTINCT {column} AS id FROM {table} WHERE {self.columns[table]} = $1",
+                    house.business.ref.id,
+                )
+                ids |= {str(row["id"]) for row in rows if row["id"]}
+            house.ids = frozenset(ids)
+
+
+async def build(product: Product) -> World:
+    """Makes the world. Close ``owner`` when it ends."""
+    owner = await asyncpg.connect(
+        owner_url(product.services.settings).replace("postgresql+asyncpg:", "postgresql:")
+    )
+    rows = await owner.fetch(
+        "SELECT table_schema || '.' || table_name AS name, column_name FROM information_schema.columns "
+        "WHERE table_schema IN ('public', 'vault') "
+        "AND (column_name = 'client_id' OR (table_name = 'clients' AND column_name = 'id'))"
+    )
+    tables = {row["name"]: row["column_name"] for row in rows}
+    houses = [
+        await _house(product, name, number)
+        for number, name in enumerate(("alpha", "bravo", "charl"))
+    ]
+    world = World(product, owner, houses, tables)
+    await product.services.worker.drain()
+    for house in houses:
+        await _furnish(world, house)
+    await world.note_ids()
+    return world
+
+
+async def _house(product: Product, name: str, number: int) -> House:
+    secret, public = f"qzs{name}", f"qzp{name}"
+    document = f"# The house\n\nThe password of the house is {secret}. It never changes.\n"
+    business = await product.business(
+        public,
+        f"The shop {public}",
+        documents={f"{secret}.md": document},
+        greeting={"en": f"Welcome to {public}."},
+        handover_words=[f"{secret}help"],
+        handover_email=f"help@{secret}.example",
+    )
+    return House(business, secret.encode(), public.encode(), number=f"550000{number}")
+
+
+async def _furnish(world: World, house: House) -> None:
+    services, secret = world.product.services, house.secret.decode()
+    async with services.db.tenant(house.business.ref.id) as tx:
+        staff = {
+            role: await Staff.add(tx, f"{role}@{secret}.example", f"{role} {secret}", role, "none")
+            for role in ROLES[:4]
+        }
+        fields = {"phone_number_id": house.number, "access_token": f"t{secret}", "verify_token": f"v{secret}",
+                  "app_secret": f"app-secret-of-{secret}"}  # fmt: skip
+        await accounts.connect(
+            tx, services.channels, "whatsapp", f"Number of {secret}", fields, actor="test"
+        )
+        account = (await ChannelConfig.of_kind(tx, "web"))[0].id
+        made = [await _contact(tx, account, secret, staff[Role.AGENT], n) for n in range(CONTACTS)]
+        lane = UUID(made[0]["conversation"])
+        job = await Job.add(
+            tx, lane_id=lane, queue="none", kind="answer_message", payload={"note": secret}
+        )
+        await tx.run("UPDATE jobs SET state = 'parked', error = $2 WHERE id = $1", job, secret)
+        await tx.run("UPDATE lanes SET due_at = NULL WHERE id = $1", lane)
+        await InboundEvent.keep(tx, account, f"key-{secret}", "quarantined", {"text": secret})
+        await AuditEntry.add(tx, f"actor {secret}", "test.planted", secret, {"note": secret})
+    house.conversation, house.reply = made[0]["conversation"], made[0]["reply"]
+    _introduce(house, staff, made[0]["contact"], account)
+    await _name(world, house, made, str(job))
+
+
+async def _contact(tx: Any, account: UUID, secret: str, agent: UUID, number: int) -> dict[str, str]:
+    """A contact who asked, and was answered by the assistant and by an agent."""
+    contact = await Contact.resolve(
+        tx, account, [("visitor", f"{secret}-{number}")], f"Contact {secret}"
+    )
+    conversation = await Conversation.current(tx, account, contact)
+    ids = {"contact": str(contact), "conversation": str(conversation)}
+    for author in Author:
+        new = NewMessage(
+            conversation, author, f"{author} says {secret}", "en", platform_message_id=f"{secret}-{author}-{number}",
+            staff_id=agent if author is Author.AGENT else None,
+            citations=[{"number": 1, "title": secret, "quote": secret, "url": None}],
+        )  # fmt: skip
+        await say(tx, new, "message.created")
+        ids["reply" if author is Author.ASSISTANT else str(author) + "_message"] = str(new.id)
+    reply = UUID(ids["reply"])
+    await Attachment.add(tx, reply, "image", url=f"https://{secret}.example/x", filename=secret)
+    await AnswerTrace.add(tx, reply, {"question": secret})
+    await UsageRecord.add(tx, reply, f"model-{secret}", (1, 1), 1)
+    await ConversationEvent.append(tx, conversation, "handover.requested", {"reason": secret})
+    await Conversation.want_human(tx, conversation, secret)
+    return ids
+
+
+def _introduce(house: House, staff: dict[Role, UUID], contact: str, account: UUID) -> None:
+    """Who calls for this client."""
+    client = house.business.ref.id
+    house.principals = {role: Principal(str(id_), client, role) for role, id_ in staff.items()}
+    house.principals[Role.VISITOR] = Principal(
+        f"{house.secret.decode()}-0", client, Role.VISITOR, contact_id=UUID(contact),
+        conversation_id=UUID(house.conversation), account_id=account,
+    )  # fmt: skip
+
+
+async def _name(world: World, house: House, made: Sequence[dict[str, str]], job: str) -> None:
+    """What others will ask for."""
+
+    async def ids(sql: str) -> tuple[str, ...]:
+        return tuple(str(row[0]) for row in await world.owner.fetch(sql, house.business.ref.id))
+
+    house.objects = {
+        "conversation": tuple(one["conversation"] for one in made),
+        "message": tuple(one["reply"] for one in made),
+        "contact": tuple(one["contact"] for one in made),
+        "said": tuple(one["contact_message"] for one in made),
+        "job": (job,),
+        "document": await ids("SELECT id FROM knowledge_documents WHERE client_id = $1"),
+        "source": await ids("SELECT id FROM knowledge_sources WHERE client_id = $1"),
+        "chunk": await ids("SELECT id FROM knowledge_chunks WHERE client_id = $1"),
+        "account": await ids("SELECT id FROM channel_configs WHERE client_id = $1"),
+        "staff": await ids("SELECT id FROM staff WHERE client_id = $1"),
+        "audit": await ids("SELECT id FROM audit_log WHERE client_id = $1"),
+        "client": (house.id,),
+    }
+    ref = house.business.ref
+    secret = house.secret.decode()
+    house.texts = (
+        ref.slug, house.business.channel_key, house.number, f"key-{secret}", f"owner@{secret}.example",
+        f"{secret}-0", f"{secret}.md",
+    )  # fmt: skip
