@@ -8,6 +8,7 @@ from functools import lru_cache
 from app.services.ai import dates, links
 from app.services.ai.base import Question
 from app.services.ai.claims import Claim, Kind, extract
+from app.services.ai.injection import honest
 from app.services.ai.lexicon import CONTACT_CUES, COURTESY, DENIAL, NEGATORS, PRICE_CUES
 from app.services.ai.text import (
     citations,
@@ -146,11 +147,14 @@ class Checker:
             if not self._stands(claim, claims, spoken, sources, fold(text)):
                 yield Violation(claim.kind.value, claim.text)
         yield from (Violation("name", name) for name in self._strangers(text, sources))
-        same_language = [s for s in sources if s.language == script_of(text)]
+        script = script_of(text)
+        same_language = [s for s in sources if s.language == script]
+        if not same_language and script not in (None, self._question.language):
+            yield Violation("language", text.strip())
         if not same_language or DENIAL.search(fold(text)):
             return
         known = frozenset[str]().union(self._asked, *(s.stems for s in sources))
-        if len(spoken) >= 3 and len(spoken & known) < LEAST_SUPPORT * len(spoken):
+        if len(spoken) >= 2 and len(spoken & known) < LEAST_SUPPORT * len(spoken):
             yield Violation("support", text.strip())
         if flipped := _flipped(text, spoken, same_language):
             yield Violation("polarity", flipped)
@@ -291,14 +295,14 @@ def _evidence(
     title: str, question: str, text: str, parts: tuple[str, ...], url: str | None
 ) -> Evidence:
     """By content, so that a passage is read once however often it is found."""
-    told = [s for s in (parts or sentences(text)) if s.strip()]
+    told = honest([s for s in (parts or sentences(text)) if s.strip()])
     entry = stems(question)
     facts = [fact for part in told for fact in _facts(part, entry)]
-    facts += [_Fact(c, c.near) for extra in (question, title) for c in extract(extra)]
+    facts += [_Fact(c, c.near) for extra in honest([question, title]) for c in extract(extra)]
     if url:
         facts.append(_Fact(Claim(Kind.LINK, frozenset((links.canonical(url),))), frozenset()))
     lines = tuple(_Line(stems(part) | entry, negated(part)) for part in told)
-    whole = " ".join([title, question, text])
+    whole = " ".join([*honest([title, question]), *told])
     return Evidence(script_of(text), tuple(_priced(facts)), lines, stems(whole), fold(whole))
 
 

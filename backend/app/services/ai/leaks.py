@@ -1,5 +1,6 @@
 """Recognises our own rules in a draft, so that nobody can talk a model into reciting them."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,12 +15,10 @@ _BLOB = re.compile(r"(?<![\w/])[A-Za-z0-9+/=_-]{28,}(?![\w/])")
 
 
 def recites(text: str, rules: str) -> bool:
-    """Whether a text repeats a piece of the rules, forwards or backwards, or carries something encoded."""
+    """Whether a text repeats a piece of the rules, forwards, backwards or shifted, or carries something encoded."""
     runs = _runs(rules)
-    return bool(
-        _BLOB.search(text)
-        or any(run in runs for way in (text, text[::-1]) for run in _runs_of(way))
-    )
+    ways = (text, text[::-1], codecs.encode(text, "rot13"))
+    return bool(_BLOB.search(text)) or any(run in runs for way in ways for run in _runs_of(way))
 
 
 @lru_cache(maxsize=64)

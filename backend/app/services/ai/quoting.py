@@ -13,6 +13,7 @@ from functools import lru_cache
 from app.services.ai import answerability
 from app.services.ai.base import Question
 from app.services.ai.claims import Kind, extract
+from app.services.ai.injection import honest
 from app.services.ai.text import core, cores, is_content, sentences, stems, words
 from app.services.ai.topics import FILLERS, topics, wanted
 from app.services.knowledge.base import Passage
@@ -142,16 +143,17 @@ def _choice(question: Question, passages: Sequence[Passage]) -> list[int]:
 
 def _units(number: int, passage: Passage) -> Iterator[Unit]:
     """What can be quoted of a passage, each with the words that its place lends it."""
-    if passage.question:
+    parts = honest([s for s in passage.sentences or sentences(passage.text) if s.strip()])
+    if passage.question and parts:
         lent = f"{passage.title}\n{passage.question}"
-        yield Unit(number, 0, passage.text, lent, passage.question, is_entry=True)
+        whole = passage.text if len(parts) == len(passage.sentences) else " ".join(parts)
+        yield Unit(number, 0, whole, lent, passage.question, is_entry=True)
         return
     before = ""
-    for place, text in enumerate(s for s in passage.sentences or sentences(passage.text)):
-        if text.strip():
-            subject = text.split(_ROW)[0].partition(": ")[2] if _ROW in text else ""
-            yield Unit(number, place, text.strip(), f"{passage.title}\n{before}", subject)
-            before = "" if _ROW in text else text
+    for place, text in enumerate(parts):
+        subject = text.split(_ROW)[0].partition(": ")[2] if _ROW in text else ""
+        yield Unit(number, place, text.strip(), f"{passage.title}\n{before}", subject)
+        before = "" if _ROW in text else text
 
 
 def _asked(question: Question, units: Sequence[Unit]) -> Asked:
