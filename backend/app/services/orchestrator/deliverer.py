@@ -5,7 +5,6 @@ Intent is written down before the platform is called. A call whose answer was lo
 while is it known not to have been accepted, and the client's policy decides: send again, or park it for people.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -129,8 +128,10 @@ class Deliverer:
             await Message.advance(
                 tx, job.message_id, "accepted", platform_message_id=sent.platform_message_id
             )
-            with suppress(LeaseLost):
+            try:
                 await Job.settle(tx, work.lease)
+            except LeaseLost:
+                await Job.hurry(tx, job.conversation_id)  # Whoever waits for a status needn't.
 
     async def _lost(self, job: DeliverMessage, work: Work) -> None:
         log.warning("send_indeterminate", message_id=str(job.message_id))
