@@ -176,13 +176,7 @@ class Database:
         settled = False
         try:
             tx = Tx(connection, await _driver(connection), client_id)
-            await tx.raw.execute("BEGIN")
-            if client_id is not None:
-                await tx.raw.fetchval(
-                    "SELECT pg_catalog.set_config($1, $2, true)",
-                    TENANT_SETTING,
-                    self._signer.token(client_id),
-                )
+            await tx.raw.execute(self._beginning(client_id))
             try:
                 yield tx
             except Exception:
@@ -195,6 +189,13 @@ class Database:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
         finally:
             await asyncio.shield(_release(connection, clean=settled))
+
+    def _beginning(self, client_id: UUID | None) -> str:
+        """How a transaction begins, in one round trip: of a client's token nothing comes from outside."""
+        if client_id is None:
+            return "BEGIN"
+        token = self._signer.token(client_id)
+        return f"BEGIN; SELECT pg_catalog.set_config('{TENANT_SETTING}', '{token}', true)"
 
     async def call(self, sql: str, *args: object) -> list[Row]:
         """One statement that is a transaction of its own, in one round trip, in no client's scope."""

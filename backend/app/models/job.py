@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
-from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.core.multi_tenant import Database, DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
 from app.utils.ids import uuid7
 
@@ -72,10 +72,10 @@ class Lane(TenantRow):
 
     @classmethod
     async def claim(
-        cls, tx: DirectoryTx, queues: Sequence[str], limit: int, lease_seconds: float
+        cls, db: Database, queues: Sequence[str], limit: int, lease_seconds: float
     ) -> list[Lease]:
-        """Takes due lanes, the clients in turn, for a lease; each comes with its first job."""
-        rows = await tx.all(
+        """Takes due lanes, the clients in turn, for a lease; each comes with its first job. One call, committed."""
+        rows = await db.call(
             "SELECT * FROM app.claim_lanes($1, $2, $3)", list(queues), limit, lease_seconds
         )
         return [Lease(**dict(row)) for row in rows]
@@ -110,10 +110,10 @@ class Lane(TenantRow):
             raise LeaseLost
 
     @classmethod
-    async def seconds_to_next(cls, tx: DirectoryTx, queues: Sequence[str]) -> float | None:
+    async def seconds_to_next(cls, db: Database, queues: Sequence[str]) -> float | None:
         """Seconds until a lane is due; None when none is."""
-        seconds = await tx.value("SELECT app.seconds_to_next_lane($1)", list(queues))
-        return float(seconds) if seconds is not None else None
+        [row] = await db.call("SELECT app.seconds_to_next_lane($1) AS seconds", list(queues))
+        return None if row["seconds"] is None else float(row["seconds"])
 
     @classmethod
     async def backlog(cls, tx: DirectoryTx) -> dict[str, tuple[int, float]]:
@@ -172,7 +172,8 @@ class Job(Created, TenantRow):
         Raises:
             LeaseLost: Another worker holds the lane.
         """
-        await cls._free(tx, lease, "DELETE FROM jobs WHERE client_id = $1 AND id = $2")
+        await Lane.hold(tx, lease)
+        await tx.run(_DONE, client_of(tx), lease.lane_id, lease.job_id)
 
     @classmethod
     async def retry(cls, tx: TenantTx, lease: Lease, *, delay: float, error: str) -> None:
@@ -286,6 +287,15 @@ _FIRST_DUE = "due_at = (SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id
 _NEXT = f"""
 WITH woken AS (SELECT pg_notify('wafaa_lanes', 'next'))
 UPDATE lanes SET lease_until = NULL, {_FIRST_DUE} FROM woken WHERE client_id = $1 AND id = $2
+"""
+# Both at once: a statement doesn't see what its other parts change, so the job that is done is left out by its id. The
+# lane must be held by a statement before: what was added while this one waited for it would be overlooked.
+_DONE = """
+WITH done AS (DELETE FROM jobs WHERE client_id = $1 AND id = $3),
+woken AS (SELECT pg_notify('wafaa_lanes', 'next'))
+UPDATE lanes SET lease_until = NULL, due_at = (
+  SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' AND id <> $3 ORDER BY id LIMIT 1)
+FROM woken WHERE client_id = $1 AND id = $2
 """
 _NEXT_UNCLAIMED = f"""
 WITH woken AS (SELECT pg_notify('wafaa_lanes', 'replay'))

@@ -149,8 +149,7 @@ class Worker:
             if self._running:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            async with self._db.directory() as tx:
-                seconds = await Lane.seconds_to_next(tx, self._queues)
+            seconds = await Lane.seconds_to_next(self._db, self._queues)
             if seconds is None or seconds > 1.0:
                 return
             await asyncio.sleep(max(0.005, seconds))
@@ -163,8 +162,7 @@ class Worker:
         """Until a notification, a finished job, or the next due lane; at most the poll interval."""
         seconds = self._poll_seconds
         with suppress(Unavailable):
-            async with self._db.directory() as tx:
-                due = await Lane.seconds_to_next(tx, self._queues)
+            due = await Lane.seconds_to_next(self._db, self._queues)
             if due is not None and len(self._running) < self._concurrency:
                 seconds = min(seconds, max(due, 0.01))
         with suppress(TimeoutError):
@@ -186,8 +184,7 @@ class Worker:
         if free <= 0:
             return False
         claimed_at = time.monotonic()
-        async with self._db.directory() as tx:
-            leases = await Lane.claim(tx, self._queues, free, self._lease_seconds)
+        leases = await Lane.claim(self._db, self._queues, free, self._lease_seconds)
         for lease in leases:
             task = asyncio.create_task(self._work(Work(lease, self._lease_seconds, claimed_at)))
             self._running.add(task)
