@@ -2,12 +2,13 @@ PYTHON ?= python3
 BIN := ../.venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help up check test lint unit tests web
+.PHONY: help up check test lint unit tests web bench
 
 help:
 	@echo "make up      set up, then run Wafaa on this machine"
 	@echo "make check   format, lint, types, import contracts, unit tests"
 	@echo "make test    all of that, and every other test, with coverage"
+	@echo "make bench   the races, one after the other: some minutes each"
 
 up:
 	@$(PYTHON) tools/setup.py
@@ -31,6 +32,10 @@ unit:
 
 tests:
 	cd backend && $(PYTEST) --cov --cov-report=term:skip-covered
+
+bench:
+	for race in webhook_accept turn tenant_flat index footprint; do .venv/bin/python -m bench.$$race.run || exit; done
+	.venv/bin/python -m bench.report
 
 ifneq ($(wildcard web/package.json),)
 web:

@@ -6,7 +6,6 @@ import uvicorn
 
 from app.api.app import create_app
 from app.bootstrap import Services, bootstrap
-from app.cli.lean import settle
 from app.cli.patience import until_migrated
 from app.core.config import Settings
 from app.core.errors import Misconfigured
@@ -20,11 +19,6 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, services: Services) -> None:
         super().__init__(config)
         self._services = services
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begins to serve."""
-        await super().startup(sockets)
-        settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops serving."""

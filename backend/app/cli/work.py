@@ -4,7 +4,6 @@ import asyncio
 from contextlib import suppress
 
 from app.bootstrap import Services, bootstrap
-from app.cli.lean import settle
 from app.cli.patience import until_embedding, until_migrated
 from app.cli.roles import on_stop
 from app.core.config import Settings
@@ -32,7 +31,6 @@ async def work(settings: Settings, patience: float) -> None:
         await until_migrated(services, patience)
         await until_embedding(services, patience)
         await services.open()
-        settle()
         await _work(services)
     finally:
         await services.close()
