@@ -2,12 +2,13 @@ PYTHON ?= python3
 BIN := ../.venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help up check test lint unit tests web bench
+.PHONY: help up check test lint unit tests web prove bench
 
 help:
 	@echo "make up      set up, then run Wafaa on this machine"
 	@echo "make check   format, lint, types, import contracts, unit tests"
 	@echo "make test    all of that, and every other test, with coverage"
+	@echo "make prove   that no client sees another's, a million times"
 	@echo "make bench   the races, one after the other: some minutes each"
 
 up:
@@ -36,6 +37,10 @@ tests:
 bench:
 	for race in webhook_accept turn tenant_flat index footprint; do .venv/bin/python -m bench.$$race.run || exit; done
 	.venv/bin/python -m bench.report
+
+ATTEMPTS ?= 1000000
+prove:
+	cd backend && PROOF_ATTEMPTS=$(ATTEMPTS) $(BIN)/python -m pytest -q -s tests/isolation/test_proof.py
 
 ifneq ($(wildcard web/package.json),)
 web:

@@ -85,6 +85,6 @@ async def send(app: ASGIApp, request: Request) -> Answer:
 
     try:
         await app(request.scope(), receive, take)
-    except Exception as error:  # noqa: BLE001 - it is a finding, and told as one.
+    except Exception as error:
         return Answer(BROKEN, body=repr(error).encode())
     return answer

@@ -41,7 +41,8 @@ PUBLIC_NAMES = {
 """Parameters whose value is public, so that naming another's is no attack: they are left as they are."""
 
 HEADERS = (
-    "X-Client-Id", "X-Client", "X-Tenant", "X-Tenant-Id", "X-Org-Id", "X-Organization-Id", "X-Account-Id", "X-Workspace-Id",
+    "X-Client-Id", "X-Client", "X-Tenant", "X-Tenant-Id", "X-Org-Id", "X-Organization-Id", "X-Account-Id",
+    "X-Workspace-Id",
     "X-Role", "X-User-Id", "X-Staff-Id", "X-Forwarded-User", "X-Forwarded-Host", "X-Original-Url", "X-Rewrite-Url",
     "X-Http-Method-Override", "Cookie", "Forwarded", "X-Impersonate", "Idempotency-Key", "Referer", "From",
 )  # fmt: skip
@@ -64,9 +65,10 @@ COSTLY = {"GET /v1/search": 10, "POST /v1/answers": 10, "GET /health/ready": 5} 
     (title for title in UNDESCRIBED if "{slug}" not in title), 5
 )
 """They ask the embedder each time, or are the same long text for everyone: so few scattered attempts of each caller."""
-MAKES = {"POST /v1/documents", "POST /v1/channels/{kind}", "POST /v1/clients", "PUT /v1/clients/me", "POST /web/v1/sessions",
+MAKES = {"POST /v1/documents", "POST /v1/channels/{kind}", "POST /v1/clients", "PUT /v1/clients/me",
+         "POST /web/v1/sessions",
          "POST /v1/auth/login"}  # fmt: skip
-"""They write without naming anything that is there: here only with bodies that are refused; ``acts`` does the rest."""
+"""They write without naming anything that is there: here only with bodies that are refused; see ``test_acts``."""
 
 FIRST = (
     "path",
@@ -321,8 +323,9 @@ class Caller:
 
     def _own(self, name: str) -> str:
         mine = {
-            "conversation_id": self.house.conversation, "message_id": self.house.reply, "kind": "web", "channel": "whatsapp",
-            "client_slug": self.house.business.ref.slug, "slug": self.house.business.ref.slug, "name": "page.css",
+            "conversation_id": self.house.conversation, "message_id": self.house.reply, "kind": "web",
+            "channel": "whatsapp", "client_slug": self.house.business.ref.slug,
+            "slug": self.house.business.ref.slug, "name": "page.css",
         }  # fmt: skip
         things = self.house.objects.get(name.removesuffix("_id"), ())
         return mine.get(name) or (things[0] if things else "unknown")

@@ -21,16 +21,16 @@ from app.services.orchestrator.answers import Answers
 from tests.isolation.world import World
 
 Fault = Callable[[World, FastAPI, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
-FAULTS: dict[str, tuple[Fault, str]] = {}
-"""By name: the fault, and a part of the operations in which it shows; empty for all."""
+FAULTS: dict[str, tuple[Fault, str, str]] = {}
+"""By name: the fault, a part of the operations that are tried, and what the proof says of it."""
 
 
-def planted(where: str = "") -> Callable[[Callable[..., AsyncIterator[None]]], Fault]:
+def planted(where: str, sign: str) -> Callable[[Callable[..., AsyncIterator[None]]], Fault]:
     """Registers a fault."""
 
     def register(fault: Callable[..., AsyncIterator[None]]) -> Fault:
         manager = asynccontextmanager(fault)
-        FAULTS[fault.__name__] = manager, where
+        FAULTS[fault.__name__] = manager, where, sign
         return manager
 
     return register
@@ -58,7 +58,7 @@ def without_client(model: Any) -> Callable[..., Any]:
     return get
 
 
-@planted("conversations")
+@planted("GET /v1/conversations/", "differs")
 async def policy_off_and_predicate_dropped(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -68,7 +68,7 @@ async def policy_off_and_predicate_dropped(
         yield
 
 
-@planted("/health/live")
+@planted("/health/live", "without a fence")
 async def policy_off_alone(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -77,7 +77,7 @@ async def policy_off_alone(
         yield
 
 
-@planted("/health/live")
+@planted("/health/live", "without a fence")
 async def a_second_policy_for_the_application(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -86,7 +86,7 @@ async def a_second_policy_for_the_application(
         yield
 
 
-@planted("trace")
+@planted("trace", "shows words")
 async def a_predicate_dropped_behind_an_open_policy(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -96,7 +96,7 @@ async def a_predicate_dropped_behind_an_open_policy(
         yield
 
 
-@planted("/v1/planted")
+@planted("/v1/planted", "shows words")
 async def a_client_taken_from_the_body(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -113,7 +113,7 @@ async def a_client_taken_from_the_body(
     yield
 
 
-@planted("/v1/documents")
+@planted("GET /v1/documents", "shows words")
 async def a_client_taken_from_a_header(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -128,7 +128,7 @@ async def a_client_taken_from_a_header(
     yield
 
 
-@planted("POST /v1/answers")
+@planted("POST /v1/answers", "the same question: shows words")
 async def a_cache_key_shared_by_clients(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -136,7 +136,7 @@ async def a_cache_key_shared_by_clients(
     yield
 
 
-@planted("GET /web/v1/conversations/{conversation_id}/events")
+@planted("GET /web/v1/conversations/{conversation_id}/events", "shows words")
 async def the_events_of_any_conversation(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -160,7 +160,7 @@ async def the_events_of_any_conversation(
     yield
 
 
-@planted("GET /v1/documents/{document_id}")
+@planted("GET /v1/documents/{document_id}", "differs")
 async def forbidden_instead_of_not_found(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -172,7 +172,7 @@ async def forbidden_instead_of_not_found(
     yield
 
 
-@planted("resolve")
+@planted("resolve", "rows changed")
 async def a_write_that_is_denied_but_done(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
@@ -184,9 +184,10 @@ async def a_write_that_is_denied_but_done(
 
     patch.setattr(Conversation, "get", classmethod(get))
     yield
+    await world.owner_says("UPDATE conversations SET language = NULL")
 
 
-@planted("GET /v1/conversations/{conversation_id}/messages")
+@planted("GET /v1/conversations/{conversation_id}/messages", "shows words")
 async def everybody_is_everybody(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:

@@ -43,7 +43,8 @@ class Report:
         told = ", ".join(f"{status}: {count:,}" for status, count in sorted(self.statuses.items()))
         rate = self.attempts / self.seconds if self.seconds else 0
         return (
-            f"{self.attempts:,} attempts and {self.controls:,} controls on {len({t for t, _ in self.tried})} operations "
+            f"{self.attempts:,} attempts and {self.controls:,} controls on "
+            f"{len({title for title, _ in self.tried})} operations "
             f"in {self.seconds:.1f} s ({rate:,.0f}/s); {told}; {len(self.leaks)} leaks"
         )
 
@@ -118,7 +119,8 @@ class Proof:
         if control != found:
             self._leak(
                 attempt.operation.title, attempt.role, attempt.place,
-                f"differs from an unknown name's answer: {found[0]} {found[2][:200]!r}, not {control[0]} {control[2][:200]!r}",
+                f"differs from an unknown name's answer: {found[0]} {found[2][:200]!r}, "
+                f"not {control[0]} {control[2][:200]!r}",
             )  # fmt: skip
 
     def look(

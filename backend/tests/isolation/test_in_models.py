@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from app import schemas
 from app.schemas.common import InModel
 
-OWNED = frozenset(
-    "id client_id tenant_id tenant role roles created_at updated_at is_active owner_id staff_id agent_id contact_id "
-    "account_id conversation_id sealed password_hash scopes subject seq delivery_state knowledge_version".split()
-)
+_NAMES = """
+id client_id tenant_id tenant role roles created_at updated_at is_active owner_id staff_id agent_id contact_id
+account_id conversation_id sealed password_hash scopes subject seq delivery_state knowledge_version
+"""
+OWNED = frozenset(_NAMES.split())
 OPEN = {
     (
         "AccountIn",

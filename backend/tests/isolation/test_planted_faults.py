@@ -6,25 +6,19 @@ from tests.isolation.faults import FAULTS, copy_of
 from tests.isolation.proof import Proof
 from tests.isolation.world import World
 
-ATTEMPTS = 1200
+ATTEMPTS = 400
 
 
-@pytest.mark.timeout(400)
-async def test_the_proof_finds_each_planted_fault(world: World) -> None:
-    found: dict[str, list[str]] = {}
-    for name, (fault, where) in FAULTS.items():
+@pytest.mark.timeout(300)
+async def test_the_proof_finds_each_planted_fault_by_its_own_sign(world: World) -> None:
+    missed = []
+    for name, (fault, where, sign) in FAULTS.items():
         app = copy_of(world)
         with pytest.MonkeyPatch.context() as patch:
             async with fault(world, app, patch):
                 report = await Proof(app, world).run(ATTEMPTS, lambda title, w=where: w in title)
-        found[name] = report.leaks
-        print(
-            f"\n{name}: {len(report.leaks)}, {(report.leaks or ['nothing'])[0][:160]}"
-        )  # noqa: T201
-    assert [name for name, leaks in found.items() if not leaks] == []
-    assert len(found) >= 11
-
-
-async def test_it_finds_nothing_where_nothing_is_planted(world: World) -> None:
-    report = await Proof(copy_of(world), world).run(ATTEMPTS)
-    assert report.leaks == []
+        if not any(sign in leak for leak in report.leaks):
+            missed.append(f"{name}: {report.leaks[:3]}")
+    assert missed == []
+    assert len(FAULTS) >= 11
+    assert (await Proof(copy_of(world), world).run(ATTEMPTS)).leaks == []  # All is mended.

@@ -1,0 +1,107 @@
+"""What is written lands with the writer, whomever else the request names."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from app.api.app import create_app
+from app.core.security import Role
+from tests.isolation.asgi import Answer, Request, send
+from tests.isolation.attempts import HEADERS
+from tests.isolation.world import House, World
+
+ACTS = {
+    "PUT /v1/clients/me": {"name": "Renamed", "settings": {}},
+    "POST /v1/channels/web": {"name": "Another page", "config": {}},
+    "POST /v1/documents": "# A note\n\nNothing of interest.\n",
+}
+
+
+def _request(
+    world: World,
+    actor: House,
+    title: str,
+    body: Any,
+    headers: tuple[tuple[str, str], ...] = (),
+    query: str = "",
+) -> Request:
+    method, _, path = title.partition(" ")
+    media, raw = "application/json", json.dumps(body).encode()
+    if isinstance(body, str):
+        media = "multipart/form-data; boundary=edge"
+        head = 'Content-Disposition: form-data; name="file"; filename="note.md"\r\nContent-Type: text/markdown'
+        raw = f"--edge\r\n{head}\r\n\r\n{body}\r\n--edge--\r\n".encode()
+    token = ("Authorization", f"Bearer {world.token(actor, Role.OWNER)}")
+    return Request(method, path, query, (token, ("Content-Type", media), *headers), raw)
+
+
+async def _others(world: World, actor: House) -> dict[tuple[str, str], str]:
+    return {key: value for key, value in (await world.sums()).items() if key[0] != actor.id}
+
+
+@pytest.mark.parametrize("title", ACTS)
+async def test_a_write_lands_with_its_writer(world: World, title: str) -> None:
+    app: FastAPI = create_app(world.product.services)
+    actor, other = world.houses[:2]
+    before, own = await _others(world, actor), await world.sums()
+    query = f"client_id={other.id}&tenant_id={other.id}&id={other.id}"
+    for header in HEADERS:
+        named = ((header, other.id if header != "Cookie" else f"client_id={other.id}"),)
+        answer = await send(app, _request(world, actor, title, ACTS[title], named, query))
+        assert answer.status in (200, 201, 202), (header, answer.body)
+        assert other.secret not in answer.body
+    assert await _others(world, actor) == before
+    assert await world.sums() != own
+
+
+async def test_another_clients_number_cant_be_taken_nor_read(world: World) -> None:
+    app = create_app(world.product.services)
+    actor, other = world.houses[:2]
+    before = await world.sums()
+    config = {
+        "phone_number_id": other.number,
+        "access_token": "t",
+        "verify_token": "v",
+        "app_secret": "s" * 32,
+    }
+    body = {"name": "Mine now", "config": config}
+    answer = await send(app, _request(world, actor, "POST /v1/channels/whatsapp", body))
+    assert answer.status == 409
+    assert other.secret not in answer.body
+    assert other.id.encode() not in answer.body
+    assert await world.sums() == before
+
+
+async def _session(world: World, app: FastAPI, house: House, visitor: str | None) -> Any:
+    body = {"channel_key": house.business.channel_key, "visitor_token": visitor}
+    answer: Answer = await send(app, _request(world, house, "POST /web/v1/sessions", body))
+    assert answer.status == 200
+    return json.loads(answer.body)
+
+
+async def test_a_visitor_of_one_client_is_a_stranger_to_another(world: World) -> None:
+    app = create_app(world.product.services)
+    actor, other = world.houses[:2]
+    mine = await _session(world, app, actor, None)
+    before = await _others(world, other)
+    there = await _session(world, app, other, mine["visitor_token"])
+    again = await _session(world, app, actor, mine["visitor_token"])
+    assert there["conversation_id"] != mine["conversation_id"] == again["conversation_id"]
+    assert await _others(world, other) == before
+
+
+async def test_signing_in_tells_nobody_who_is_there(world: World) -> None:
+    app = create_app(world.product.services)
+    actor, other = world.houses[:2]
+    emails = (other.business.email, "nobody@nowhere.example")
+    found = [
+        await send(
+            app,
+            _request(world, actor, "POST /v1/auth/login", {"email": e, "password": "a guess"}),
+        )
+        for e in emails
+    ]
+    assert found[0].status == 401
+    assert found[0].lasting() == found[1].lasting()
