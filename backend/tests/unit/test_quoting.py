@@ -202,6 +202,22 @@ def test_a_question_that_leans_on_the_one_before_is_read_with_it() -> None:
     assert "18 SAR" in "".join(answer("and a latte?", ENGLISH, "en", priced))
 
 
+@pytest.mark.parametrize(
+    ("text", "known", "language", "expected"),
+    [
+        ("How much is a latte?\nWhen do you open?", ENGLISH, "en", ("18 SAR", "6:30 am")),
+        ("كم سعر اللاتيه؟\nمتى تفتحون؟", ARABIC, "ar", ("18 ريال", "6:30")),
+        ("Hello! We are here with friends from Norway. How much is a latte? Thanks a lot.", ENGLISH, "en", ("18 SAR",)),
+        ("السلام عليكم يا جماعة الخير. أنا مسافر مع أهلي الأسبوع الجاي. بكم اللاتيه؟", ARABIC, "ar", ("18 ريال",)),
+    ],
+)  # fmt: skip
+def test_each_question_of_a_message_is_answered_and_talk_around_it_disturbs_nothing(
+    text: str, known: list[Passage], language: str, expected: tuple[str, ...]
+) -> None:
+    told = "".join(answer(text, known, language))
+    assert all(words in told for words in expected)
+
+
 def test_the_other_language_is_quoted_only_where_it_alone_knows() -> None:
     parking = passage(
         "Parking is free for patients for 2 hours in the basement.", title="Parking", score=3.0

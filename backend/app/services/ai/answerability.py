@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 
-from app.services.ai.text import is_content, words
+from app.services.ai.text import is_content, sentences, stems, words
 from app.services.ai.topics import FILLERS, topics
 from app.services.knowledge.base import Passage
 from app.services.knowledge.lexical import terms
@@ -18,6 +18,8 @@ from app.services.knowledge.lexical import terms
 KNOWN = 0.5
 """Share of a word's pieces that must occur for the word to count as known."""
 
+_MOST_UNKNOWN = 4
+_MOST_SENTENCES = 8
 _LEADERS = 3
 """Passages of each pool whose topics count."""
 
@@ -29,7 +31,7 @@ class Own:
     Attributes:
         dense: Best cosine.
         coverage: Share of the pieces of the question's words that the best passage has.
-        unknown: How many of those words no passage has.
+        unknown: How many of those words no passage has; a talkative question isn't a foreign one.
         topics: Share of the question's everyday topics that the best passages touch.
         topical: 1 when it has such a topic.
     """
@@ -65,7 +67,24 @@ THRESHOLD = 0.5
 
 
 def signals(question: str, language: str, passages: Sequence[Passage]) -> Signals:
-    """Measures a question against what was found for it."""
+    """Measures a question against what was found for it; of several sentences the one that is answered best counts."""
+    measured = [_measured(text, language, passages) for text in (question, *_sentences(question))]
+    return max(measured, key=probability)
+
+
+def parts(question: str, language: str, passages: Sequence[Passage]) -> list[str]:
+    """The sentences of a question that can be answered each; the whole where it is one, or none stands alone."""
+    alone = [s for s in _sentences(question) if answerable(_measured(s, language, passages))]
+    return alone or [question]
+
+
+def _sentences(question: str) -> list[str]:
+    """The sentences of a question that has several; greetings and the like say nothing."""
+    found = [s.strip() for s in sentences(question)[:_MOST_SENTENCES] if stems(s) or topics(s)]
+    return found if len(found) > 1 else []
+
+
+def _measured(question: str, language: str, passages: Sequence[Passage]) -> Signals:
     own = [p for p in passages if p.language == language]
     other = [p for p in passages if p.language != language]
     return Signals(_own(question, own) if own else None, _other(question, other) if other else None)
@@ -99,7 +118,7 @@ def _own(question: str, passages: Sequence[Passage]) -> Own:
     return Own(
         dense=max(p.dense for p in passages),
         coverage=max(_share(pieces, one) for one in known),
-        unknown=float(sum(not _is_known(word, anywhere, there) for word in asked)),
+        unknown=float(min(_MOST_UNKNOWN, sum(not _is_known(w, anywhere, there) for w in asked))),
         topics=_share(touched, there),
         topical=float(bool(touched)),
     )

@@ -7,7 +7,7 @@ is one sentence: its answer as a whole.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from app.services.ai import answerability
@@ -104,7 +104,17 @@ class Asked:
 
 
 def best(question: Question, passages: Sequence[Passage]) -> list[tuple[int, str]]:
-    """The sentences to quote in reading order, each with the number of its passage from 0; none if nothing fits."""
+    """The sentences to quote, each with the number of its passage from 0; none if nothing fits.
+
+    Several questions in one message are answered one after the other.
+    """
+    texts = answerability.parts(question.text, question.language, passages)[:_MOST]
+    found = [pair for text in texts for pair in _answer(replace(question, text=text), passages)]
+    return list(dict.fromkeys(found))
+
+
+def _answer(question: Question, passages: Sequence[Passage]) -> list[tuple[int, str]]:
+    """The sentences that answer one question, in reading order."""
     chosen = _choice(question, passages)
     units = [unit for i in chosen for unit in _units(i, passages[i])]
     asked = _asked(question, units)
