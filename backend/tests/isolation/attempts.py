@@ -370,7 +370,7 @@ def _encoded(media: str, body: Any) -> tuple[str, bytes]:
 def unknown_like(named: Named) -> Named:
     """A name of the same form that nobody has."""
     text = re.sub(
-        r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?7[0-9a-fA-F]{3}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
+        r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
         _other,
         named[0],
     )

@@ -86,7 +86,7 @@ async def a_second_policy_for_the_application(
         yield
 
 
-@planted("trace", "shows words")
+@planted("trace", "differs")
 async def a_predicate_dropped_behind_an_open_policy(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:

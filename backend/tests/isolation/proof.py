@@ -107,7 +107,7 @@ class Proof:
     async def _match(self, attempt: Attempt, found: Lasting) -> None:
         """Compares with the controls known for such a place, and before it is called a leak, with its own."""
         nobody = unknown_like(attempt.named)
-        form = "id" if _ID.fullmatch(attempt.named[0].lower().encode()) else nobody[0]
+        form = "id" if attempt.named[0].count("-") > 3 else "text"
         kind = attempt.place.partition(" ")[0]
         key = (attempt.operation.title, attempt.house.id, attempt.role, kind, form)
         known = self._controls.setdefault(key, set())
