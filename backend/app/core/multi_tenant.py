@@ -176,7 +176,7 @@ class Database:
         settled = False
         try:
             tx = Tx(connection, await _driver(connection), client_id)
-            await tx.raw.execute(self._beginning(client_id))
+            await self._begin(tx.raw, client_id)
             try:
                 yield tx
             except Exception:
@@ -190,12 +190,18 @@ class Database:
         finally:
             await asyncio.shield(_release(connection, clean=settled))
 
-    def _beginning(self, client_id: UUID | None) -> str:
-        """How a transaction begins, in one round trip: of a client's token nothing comes from outside."""
-        if client_id is None:
-            return "BEGIN"
-        token = self._signer.token(client_id)
-        return f"BEGIN; SELECT pg_catalog.set_config('{TENANT_SETTING}', '{token}', true)"
+    async def _begin(
+        self, raw: "asyncpg.Connection[asyncpg.Record]", client_id: UUID | None
+    ) -> None:
+        """Begins a transaction.
+
+        The token is bound, never written into a statement: every session of our role may read the statements of
+        every other, and an injected query would find other clients' tokens there.
+        """
+        await raw.execute("BEGIN")
+        if client_id is not None:
+            token = self._signer.token(client_id)
+            await raw.fetchval("SELECT pg_catalog.set_config($1, $2, true)", TENANT_SETTING, token)
 
     async def call(self, sql: str, *args: object) -> list[Row]:
         """One statement that is a transaction of its own, in one round trip, in no client's scope."""

@@ -267,3 +267,11 @@ async def test_the_token_is_checked_once_a_query_and_keeps_the_index(db: Databas
     assert plan.count("InitPlan") >= 1
     assert "Index Scan" in plan
     assert "Seq Scan" not in plan
+
+
+async def test_no_statement_shows_a_token(db: Database, app, two) -> None:
+    async with db.tenant(two[0]):  # Its last statement was the one that set the token.
+        shown = await app.fetch(
+            "SELECT query FROM pg_stat_activity WHERE query LIKE $1", f"%{two[0]}%"
+        )
+    assert shown == []
