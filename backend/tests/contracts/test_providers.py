@@ -195,7 +195,7 @@ async def test_silence_before_the_first_word_leaves_time_for_somebody_else(remot
 async def test_an_answer_without_end_is_cut_off_for_its_size(remote: Under) -> None:
     remote.server.model.mode = Mode.HUGE
     for ask in (remote.provider.complete, lambda asked: streamed(remote.provider, asked)):
-        with pytest.raises(UpstreamUnavailable, match="more than an answer|without end"):
+        with pytest.raises(UpstreamUnavailable, match=r"more than an answer|without end"):
             await ask(within(20.0))
 
 
