@@ -72,8 +72,11 @@ class Services:
     parts: tuple[Part, ...]
     adapters: tuple[object, ...]
 
-    async def open(self) -> None:
+    async def open(self, *, serving: bool = False) -> None:
         """Checks that it is safe to work, and begins to listen.
+
+        Args:
+            serving: Whether platforms reach this process.
 
         Raises:
             Misconfigured: The database's role is too strong, or its revision isn't this code's.
@@ -84,7 +87,7 @@ class Services:
             raise Misconfigured(
                 f"The database is at revision {found}, not {wanted()}. Run `wafaa migrate`."
             )
-        self.followers.open()
+        self.followers.open(serving=serving)
 
     async def close(self) -> None:
         """Lets go of everything."""

@@ -138,7 +138,7 @@ def _problem_response(whose: str) -> dict[str, Any]:
 def _lifespan(services: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await services.open()
+        await services.open(serving=True)
         try:
             yield
         finally:

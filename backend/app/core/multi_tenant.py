@@ -222,19 +222,24 @@ class Database:
         except (OSError, PoolTimeout, DBAPIError, asyncpg.PostgresError) as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
 
-    async def listen(self, channel: str) -> AsyncIterator[str | None]:
+    async def listen(self, channel: str, *, name: str = "wafaa") -> AsyncIterator[str | None]:
         """Yields the payloads of a NOTIFY channel; None when listening begins, or begins again after a break.
 
-        It keeps a connection of its own. What was notified while it was away is lost: read after every None.
+        It keeps a connection of its own, which others see under ``name`` for as long as this process lives. What was
+        notified while it was away is lost: read after every None.
         """
         while True:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                async for payload in self._listen_once(channel):
+                async for payload in self._listen_once(channel, name):
                     yield payload
             await asyncio.sleep(0.5)
 
-    async def _listen_once(self, channel: str) -> AsyncIterator[str | None]:
-        connection = await asyncpg.connect(**_asyncpg_arguments(self._engine.url), timeout=10)
+    async def _listen_once(self, channel: str, name: str) -> AsyncIterator[str | None]:
+        connection = await asyncpg.connect(
+            **_asyncpg_arguments(self._engine.url),
+            timeout=10,
+            server_settings={"application_name": name},
+        )
         queue: asyncio.Queue[str | None] = asyncio.Queue()
 
         def heard(

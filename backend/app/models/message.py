@@ -25,6 +25,9 @@ class Author(StrEnum):
     AGENT = "agent"
 
 
+INTAKE = "wafaa intake"
+"""How the database knows the connection that every serving API keeps open."""
+
 RANKS = {
     "queued": 0, "sending": 1, "indeterminate": 2, "parked": 3, "accepted": 4, "sent": 5, "failed": 6,
     "delivered": 7, "read": 8,
@@ -188,13 +191,12 @@ class Message(Created, TenantRow):
         return bool(touched)
 
     @classmethod
-    async def seconds_since_intent(cls, tx: TenantTx, message_id: UUID) -> float:
-        """How long ago a send began, by the database's clock: workers' own clocks may differ."""
-        seconds = await tx.value(
-            "SELECT extract(epoch FROM clock_timestamp() - sending_since)::float8 FROM messages "
-            "WHERE client_id = $1 AND id = $2",
-            client_of(tx), message_id,
-        )  # fmt: skip
+    async def seconds_of_silence(cls, tx: TenantTx, message_id: UUID) -> float:
+        """How long the platform has said nothing of a send although it could have.
+
+        Only while an API is up can a status reach us. By the database's clock: workers' own may differ.
+        """
+        seconds = await tx.value(_SILENCE, client_of(tx), message_id, INTAKE)
         return float(seconds or 0.0)
 
     @classmethod
@@ -241,6 +243,14 @@ class Message(Created, TenantRow):
         )  # fmt: skip
         if not found:
             raise NotFound
+
+
+_SILENCE = """
+SELECT extract(epoch FROM clock_timestamp() - greatest(m.sending_since, i.open_since))::float8
+FROM messages m, (SELECT coalesce(min(backend_start), clock_timestamp()) AS open_since FROM pg_stat_activity
+                  WHERE application_name = $3 AND datname = current_database()) i
+WHERE m.client_id = $1 AND m.id = $2
+"""
 
 
 class Attachment(TenantRow):

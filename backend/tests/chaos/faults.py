@@ -25,7 +25,7 @@ class Plan:
         seconds: How long faults are dealt.
         patience: How long everything may take to come to rest afterwards.
         contacts: How many people write at once.
-        lost_send: How long a lost send waits for its status: longer than the API takes to come back.
+        lost_send: How long a lost send waits for its status while an API is up.
         deck: How often each fault is dealt.
     """
 
@@ -46,7 +46,7 @@ FULL = Plan(
     seconds=380.0,
     patience=60.0,
     contacts=60,
-    lost_send=20.0,
+    lost_send=6.0,
     deck={
         Fault.KILL_WORKER: 65,
         Fault.KILL_API: 35,
@@ -59,7 +59,7 @@ QUICK = Plan(
     seconds=20.0,
     patience=25.0,
     contacts=12,
-    lost_send=10.0,
+    lost_send=6.0,
     deck={
         Fault.KILL_WORKER: 4,
         Fault.KILL_API: 2,

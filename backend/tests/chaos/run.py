@@ -30,8 +30,9 @@ async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
     async with installation(seed, plan.lost_send) as stage:
         stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=SENDS, late=0.3)
         crowd = Crowd(stage.meta, plan.contacts, seed)
-        writing = asyncio.create_task(crowd.write(plan.seconds))
+        writing = asyncio.create_task(crowd.write())
         dealt = await _deal(stage, plan, seed)
+        crowd.fall_silent()
         await writing
         stage.meta.chaos = Chaos()
         at_rest = await stage.rest(plan.patience)
@@ -56,13 +57,15 @@ async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
 
 
 async def _deal(stage: Stage, plan: Plan, seed: int) -> Dealt:
-    """Deals the deck evenly over the time; pauses go on beside the rest."""
+    """Deals the deck evenly over the time, if every part is back in time; pauses go on beside the rest."""
     rng = random.Random(f"{seed} faults")  # noqa: S311 - chance, not secrecy.
     dealt: Dealt = []
     beside = []
     cards = plan.shuffled(seed)
-    for fault in cards:
-        await asyncio.sleep(plan.seconds / (len(cards) + 1) * rng.uniform(0.6, 1.4))
+    began, pace = time.monotonic(), plan.seconds / (len(cards) + 1)
+    for place, fault in enumerate(cards, 1):
+        due = began + pace * (place + rng.uniform(-0.4, 0.4))
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
         dealt.append((fault, stage.meta.now()))
         suffering = asyncio.create_task(stage.suffer(fault, rng.randrange(len(stage.workers))))
         beside.append(suffering)

@@ -92,7 +92,7 @@ class Stage:
                 await self.keeper.crash("cache")
 
     async def _kill_api(self) -> None:
-        """Not again before it is back: whoever waits for a status longer than its patience sends again, by policy."""
+        """Not again before it is back: on a slow machine it would never be."""
         async with self.api_restarts, aiohttp.ClientSession() as http:
             self.api.kill()
             self.api = self.nursery.start("serve", self.settings)

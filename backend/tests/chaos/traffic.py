@@ -22,13 +22,15 @@ class Crowd:
         self._posted: list[Payload] = []
         self._closing = asyncio.Event()
 
-    async def write(self, seconds: float) -> None:
-        """Everybody writes for so long, then waits for the last answer."""
+    def fall_silent(self) -> None:
+        """Nobody begins anything more."""
+        self._closing.set()
+
+    async def write(self) -> None:
+        """Everybody writes until they fall silent, then waits for the last answer."""
         news = asyncio.create_task(self._read())
         echo = asyncio.create_task(self._repeat())
         people = [asyncio.create_task(self._person(n)) for n in range(self._contacts)]
-        await asyncio.sleep(seconds)
-        self._closing.set()
         await asyncio.gather(*people)
         for task in (news, echo):
             task.cancel()

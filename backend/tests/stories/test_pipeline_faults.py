@@ -76,6 +76,21 @@ async def test_a_send_that_was_not_taken_is_sent_again_when_no_status_comes(
     assert second.at - first.at >= 0.5
 
 
+async def test_while_no_api_is_up_a_missing_status_means_nothing(opened) -> None:
+    """The platform can't tell us then; sending again would double what it took."""
+    shop = await opened(**PATIENT)
+    shop.meta.behave(Behaviour.DROP)
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    shop.product.services.followers.close()  # What a database sees of an API that died.
+    for _ in range(3):
+        await asyncio.sleep(0.6)
+        await shop.product.services.worker.drain(patience=0.5)
+    assert len(shop.meta.history.sends()) == 1
+    shop.product.services.followers.open(serving=True)
+    await _work(shop, for_replies=1)
+    assert [send.accepted for send in shop.meta.history.sends()] == [False, True]
+
+
 async def test_a_business_that_wants_it_so_has_an_uncertain_send_parked(opened) -> None:
     shop = await opened(**PATIENT)
     await shop.value(

@@ -1,8 +1,9 @@
 """Step 3 of the journey: a reply is handed to its platform, once.
 
 Intent is written down before the platform is called. A call whose answer was lost leaves the message
-*indeterminate*: the platform's own status, which carries our id, settles it. Only when no status has come for a
-while is it known not to have been accepted, and the client's policy decides: send again, or park it for people.
+*indeterminate*: the platform's own status, which carries our id, settles it. Only when none has come for a while, in
+which one could have reached us, is the message taken for not accepted, and the client's policy decides: send again, or
+park it for people.
 """
 
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class Deliverer:
 
     async def _reconcile(self, tx: TenantTx, message: Message, work: Work) -> None:
         """An earlier attempt may have gone out: waits for the platform's word, then follows the client's policy."""
-        left = self._patience - await Message.seconds_since_intent(tx, message.id)
+        left = self._patience - await Message.seconds_of_silence(tx, message.id)
         if left > 0:
             await Message.advance(tx, message.id, "indeterminate")
             await Job.postpone(tx, work.lease, delay=left)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from app.core.multi_tenant import Database
+from app.models.message import INTAKE
 
 
 class Followers:
@@ -22,9 +23,9 @@ class Followers:
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
 
-    def open(self) -> None:
-        """Begins to listen."""
-        self._task = asyncio.create_task(self._listen())
+    def open(self, *, serving: bool = False) -> None:
+        """Begins to listen; ``serving`` where platforms reach this process, which then counts as open intake."""
+        self._task = asyncio.create_task(self._listen(INTAKE if serving else "wafaa"))
 
     def close(self) -> None:
         """Ends every stream, and stops listening."""
@@ -45,8 +46,8 @@ class Followers:
             if not self._waiting[key]:
                 del self._waiting[key]
 
-    async def _listen(self) -> None:
-        async for conversation_id in self._db.listen("wafaa_events"):
+    async def _listen(self, name: str) -> None:
+        async for conversation_id in self._db.listen("wafaa_events", name=name):
             if conversation_id is None:
                 self._wake_all()
             for event in self._waiting.get(conversation_id or "", ()):
