@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := ../.venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help up check test lint unit tests web prove bench
+.PHONY: help up check test lint unit tests web prove bench chaos
 
 help:
 	@echo "make up      set up, then run Wafaa on this machine"
@@ -10,6 +10,7 @@ help:
 	@echo "make test    all of that, and every other test, with coverage"
 	@echo "make prove   that no client sees another's, a million times"
 	@echo "make bench   the races, one after the other: some minutes each"
+	@echo "make chaos   kill every part again and again while people write; SEED=7 repeats a run"
 
 up:
 	@$(PYTHON) tools/setup.py
@@ -47,3 +48,6 @@ web:
 	cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm run --silent --if-present check
 	cd web && PATH="$(CURDIR)/.venv/bin:$$PATH" npm test --silent --if-present
 endif
+
+chaos:
+	cd backend && $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
