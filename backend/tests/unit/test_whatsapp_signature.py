@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from app.core.errors import InvalidInput, InvalidSignature
 from app.services.channels import _meta
-from app.services.channels.base import WebhookRequest, headers_of
+from app.services.channels.base import WebhookRequest
 
 SECRET = SecretStr("test-app-secret-do-not-use")
 BODY = (
@@ -81,8 +81,8 @@ def test_hex_digits_may_be_upper_case() -> None:
 
 
 def test_a_header_sent_twice_passes_for_neither() -> None:
-    raw = [(b"X-Hub-Signature-256", f"sha256={HEX}".encode())] * 2
-    assert not accepts(WebhookRequest(headers_of(raw), {}, BODY))
+    assert not accepts(call(BODY, f"sha256={HEX}, {signed(BODY, SecretStr('another-app'))}"))
+    assert not accepts(call(BODY, f"{signed(BODY, SecretStr('another-app'))}, sha256={HEX}"))
 
 
 def test_any_of_several_secrets_may_have_signed() -> None:

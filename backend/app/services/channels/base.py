@@ -6,7 +6,7 @@ tested by payload files alone; ``send`` is the only method that reaches the plat
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -48,7 +48,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """A webhook call as it came: header names in lower case (see ``headers_of``), the body's bytes untouched."""
+    """A webhook call as it came: header names in lower case, one sent twice joined by ", "; the body's bytes."""
 
     headers: Mapping[str, str]
     query: Mapping[str, str]
@@ -254,15 +254,6 @@ def shorten(text: str, limit: int) -> str:
 
 def _last_space(head: str) -> int:
     return max((n for n, char in enumerate(head) if char.isspace()), default=0)
-
-
-def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Header lines as a mapping; one sent twice is joined by a comma, so that it passes for neither of its values."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in raw:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
 
 
 def arabic(title: str, description: str) -> dict[str, JsonValue]:

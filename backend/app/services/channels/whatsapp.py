@@ -1,7 +1,7 @@
 """WhatsApp, through Meta's Cloud API."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -98,10 +98,6 @@ class Config(BaseModel):
             "عنوان Graph API", "اتركه كما هو، إلا إذا حلّ محاكٍ على هذا الجهاز محل واتساب."
         ),
     )
-
-    def signed_by(self, shared: SecretStr | None) -> Self:
-        """This account, its webhooks signed with the platform's shared app secret unless it has its own."""
-        return self if self.app_secret else self.model_copy(update={"app_secret": shared or None})
 
 
 class WhatsApp:
