@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 
 from app.api.deps import ServicesDep, TenantTxDep, require
+from app.core.errors import InvalidInput
 from app.core.security import Principal, Role
 from app.models.channel_config import ChannelConfig
 from app.schemas.channels import AccountIn, AccountOut, KindOut
@@ -30,12 +31,20 @@ async def list_accounts(tx: TenantTxDep, _: StaffDep) -> list[AccountOut]:
     return [AccountOut.model_validate(account) for account in await ChannelConfig.of_kind(tx)]
 
 
+OURS = frozenset({"graph_url"})
+"""Fields that send us to other machines' doors: for whoever runs the installation, by `wafaa channel add`."""
+
+
 @router.post("/{kind}", status_code=201)
 async def connect(
     kind: str, given: AccountIn, tx: TenantTxDep, owner: OwnerDep, services: ServicesDep
 ) -> AccountOut:
     """Connects an account with the fields of its channel's form."""
     fields: dict[str, Any] = given.config
+    if named := OURS & fields.keys():
+        raise InvalidInput(
+            "Only whoever runs this installation may set this.", pointer=f"/config/{min(named)}"
+        )
     account = await accounts.connect(
         tx, services.channels, kind, given.name, fields, actor=owner.subject
     )
