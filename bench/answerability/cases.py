@@ -22,6 +22,7 @@ from app.services.knowledge.parsing import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = {"xquad-en": ("xquad.en.json", "en"), "arcd": ("arcd-train.json", "ar")}
+GYM = tuple(sorted(Path(__file__).with_name("gym").iterdir()))
 MEDIA_TYPES = {".md": "text/markdown", ".csv": "text/csv", ".html": "text/html"}
 
 
@@ -99,10 +100,11 @@ async def public(embedder: Embedder, name: str, data: Path) -> list[Case]:
 
 
 async def businesses(embedder: Embedder, table: str) -> list[Case]:
-    """The questions to the two businesses of the demo, one a line."""
+    """The questions to the two businesses of the demo and to a gym, one a line."""
     rows = [line.split("\t") for line in table.splitlines()[1:]]
     vectors = await _questions(embedder, [row[3] for row in rows])
-    shelves = {client.slug: await _business(embedder, client.documents) for client in DEMO}
+    taught = {client.slug: client.documents for client in DEMO} | {"gym": GYM}
+    shelves = {slug: await _business(embedder, files) for slug, files in taught.items()}
     return [
         Case(
             slug,

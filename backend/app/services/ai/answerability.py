@@ -18,10 +18,7 @@ from app.services.knowledge.lexical import terms
 KNOWN = 0.5
 """Share of a word's pieces that must occur for the word to count as known."""
 
-_MOST_UNKNOWN = 4
 _MOST_SENTENCES = 8
-_LEADERS = 3
-"""Passages of each pool whose topics count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +28,8 @@ class Own:
     Attributes:
         dense: Best cosine.
         coverage: Share of the pieces of the question's words that the best passage has.
-        unknown: How many of those words no passage has; a talkative question isn't a foreign one.
-        topics: Share of the question's everyday topics that the best passages touch.
+        unknown: Share of those words that no passage has.
+        topics: Share of the question's everyday topics that the passages touch.
         topical: 1 when it has such a topic.
     """
 
@@ -60,9 +57,9 @@ class Signals:
     other: Other | None
 
 
-OWN_WEIGHTS = Own(dense=49.38, coverage=4.78, unknown=-0.62, topics=1.59, topical=0.24)
-OWN_BIAS = -43.35
-OTHER_WEIGHTS, OTHER_BIAS = Other(dense=21.67, score=1.26, topics=2.67), -21.67
+OWN_WEIGHTS = Own(dense=38.52, coverage=2.1, unknown=-3.56, topics=0.79, topical=0.7)
+OWN_BIAS = -31.65
+OTHER_WEIGHTS, OTHER_BIAS = Other(dense=21.21, score=1.42, topics=2.69), -22.28
 THRESHOLD = 0.5
 
 
@@ -115,10 +112,11 @@ def _own(question: str, passages: Sequence[Passage]) -> Own:
     known = [_pieces(p) for p in passages]
     anywhere = frozenset[str]().union(*known)
     touched, there = topics(question), _touched(passages)
+    unknown = sum(not _is_known(word, anywhere, there) for word in asked)
     return Own(
         dense=max(p.dense for p in passages),
         coverage=max(_share(pieces, one) for one in known),
-        unknown=float(min(_MOST_UNKNOWN, sum(not _is_known(w, anywhere, there) for w in asked))),
+        unknown=unknown / len(asked) if asked else 0.0,
         topics=_share(touched, there),
         topical=float(bool(touched)),
     )
@@ -138,7 +136,7 @@ def _is_known(word: str, pieces: frozenset[str], touched: frozenset[str]) -> boo
 
 
 def _touched(passages: Sequence[Passage]) -> frozenset[str]:
-    return frozenset[str]().union(*(topics(_whole(p)) for p in passages[:_LEADERS]))
+    return frozenset[str]().union(*(topics(_whole(p)) for p in passages))
 
 
 def _share(wanted: frozenset[str], there: frozenset[str]) -> float:

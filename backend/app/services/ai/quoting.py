@@ -53,6 +53,7 @@ _EARLIER = 0.4
 """What the words of the question before count, for a question that leans on it."""
 
 _ROW = " | "
+_TOPIC_MARK = "#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +181,23 @@ def _asked(question: Question, units: Sequence[Unit]) -> Asked:
 
 def _weights(text: str, units: Sequence[Unit]) -> dict[str, float]:
     spoken = [w for w in dict.fromkeys(words(text)) if is_content(w) or w[0].isdigit()]
-    carrying = [w for w in spoken if w not in FILLERS] or spoken or words(text)
+    carrying = [w for w in spoken if w not in FILLERS]
+    carrying += _unspoken(text, carrying)
+    carrying = carrying or spoken or words(text)
     often = {w: sum(_has(unit.text, w) for unit in units) for w in carrying}
     return {w: math.log(1 + (len(units) + 1) / (1 + often[w])) for w in carrying}
 
 
+def _unspoken(text: str, carrying: Sequence[str]) -> list[str]:
+    """Topics that only a question's small words name, such as "where"; marked, since they are no words."""
+    named = frozenset[str]().union(*(topics(word) for word in carrying))
+    return [f"{_TOPIC_MARK}{topic}" for topic in sorted(topics(text) - named)]
+
+
 def _has(text: str, word: str) -> float:
     """How surely a text has a word: in any form, or another word of the same topic."""
+    if word.startswith(_TOPIC_MARK):
+        return _AKIN if word[1:] in topics(text) else 0.0
     pieces = _pieces(word)
     share = len(pieces & _pieces(text)) / len(pieces) if pieces else 0.0
     same = min(1.0, share / _ENOUGH) if share >= _ENOUGH / 2 else 0.0
