@@ -10,6 +10,7 @@ from functools import lru_cache
 from app.services.ai import dates, lexicon, links
 from app.services.ai.numbers import Token, lex
 from app.services.ai.text import fold, is_content, sanitise, stem, without_citations
+from app.services.ai.units import mark_units
 
 
 class Kind(StrEnum):
@@ -62,64 +63,12 @@ _EMPHASIS = re.compile(r"(?<=\w)[*_~`]+(?=\d)|(?<=\d)[*_~`]+(?=\w)")
 
 _CALORIES = re.compile(r"(?<=\d) ?سعر(?:ه|ات)\b")
 _MARKER = re.compile(r"(?m)^\s*\d{1,2}[.)] (?=[^\W\d])")
-_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _HALF_PRICE = re.compile(
     r"(?:half|1⁄2|نصف|نص)[- ](?:the |of the )?(?:price|off|(?:ال)?سعر|(?:ال)?ثمن)|(?:بنصف|بنص) (?:ال)?(?:سعر|ثمن)"
 )
 _SMALL_WORDS = frozenset(["working", "business", "full", "whole", "calendar", "of", "من", "شهر", "consecutive"])  # fmt: skip
 _RANGE = frozenset(["-", "to", "الي", "او", "or", "and", "و", "حتي", "until", "till", "~", "through"])  # fmt: skip
 _CLAUSE_END = frozenset(",;:|•()!?./\n")
-
-
-def _units() -> Iterator[tuple[str, str]]:
-    """Name and forms of every unit that is a word, the particular before the general."""
-    yield from ((f"two_{unit}", forms) for forms, unit in lexicon.DUALS.items())
-    yield "nighttime", lexicon.NIGHT
-    yield from lexicon.CURRENCIES.items()
-    yield from ((name, forms) for name, (forms, _, _) in lexicon.DURATIONS.items())
-    yield from lexicon.MONTHS.items()
-
-
-_UNIT = re.compile(
-    r"(?<![^\W\d_])(?:و?(?:ال|بال|لل|ب|ل)?)(?:"
-    + "|".join(f"(?P<{name}>{forms})" for name, forms in _units())
-    + r")(?![^\W\d_])"
-)
-_SIGN = re.compile(
-    rf"(?P<pct>{lexicon.PERCENT})|(?<![^\W\d_])(?P<clock>{lexicon.CLOCK})(?![^\W\d_])"
-    rf"|(?P<am>{lexicon.MORNING})(?![^\W\d_])|(?P<pm>{lexicon.EVENING})(?![^\W\d_])"
-)
-_REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), by)
-    for pattern, by in (
-        (r"(?<!and a )(?:half an?|half|نصف|نص) ¤(hour|day|year|month)", r"0.5 ¤\1"),
-        (r"(?:ربع|quarter of an?|a quarter) ¤hour", "0.25 ¤hour"),
-        (r"(?<![\d ]) ?¤(hour|year|day|month) (?:and a half|ونصف|ونص)\b", r" 1.5 ¤\1"),
-        (r"(?:within|in) (?:an?|one) ¤(hour|day|week|month|minute)", r"within 1 ¤\1"),
-        (r"خلال ¤(hour|day|week|month|minute)", r"خلال 1 ¤\1"),
-        (r"\b(?:noon|midday)\b", "12 ¤pm"),
-        (r"\bmidnight\b", "12 ¤am"),
-        (r"(?<!\d) ?¤clock 12 ¤nighttime", "12 ¤am"),
-    )
-)
-
-
-def _mark(match: re.Match[str]) -> str:
-    """A unit's placeholder; a dual is two of it."""
-    name = match.lastgroup or ""
-    return f" 2 ¤{name[4:]} " if name.startswith("two_") else f" ¤{name} "
-
-
-def mark_units(folded: str) -> str:
-    """The folded text with every unit replaced by its placeholder, such as ``¤sar``."""
-    marked = re.sub(" +", " ", _UNIT.sub(_mark, _SIGN.sub(_mark, _ORDINAL.sub("", folded))))
-    for pattern, by in (
-        _REWRITES
-        if "¤" in marked or "noon" in marked or "midday" in marked or "midnight" in marked
-        else ()
-    ):
-        marked = pattern.sub(by, marked)
-    return marked
 
 
 @lru_cache(maxsize=4096)

@@ -1,26 +1,21 @@
 """Holds a draft against the passages it cites: what doesn't stand there is not sent."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from app.services.ai import dates, links
 from app.services.ai.base import Question
 from app.services.ai.claims import Claim, Kind, extract
-from app.services.ai.injection import honest
-from app.services.ai.lexicon import CONTACT_CUES, COURTESY, DENIAL, NEGATORS, PRICE_CUES
+from app.services.ai.evidence import Evidence, Line, evidence, negated
+from app.services.ai.lexicon import CONTACT_CUES, COURTESY, DENIAL, PRICE_CUES
 from app.services.ai.text import (
     citations,
     fold,
-    is_content,
     sanitise,
     script_of,
-    sentences,
-    stem,
     stems,
     without_citations,
-    words,
 )
 from app.services.knowledge.base import Passage
 
@@ -60,38 +55,6 @@ class Checked:
     text: str
     citations: tuple[int, ...]
     violations: tuple[Violation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    """A claim of a passage and what the passage says around it."""
-
-    claim: Claim
-    context: frozenset[str]
-    line: frozenset[str] = frozenset()
-
-    def fit(self, about: frozenset[str]) -> float:
-        """How well the fact's own clause, and half as much its whole sentence, speak of something."""
-        return len(self.context & about) + len(self.line & about) / 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """One sentence of a passage."""
-
-    stems: frozenset[str]
-    negated: frozenset[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a passage states."""
-
-    language: str | None
-    facts: tuple[_Fact, ...]
-    lines: tuple[_Line, ...]
-    stems: frozenset[str]
-    words: str
 
 
 class Checker:
@@ -283,57 +246,6 @@ def _rivals(claim: Claim, other: Claim) -> bool:
     return alike and not stands(claim, other)
 
 
-def evidence(passage: Passage) -> Evidence:
-    """What a passage states, sentence by sentence."""
-    return _evidence(
-        passage.title, passage.question or "", passage.text, passage.sentences, passage.url
-    )
-
-
-@lru_cache(maxsize=2048)
-def _evidence(
-    title: str, question: str, text: str, parts: tuple[str, ...], url: str | None
-) -> Evidence:
-    """By content, so that a passage is read once however often it is found."""
-    told = honest([s for s in (parts or sentences(text)) if s.strip()])
-    entry = stems(question)
-    facts = [fact for part in told for fact in _facts(part, entry)]
-    facts += [_Fact(c, c.near) for extra in honest([question, title]) for c in extract(extra)]
-    if url:
-        facts.append(_Fact(Claim(Kind.LINK, frozenset((links.canonical(url),))), frozenset()))
-    lines = tuple(_Line(stems(part) | entry, negated(part)) for part in told)
-    whole = " ".join([*honest([title, question]), *told])
-    return Evidence(script_of(text), tuple(_priced(facts)), lines, stems(whole), fold(whole))
-
-
-def _facts(part: str, entry: frozenset[str]) -> Iterator[_Fact]:
-    """The claims of one sentence, each with the words of its clause, or else of its sentence."""
-    around = stems(part)
-    return (_Fact(claim, (claim.near or around) | entry, around) for claim in extract(part))
-
-
-def _priced(facts: Iterable[_Fact]) -> Iterator[_Fact]:
-    """The facts; where a passage names one currency, its bare numbers may be prices in it."""
-    kept = list(facts)
-    currencies = {f.claim.unit for f in kept if f.claim.kind is Kind.MONEY and f.claim.unit}
-    yield from kept
-    if len(currencies) == 1:
-        (unit,) = currencies
-        bare = (f for f in kept if f.claim.kind in (Kind.NUMBER, Kind.MONEY) and not f.claim.unit)
-        yield from (replace(f, claim=replace(f.claim, kind=Kind.MONEY, unit=unit)) for f in bare)
-
-
-@lru_cache(maxsize=4096)
-def negated(sentence: str) -> frozenset[str] | None:
-    """The stems that a sentence turns round; None where it has no negation."""
-    spoken = words(re.sub(r"^\s*(?:no|لا)\s*[,،.]", "", fold(sentence)))
-    places = [i for i, word in enumerate(spoken) if word in NEGATORS]
-    if not places:
-        return None
-    following = (next((w for w in spoken[i + 1 : i + 5] if is_content(w)), None) for i in places)
-    return frozenset(stem(w) for w in following if w)
-
-
 def _flipped(text: str, spoken: frozenset[str], sources: Sequence[Evidence]) -> str:
     """The stem that one side negates and the other states, in the sentence that the draft follows most; else empty."""
     lines = [line for source in sources for line in source.lines]
@@ -345,7 +257,7 @@ def _flipped(text: str, spoken: frozenset[str], sources: Sequence[Evidence]) -> 
     return flips[0] if flips and all(flips) else ""
 
 
-def _flip(mine: frozenset[str] | None, spoken: frozenset[str], line: _Line) -> str:
+def _flip(mine: frozenset[str] | None, spoken: frozenset[str], line: Line) -> str:
     """A stem negated on one side alone, where one side has more negations than the other."""
     here, there = mine or frozenset[str](), line.negated or frozenset[str]()
     if len(here) == len(there):
