@@ -75,7 +75,7 @@ class Fortress:
             "email": lambda: f"{uuid4().hex}@cafe.example", "message_id": lambda: self.message,
             "language": lambda: "ar", "color": lambda: "#112233", "digits": lambda: "latn",
             "indeterminate": lambda: "resend", "providers": list, "greeting": lambda: {"ar": "أهلا"},
-            "starters": lambda: {"ar": ["المنيو"]},
+            "starters": lambda: {"ar": ["المنيو"]}, "handover_email": lambda: "sara@cafe.example",
         }  # fmt: skip
         return Document(self.app.openapi(), known)
 
