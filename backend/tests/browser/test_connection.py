@@ -144,3 +144,38 @@ async def test_an_expired_session_is_renewed_unseen(
     await expect(panel.replies.last).to_contain_text("700 SAR")
     await expect(panel.asked).to_have_count(1)
     assert refused
+
+
+async def test_events_too_old_to_be_kept_are_made_up_for_by_a_snapshot(
+    open_page: OpenPage, wafaa: Installation
+) -> None:
+    page = await open_page("/c/clinic", locale="en", forgive=("410",))
+    panel = Panel(page, "en")
+    await panel.ready()
+    await panel.ask("Do you make night guards?")
+    await expect(panel.replies.last).to_contain_text("700 SAR")
+    async with wafaa.latest("clinic") as talk:
+        await talk.take_over()
+        await talk.reply("Sara here.")
+        kept_from = await talk.tell("something.newer")
+    await expect(panel.replies.last).to_contain_text("Sara here.")
+    refused: list[int] = []
+    resumed = asyncio.Event()
+
+    async def forget(route: Route) -> None:
+        """Older events are gone."""
+        after = int(route.request.headers["last-event-id"])
+        if after >= kept_from:
+            resumed.set()
+            return await route.continue_()
+        refused.append(after)
+        return await route.fulfill(status=410, body="{}")
+
+    await page.route("**/events", forget)
+    await page.reload()
+    await expect(panel.replies.last).to_contain_text("Sara here.")
+    await asyncio.wait_for(resumed.wait(), 10)
+    assert len(refused) == 1
+    async with wafaa.latest("clinic") as talk:
+        await talk.reply("Still here.")
+    await expect(panel.replies.last).to_contain_text("Still here.")

@@ -44,6 +44,7 @@ async def test_everything_works_by_keyboard(
     await page.keyboard.press("Enter")
     quote = page.locator(".sheet blockquote")
     await expect(quote).to_contain_text(question.expects[0])
+    await expect(page.locator(".sheet .title")).not_to_contain_text(".csv")
     await expect(
         page.get_by_role("button", name="Close source" if language == "en" else "إغلاق المصدر")
     ).to_be_focused()

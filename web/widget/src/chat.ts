@@ -185,7 +185,7 @@ export class Chat {
     const listener = {
       lastId: () => String(this.view.conversation.lastSeq),
       take: (event: ChatEvent) => this.#take(event),
-      reload: () => this.#snapshot(),
+      reload: () => this.#snapshot(true),
       reachable: (reachable: boolean) => this.#set({ reachable }),
     };
     await follow(this.#api, listener, signal);
@@ -211,12 +211,13 @@ export class Chat {
     return false;
   }
 
-  async #snapshot(): Promise<void> {
+  /** Loads what was said; with `skip`, events up to now are no longer kept and aren't asked for again. */
+  async #snapshot(skip?: boolean): Promise<void> {
     const conversation = this.view.session?.conversation_id;
     const page = await this.#api.page();
     if (conversation !== this.view.session?.conversation_id) return; // Another began meanwhile.
     for (const message of page.data) if (message.client_message_id) this.#outbox.remove(message.client_message_id);
-    this.#converse((state) => withPage(state, page, false));
+    this.#converse((state) => withPage(state, page, false, skip));
     this.#set({ ratings: { ...ratingsOf(page.data), ...this.view.ratings } });
   }
 

@@ -90,16 +90,17 @@ export function withoutHope(state: Conversation): Conversation {
 /**
  * A page of stored messages, merged with what is shown already.
  *
- * The events since the latest of them are heard again, so an answer that is just being written is seen to be.
+ * The events since the latest of them are heard again, so an answer that is just being written is seen to be;
+ * unless they are to be skipped, because the server no longer has them.
  */
-export function withPage(state: Conversation, page: MessagePage, earlier: boolean): Conversation {
+export function withPage(state: Conversation, page: MessagePage, earlier: boolean, skip?: boolean): Conversation {
   const merged = page.data.reduce(withMessage, state);
   if (earlier) return { ...merged, hasEarlier: page.has_more };
   const last = page.data.at(-1);
   return {
     ...merged,
     hasEarlier: state.items.some((item) => item.kind === "message") ? state.hasEarlier : page.has_more,
-    lastSeq: Math.max(state.lastSeq, last?.seq ?? 0),
+    lastSeq: Math.max(state.lastSeq, skip ? page.last_seq : (last?.seq ?? 0)),
     owner: page.waiting ? "awaited" : page.owner,
     agent: page.agent_name ?? "",
     closed: page.status === "resolved",

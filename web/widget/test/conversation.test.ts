@@ -91,6 +91,12 @@ test("a snapshot tells how the conversation stands, and later events are heard a
   assert.deepEqual([closed.owner, closed.agent, closed.closed], ["agent", "Sara", true]);
 });
 
+test("events since the latest message are heard again, unless the server no longer has them", () => {
+  const stored = page([message(3, "contact")], { last_seq: 9 });
+  assert.equal(withPage(EMPTY, stored, false).lastSeq, 3);
+  assert.equal(withPage(EMPTY, stored, false, true).lastSeq, 9);
+});
+
 test("earlier messages go before those that are shown", () => {
   const state = withPage(EMPTY, page([message(7, "contact")], { has_more: true }), false);
   const whole = withPage(state, page([message(2, "contact")]), true);

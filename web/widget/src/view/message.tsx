@@ -1,6 +1,6 @@
 /** One thing said, with what hangs on it: its fate, its sources, and the visitor's judgement. */
 
-import type { Message } from "@wafaa/shared/protocol.ts";
+import type { Citation, Message } from "@wafaa/shared/protocol.ts";
 import type { ComponentChildren, VNode } from "preact";
 import type { Kept as Draft, Turn } from "../conversation.ts";
 import { Icon } from "./icons.tsx";
@@ -112,23 +112,23 @@ function Sources({ message, scene }: InScene & { message: Message }): VNode | nu
   if (!message.citations.length) return null;
   return (
     <div class="chips" role="group" aria-label={words.sources}>
-      {message.citations.map((citation) => (
+      {message.citations.map(named).map((citation) => (
         <button
           class="source"
           aria-haspopup="dialog"
           onClick={(event) => showSource(citation, event.currentTarget)}
         >
           <span class="number">{formats.number(citation.number)}</span>
-          <bdi>{brief(citation.title)}</bdi>
+          <bdi>{citation.title.replace(/^.* › /, "")}</bdi>
         </button>
       ))}
     </div>
   );
 }
 
-/** The end of a path of titles, without the ending of a file's name. */
-function brief(title: string): string {
-  return title.replace(/^.* › |\.\w+$/g, "");
+/** Titled as people say it: where the title is a file's name, without its ending. */
+function named(citation: Citation): Citation {
+  return { ...citation, title: citation.title.replace(/\.[a-z]{2,4}$/i, "") };
 }
 
 function Judgement({ message, scene }: InScene & { message: Message }): VNode {
