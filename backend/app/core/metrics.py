@@ -115,6 +115,7 @@ class Metrics:
         """Leaves this process's values to those who read them, and its place to the next."""
         if self._shared is not None:
             self._shared.close()
+            shared_values.use(None)  # What is counted from now on has no files to go to.
 
     def _client(self, client_id: UUID | None) -> str:
         """The label of a client, of the others together, or of none."""

@@ -194,7 +194,8 @@ class Message(Created, TenantRow):
     async def seconds_of_silence(cls, tx: TenantTx, message_id: UUID) -> float:
         """How long the platform has said nothing of a send although it could have.
 
-        Only while an API is up can a status reach us. By the database's clock: workers' own may differ.
+        Only while an API is up can a status reach us, and after an outage a platform comes back the later the longer
+        it lasted: so as long as there was none, silence means nothing. By the database's clock: workers' may differ.
         """
         seconds = await tx.value(_SILENCE, client_of(tx), message_id, INTAKE)
         return float(seconds or 0.0)
@@ -246,7 +247,8 @@ class Message(Created, TenantRow):
 
 
 _SILENCE = """
-SELECT extract(epoch FROM clock_timestamp() - greatest(m.sending_since, i.open_since))::float8
+SELECT extract(epoch FROM clock_timestamp() - greatest(m.sending_since, i.open_since)
+                          - greatest(i.open_since - m.sending_since, interval '0'))::float8
 FROM messages m, (SELECT coalesce(min(backend_start), clock_timestamp()) AS open_since FROM pg_stat_activity
                   WHERE application_name = $3 AND datname = current_database()) i
 WHERE m.client_id = $1 AND m.id = $2

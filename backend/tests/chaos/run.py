@@ -19,15 +19,16 @@ Dealt = list[tuple[Fault, float]]
 
 def run(seed: int, plan: Plan, history: Path | None = None) -> dict[str, Any]:
     """Gives the report."""
-    report, lines = asyncio.run(_run(seed, plan))
+    log = history.with_suffix(".log") if history else None
+    report, lines = asyncio.run(_run(seed, plan, log))
     if history:
         history.write_text("\n".join(lines) + "\n")
     return report
 
 
-async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
+async def _run(seed: int, plan: Plan, log: Path | None) -> tuple[dict[str, Any], list[str]]:
     began = time.monotonic()
-    async with installation(seed, plan.lost_send) as stage:
+    async with installation(seed, plan.lost_send, log) as stage:
         stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=SENDS, late=0.3)
         crowd = Crowd(stage.meta, plan.contacts, seed)
         writing = asyncio.create_task(crowd.write())
@@ -40,6 +41,7 @@ async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
         lines = list(stage.meta.history.lines())
         parked, unanswered = stage.left("parked"), stage.unanswered()
         recovery = _recovery(stage.meta, dealt)
+        restarted = dict(stage.restarted)
     judged = check(lines).as_json()
     if parked or unanswered or not at_rest:
         judged["verdict"] = "fail"
@@ -52,6 +54,7 @@ async def _run(seed: int, plan: Plan) -> tuple[dict[str, Any], list[str]]:
         "messages_unanswered": unanswered,
         "faults": dict(plan.deck),
         "recovery_seconds": recovery,
+        "ended_by_themselves": restarted,
     }
     return report, lines
 

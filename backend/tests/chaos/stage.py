@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ class Stage:
     workers: list[Child]
     api: Child
     api_restarts: asyncio.Lock = field(default_factory=asyncio.Lock)
+    restarted: Counter[str] = field(default_factory=Counter)
 
     async def suffer(self, fault: Fault, which: int) -> None:
         """One fault, and what a supervisor does about it."""
@@ -90,6 +92,18 @@ class Stage:
                 await self.keeper.crash("database")
             case Fault.KILL_CACHE:
                 await self.keeper.crash("cache")
+
+    async def supervise(self) -> None:
+        """Restarts what ended by itself, as `wafaa up` does; counts how often that was needed."""
+        while True:
+            await asyncio.sleep(0.5)
+            for n, worker in enumerate(self.workers):
+                if not worker.alive:
+                    self.workers[n] = self.nursery.start("work", self.settings)
+                    self.restarted["work"] += 1
+            if not self.api.alive:
+                self.api = self.nursery.start("serve", self.settings)
+                self.restarted["serve"] += 1
 
     async def _kill_api(self) -> None:
         """Not again before it is back: on a slow machine it would never be."""
@@ -129,15 +143,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def installation(seed: int, lost_send: float) -> AsyncIterator[Stage]:
-    """Starts all of it in a folder of its own."""
+async def installation(
+    seed: int, lost_send: float, log: Path | None = None
+) -> AsyncIterator[Stage]:
+    """Starts all of it in a folder of its own; its parts log to ``log``."""
     home = Path(tempfile.mkdtemp(prefix="chaos"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         keeper = await _keeper(home)
         stack.push_async_callback(keeper.end)
         database, cache = servers(home)
-        nursery = stack.enter_context(Nursery(home / "parts.log"))
+        nursery = stack.enter_context(Nursery(log or home / "parts.log"))
         settings = settings_for(
             database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(),
             WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=lost_send, WAFAA_MAX_ATTEMPTS=12,
@@ -158,7 +174,9 @@ async def installation(seed: int, lost_send: float) -> AsyncIterator[Stage]:
             await until(lambda: lives(http, settings.port), 60)
         stage = Stage(meta, database, keeper, nursery, ready, workers, api)
         assert await stage.rest(60), "The shop's menu isn't learned."
+        supervisor = asyncio.create_task(stage.supervise())
         yield stage
+        supervisor.cancel()
 
 
 async def _open_shop(settings: Settings, meta: MetaSimulator) -> None:

@@ -86,8 +86,8 @@ class Stage:
     parts: Sequence[Part] = ()
     opened: list[str] = field(default_factory=list)
 
-    async def open(self) -> None:
-        self.opened.append("open")
+    async def open(self, *, serving: bool = False) -> None:
+        self.opened.append("open serving" if serving else "open")
 
     async def close(self) -> None:
         self.opened.append("close")

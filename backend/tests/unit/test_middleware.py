@@ -264,5 +264,5 @@ async def test_services_open_with_the_application_and_close_with_it() -> None:
     services = stage()
     app = app_for(services)
     async with app.router.lifespan_context(app):
-        assert services.opened == ["open"]
-    assert services.opened == ["open", "close"]
+        assert services.opened == ["open serving"]
+    assert services.opened == ["open serving", "close"]
