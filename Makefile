@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := ../.venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help up check test lint unit tests web prove bench chaos
+.PHONY: help up check test lint unit tests web prove bench chaos lock
 
 help:
 	@echo "make up      set up, then run Wafaa on this machine"
@@ -51,3 +51,10 @@ endif
 
 chaos:
 	cd backend && $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
+
+LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11
+lock:  # After a change of pyproject.toml: what is locked stays, what is new is added.
+	cd backend && PATH="$(CURDIR)/.tools/uv/bin:$$PATH" && \
+	$(LOCK) pyproject.toml --extra embedded --extra local --group web -o requirements.lock && \
+	$(LOCK) pyproject.toml --all-extras --group web --group dev -c requirements.lock -o requirements-dev.lock && \
+	$(LOCK) --group pyproject.toml:checks -o requirements-checks.lock

@@ -28,6 +28,8 @@ LOCKS = {
     "run": BACKEND / "requirements.lock",
     "test": BACKEND / "requirements-dev.lock",
 }
+CHECKS = TOOLS / "checks"
+CHECKS_LOCK = BACKEND / "requirements-checks.lock"
 LAUNCHER = """#!/bin/sh
 '''exec' "{python}" "$0" "$@"
 ' '''
@@ -49,6 +51,13 @@ DEBIAN_PACKAGES = {
     "testssl.sh": "/usr/bin/testssl",
     "curl": "/usr/bin/curl",
     "chromium": "/usr/bin/chromium",
+    "pgbouncer": "/usr/sbin/pgbouncer",
+    "maven": "/usr/bin/mvn",
+    "unzip": "/usr/bin/unzip",
+    "faketime": "/usr/bin/faketime",
+    "fiu-utils": "/usr/bin/fiu-run",
+    "nftables": "/usr/sbin/nft",
+    "iproute2": "/usr/sbin/ip",
     "fonts-noto-core": "/usr/share/fonts/truetype/noto/NotoNaskhArabic-Regular.ttf",
 }
 """What only the tests need, and the file that shows that it is there."""
@@ -64,6 +73,8 @@ def main() -> None:
     if arguments.test:
         install_debian_packages()
     install_python_packages("test" if arguments.test else "run")
+    if arguments.test:
+        install_checks()
     compile_backend()
     write_launcher()
     if not arguments.no_web and (WEB / "package.json").exists():
@@ -111,6 +122,20 @@ def install_python_packages(purpose: str) -> None:
         options.append("--compile-bytecode")
         run([uv, "pip", "sync", *options, LOCKS[purpose]])
     stamp.write_text("\n".join(wanted.values() if purpose == "test" else [wanted["run"]]))
+
+
+def install_checks() -> None:
+    """Makes `.tools/checks` hold the programs that tests run beside the product; they need not agree with its packages."""
+    stamp = CHECKS / ".stamp"
+    wanted = digest([CHECKS_LOCK])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    uv = find_uv()
+    with Step("Programs of the checks"):
+        run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, CHECKS])
+        options = ["--quiet", "--require-hashes", "--python", CHECKS / "bin" / "python"]
+        run([uv, "pip", "sync", *options, CHECKS_LOCK])
+    stamp.write_text(wanted)
 
 
 def compile_backend() -> None:
