@@ -125,7 +125,7 @@ def install_python_packages(purpose: str) -> None:
 
 
 def install_checks() -> None:
-    """Makes `.tools/checks` hold the programs that tests run beside the product; they need not agree with its packages."""
+    """Makes `.tools/checks` hold the programs that tests run beside the product, apart from its packages."""
     stamp = CHECKS / ".stamp"
     wanted = digest([CHECKS_LOCK])
     if stamp.exists() and stamp.read_text() == wanted:
