@@ -25,6 +25,7 @@ from app.services.ai.base import Provider
 from app.services.ai.llm_gateway import LLMGateway
 from app.services.ai.rag_engine import RagEngine
 from app.services.cache.base import Cache
+from app.services.identity.credentials import Credentials
 from app.services.knowledge.base import Embedder, Purpose, VectorStore, model_of
 from app.services.knowledge.indexer import Indexer
 from app.services.knowledge.parsing import parse
@@ -59,6 +60,7 @@ class Services:
     limits: Limits
     tools: Tools
     tokens: Tokens
+    credentials: Credentials
     visits: Visits
     metrics: Metrics
     channels: Channels
@@ -209,13 +211,15 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
     )
+    tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER)
     return Services(
         settings=settings,
         db=db,
         cache=cache,
         limits=limits_for(settings),
         tools=tools,
-        tokens=Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER),
+        tokens=tokens,
+        credentials=Credentials(tokens),
         visits=Visits(settings.jwt_secret_key.get_secret_value()),
         metrics=metrics,
         channels=channels,

@@ -103,7 +103,7 @@ def create_app(services: Services) -> FastAPI:
         limits=services.limits,
         policy=policy,
         proxies=Proxies(settings.trusted_proxies),
-        identify=bearer(services.tokens),
+        identify=bearer(services.credentials),
     )
     app.add_middleware(Bounds)
     for router in routers():

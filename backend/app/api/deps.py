@@ -4,6 +4,7 @@ The client comes from the verified principal and from nowhere else.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
@@ -12,7 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.bootstrap import Services
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.multi_tenant import TenantTx
-from app.core.security import Attempts, Audience, Principal, Role
+from app.core.security import Attempts, Audience, Principal, Role, Scope
 
 _staff_token = HTTPBearer(
     auto_error=False,
@@ -27,6 +28,10 @@ _visitor_token = HTTPBearer(
     description="Of one visitor of a web page.",
 )
 _Shown = HTTPAuthorizationCredentials | None
+
+
+READERS = (Role.OWNER, Role.AGENT, Role.VIEWER, Role.SERVICE)
+"""Who may read what is a client's: its staff, and services that it gave the right to."""
 
 
 def services(request: Request) -> Services:
@@ -45,45 +50,54 @@ def attempts(request: Request) -> Attempts:
 AttemptsDep = Annotated[Attempts, Depends(attempts)]
 
 
-async def principal(
-    request: Request, services: ServicesDep, shown: Annotated[_Shown, Depends(_staff_token)]
-) -> Principal:
+async def principal(request: Request, _: Annotated[_Shown, Depends(_staff_token)]) -> Principal:
     """The staff member or service that is calling."""
-    return _identify(request, services, shown, Audience.API)
+    return _caller(request, Audience.API)
 
 
-async def visitor(
-    request: Request, services: ServicesDep, shown: Annotated[_Shown, Depends(_visitor_token)]
-) -> Principal:
+async def visitor(request: Request, _: Annotated[_Shown, Depends(_visitor_token)]) -> Principal:
     """The visitor of a web page who is calling."""
-    return _identify(request, services, shown, Audience.WEB)
+    return _caller(request, Audience.WEB)
 
 
 PrincipalDep = Annotated[Principal, Depends(principal)]
 VisitorDep = Annotated[Principal, Depends(visitor)]
 
 
-def _identify(request: Request, services: Services, shown: _Shown, audience: Audience) -> Principal:
-    """Verifies the one credential of a request, and keeps the principal for its log line."""
-    if shown is None or len(request.headers.getlist("authorization")) != 1:
+def _caller(request: Request, audience: Audience) -> Principal:
+    """Whom ``Gate`` found by the one credential of the request."""
+    found: Principal | None = getattr(request.state, "principal", None)
+    if found is None or found.audience is not audience:
         raise Unauthenticated
-    found: Principal = services.tokens.verify(shown.credentials, audience)
-    request.state.principal = found
     return found
 
 
-def require(*roles: Role) -> Any:
-    """Lets some roles in.
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a route asks of its caller; a test walks all routes and reads it.
 
-    Write ``Annotated[Principal, require(Role.OWNER)]``, or put it in a route's ``dependencies``.
+    Attributes:
+        roles: Who may come.
+        scope: The right that an API key or an application must have been given; None where only a person who signed in
+            themselves may act, such as changing their password.
     """
 
-    async def check(principal: PrincipalDep) -> Principal:
-        if principal.role not in roles:
+    roles: tuple[Role, ...]
+    scope: Scope | None
+
+    async def __call__(self, principal: PrincipalDep) -> Principal:
+        """The caller, if they may."""
+        if principal.role not in self.roles or not principal.may(self.scope):
             raise Forbidden
         return principal
 
-    return Depends(check)
+
+def require(*roles: Role, scope: Scope | None) -> Any:
+    """Lets some roles in, with a right.
+
+    Write ``Annotated[Principal, require(Role.OWNER, scope=Scope.ADMIN)]``, or put it in a route's ``dependencies``.
+    """
+    return Depends(Needs(roles, scope))
 
 
 async def tenant_tx(services: ServicesDep, principal: PrincipalDep) -> AsyncIterator[TenantTx]:

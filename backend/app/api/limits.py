@@ -10,38 +10,40 @@ room for a thousand a second; any other to the address it came from. So a strang
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors
 from app.api.addresses import Proxies, group_of
-from app.core.errors import Unauthenticated
+from app.core.errors import Unauthenticated, WafaaError
 from app.core.limits import SECOND, Charge, Decision, Limit, Limits, LocalLimits, Policy, Standing
-from app.core.tokens import Audience, Principal, Role, Tokens
+from app.core.principal import Audience, Principal, Role
+from app.services.identity.credentials import Credentials
 
-Identify = Callable[[Scope], Principal | None]
+Identify = Callable[[Scope], Awaitable[Principal | None]]
 """Who is calling, if the request proves it."""
 
 FREE = ("/health/live", "/w.js")
 FREE_UNDER = ("/widget/", "/console/", "/docs/")
 """Files and signs of life: cheap, and asked for by many behind one address. The gateway bounds them."""
 WEBHOOKS = "/webhook/"
-_CALLER = "caller"
+_CALLER = "principal"
+"""Where a request's state says who is calling: for the endpoints' dependencies and for its log line."""
 
 
-def bearer(tokens: Tokens) -> Identify:
-    """Knows callers by their access tokens."""
+def bearer(credentials: Credentials) -> Identify:
+    """Knows callers by the one credential that they show."""
 
-    def identify(scope: Scope) -> Principal | None:
+    async def identify(scope: Scope) -> Principal | None:
         shown = Headers(scope=scope).getlist("authorization")
         kind, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
         if kind.lower() != "bearer":
             return None
         audience = Audience.WEB if scope["path"].startswith("/web/") else Audience.API
         try:
-            return tokens.verify(token.strip(), audience)
+            return await credentials.read(token.strip(), audience)
         except Unauthenticated:
             return None
 
@@ -83,7 +85,11 @@ class Gate:
             await self._app(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
-        caller = self._identify(scope)
+        try:
+            caller = await self._identify(scope)
+        except WafaaError as error:
+            await errors.for_status(scope, error.status)(scope, receive, send)
+            return
         scope.setdefault("state", {})[_CALLER] = caller
         charges = [] if caller else _charges((self._policy.address, address))
         await _admit(self._app, self._limits, address, charges, scope, receive, send)
@@ -111,7 +117,8 @@ class Meter:
         if caller.role is Role.VISITOR:
             contact = str(caller.contact_id or caller.subject)
             return _charges((self._policy.visitors, client), (self._policy.contact, contact))
-        return _charges((self._policy.client, client), (self._policy.credential, caller.subject))
+        credential = caller.application or caller.subject
+        return _charges((self._policy.client, client), (self._policy.credential, credential))
 
 
 class WebhookGate:

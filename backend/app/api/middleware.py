@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api import errors
 from app.core.logs import get_logger, log_context
 from app.core.metrics import Metrics
-from app.core.tokens import Principal
+from app.core.principal import Principal
 
 REQUEST_ID = "x-request-id"
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

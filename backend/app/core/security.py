@@ -2,17 +2,20 @@
 
 from app.core.attempts import Attempts
 from app.core.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, hash_password, verify_password
+from app.core.principal import LONGEST_LIFE, RIGHTS, Audience, Principal, Role, Scope
 from app.core.sealing import Sealer
-from app.core.tokens import LONGEST_LIFE, Audience, Principal, Role, Tokens
+from app.core.tokens import Tokens
 
 __all__ = [
     "LONGEST_LIFE",
     "LONGEST_PASSWORD",
+    "RIGHTS",
     "SHORTEST_PASSWORD",
     "Attempts",
     "Audience",
     "Principal",
     "Role",
+    "Scope",
     "Sealer",
     "Tokens",
     "hash_password",

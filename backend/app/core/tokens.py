@@ -8,9 +8,7 @@ a visitor's token opens nothing of the console, and the other way round.
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,85 +20,18 @@ from joserfc.jwt import JWTClaimsRegistry
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from app.core.errors import Misconfigured, Unauthenticated
+from app.core.principal import LONGEST_LIFE, Audience, Principal, Role
 
 ALGORITHM = "HS256"
 HEADER = {"alg": ALGORITHM, "typ": "at+jwt"}
-LONGEST_LIFE = timedelta(minutes=15)
-LONGEST_VISIT = timedelta(hours=24)
 LEEWAY_SECONDS = 60
 SHORTEST_SECRET = 32
+CONSOLE, WIDGET = _OURS = ("wafaa-console", "wafaa-widget")
+"""Programs of our own, as tokens name them."""
 LONGEST_TOKEN = 4096
 
 _COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]{42}[AEIMQUYcgkosw048]", re.ASCII)
 """Three base64url segments; the last is 32 bytes with its two spare bits zero, so that a token has one spelling."""
-
-
-class Role(StrEnum):
-    """What a principal may be."""
-
-    OWNER = "owner"
-    AGENT = "agent"
-    VIEWER = "viewer"
-    PLATFORM = "platform"
-    SERVICE = "service"
-    VISITOR = "visitor"
-
-
-class Audience(StrEnum):
-    """Which door a token opens."""
-
-    API = "wafaa-api"
-    WEB = "wafaa-web"
-
-    @classmethod
-    def of(cls, role: Role) -> "Audience":
-        """The only door that this role goes through."""
-        return cls.WEB if role is Role.VISITOR else cls.API
-
-    @property
-    def longest_life(self) -> timedelta:
-        """How long its tokens may live: a visitor has nothing to renew one with, and opens little by it."""
-        return LONGEST_VISIT if self is Audience.WEB else LONGEST_LIFE
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who is calling, as a verified token says.
-
-    Attributes:
-        subject: The staff member's, service's or visitor's id.
-        client_id: The client whose things may be touched; the only source of it in the API.
-        role: What they may do.
-        scopes: Narrower rights, for services.
-        contact_id: A visitor's contact.
-        conversation_id: A visitor's conversation.
-        account_id: The channel account that a visitor writes to.
-    """
-
-    subject: str
-    client_id: UUID
-    role: Role
-    scopes: frozenset[str] = frozenset()
-    contact_id: UUID | None = None
-    conversation_id: UUID | None = None
-    account_id: UUID | None = None
-
-    @property
-    def audience(self) -> Audience:
-        """The door that this principal goes through."""
-        return Audience.of(self.role)
-
-    @property
-    def staff_id(self) -> UUID:
-        """The staff member's id.
-
-        Raises:
-            Unauthenticated: The subject is no id of ours.
-        """
-        try:
-            return UUID(self.subject)
-        except ValueError as error:
-            raise Unauthenticated from error
 
 
 class _Claims(BaseModel):
@@ -114,7 +45,7 @@ class _Claims(BaseModel):
     client_id: str
     client: UUID
     role: Role
-    scope: str = ""
+    scope: str | None = None
     iat: int
     exp: int
     nbf: int | None = None
@@ -136,7 +67,8 @@ class _Claims(BaseModel):
             subject=self.sub,
             client_id=self.client,
             role=self.role,
-            scopes=frozenset(self.scope.split()),
+            scopes=None if self.scope is None else frozenset(self.scope.split()),
+            application=None if self.client_id in (*_OURS, self.sub) else self.client_id,
             contact_id=self.contact,
             conversation_id=self.conversation,
             account_id=self.account,
@@ -175,11 +107,10 @@ class Tokens:
             "client_id": _application(principal),
             "client": str(principal.client_id),
             "role": principal.role,
-            "scope": " ".join(sorted(principal.scopes)),
             "iat": now,
             "exp": now + int(ttl.total_seconds()),
             "jti": uuid4().hex,
-        } | _visitor_claims(principal)
+        } | _narrower_claims(principal)
         return jwt.encode(HEADER, claims, self._key, registry=self._registry)
 
     def verify(self, token: str, audience: Audience = Audience.API) -> Principal:
@@ -222,19 +153,23 @@ class Tokens:
 
 def _application(principal: Principal) -> str:
     """RFC 9068's ``client_id``: the program that the token was issued to, which is not our client."""
+    if principal.application is not None:
+        return principal.application
     match principal.role:
         case Role.VISITOR:
-            return "wafaa-widget"
+            return WIDGET
         case Role.SERVICE:
             return principal.subject
         case _:
-            return "wafaa-console"
+            return CONSOLE
 
 
-def _visitor_claims(principal: Principal) -> dict[str, str]:
-    ids = {
+def _narrower_claims(principal: Principal) -> dict[str, str]:
+    scopes = principal.scopes
+    claims = {
+        "scope": None if scopes is None else " ".join(sorted(scopes)),
         "contact": principal.contact_id,
         "conversation": principal.conversation_id,
         "account": principal.account_id,
     }
-    return {name: str(value) for name, value in ids.items() if value is not None}
+    return {name: str(value) for name, value in claims.items() if value is not None}

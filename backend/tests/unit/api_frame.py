@@ -21,7 +21,9 @@ from app.core.errors import Forbidden, NotFound, RateLimited
 from app.core.limits import LocalLimits
 from app.core.observability import Metrics, Part, configure_logging
 from app.core.security import Principal, Role, Tokens
+from app.core.security import Scope as Right
 from app.schemas.common import InModel
+from app.services.identity.credentials import Credentials
 
 SECRET = "a secret of more than thirty-two bytes"
 CLIENT = UUID("01890000-0000-7000-8000-000000000001")
@@ -80,11 +82,15 @@ class Stage:
     settings: Settings
     db: Ledger = field(default_factory=Ledger)
     tokens: Tokens = field(default_factory=lambda: Tokens(SECRET, "wafaa"))
+    credentials: Credentials = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     limits: LocalLimits = field(default_factory=LocalLimits)
     origins: ShopOnly = field(default_factory=ShopOnly)
     parts: Sequence[Part] = ()
     opened: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.credentials = Credentials(self.tokens)
 
     async def open(self, *, serving: bool = False) -> None:
         self.opened.append("open serving" if serving else "open")
@@ -124,7 +130,9 @@ def things() -> APIRouter:
         raise RateLimited(retry_after=12.2)
 
     @router.get("/owners")
-    async def owners(principal: Annotated[Principal, require(Role.OWNER)]) -> str:
+    async def owners(
+        principal: Annotated[Principal, require(Role.OWNER, scope=Right.ADMIN)],
+    ) -> str:
         return principal.role
 
     @router.get("/forbidden")

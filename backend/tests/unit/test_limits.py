@@ -14,7 +14,8 @@ from app.api.limits import Gate, Meter, bearer
 from app.core.config import Settings
 from app.core.errors import Misconfigured
 from app.core.limits import Limit, LocalLimits, Policy
-from app.core.tokens import Principal, Role, Tokens
+from app.core.security import Principal, Role, Tokens
+from app.services.identity.credentials import Credentials
 from tests.unit.api_frame import CLIENT, LISTED, SECRET, Answer, app_for, call, stage
 
 PEER = "203.0.113.7"
@@ -44,7 +45,7 @@ def gate(policy: str = "", proxies: str = "", app: ASGIApp = endpoint) -> Gate:
         limits=limits,
         policy=parsed,
         proxies=Proxies(proxies),
-        identify=bearer(tokens),
+        identify=bearer(Credentials(tokens)),
         webhooks=LocalLimits(Still()),
     )
 

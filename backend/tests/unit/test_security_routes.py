@@ -2,14 +2,19 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.core.security import Audience, Principal, Role, hash_password
+from app.api import deps
+from app.api.deps import Needs
+from app.core.security import RIGHTS, Audience, Principal, Role, Scope, hash_password
 from tests.unit.api_frame import CLIENT, Answer, Stage, app_for, as_json, call, stage
 
 PUBLIC = Path(__file__).parent.parent / "public_routes.txt"
@@ -66,6 +71,69 @@ async def test_a_route_that_is_not_on_the_list_is_closed(
     assert (answer.status, answer.json()["code"]) == (401, "unauthenticated")
 
 
+def _asked(dependant: Dependant) -> Iterator[Needs]:
+    for part in dependant.dependencies:
+        if isinstance(part.call, Needs):
+            yield part.call
+        yield from _asked(part)
+
+
+def _calls(dependant: Dependant) -> Iterator[object]:
+    for part in dependant.dependencies:
+        yield part.call
+        yield from _calls(part)
+
+
+APART = {
+    "GET /v1/auth/me": "Tells a caller only what its own credential says.",
+    "GET /metrics": "Asks for a token of its own, or to be called from this machine.",
+}
+"""Routes that are closed in a way of their own, each with its reason."""
+
+
+def test_every_route_says_which_role_and_which_right_it_asks_for() -> None:
+    """A route that states neither is open to every API key: it belongs on the public list, or is a visitor's."""
+    for context in iter_route_contexts(APP.routes):
+        route = context.original_route
+        for method in route.methods or ():
+            title = f"{method} {context.path}"
+            if title in _public() | set(APART) or method == "HEAD" or "/v1/things" in title:
+                continue
+            assert isinstance(route, APIRoute), title
+            asked = list(_asked(route.dependant))
+            assert bool(asked) != (deps.visitor in _calls(route.dependant)), title
+            for needs in asked:
+                assert needs.roles, title
+                assert needs.scope is None or any(
+                    needs.scope in RIGHTS[r] for r in needs.roles
+                ), title
+
+
+@pytest.mark.parametrize("scope", [*Scope, None])
+@pytest.mark.parametrize("role", Role)
+def test_a_narrowed_credential_has_what_it_was_given_and_never_more_than_its_role(
+    role: Role, scope: Scope | None
+) -> None:
+    """Check 31: scoped to no more than whom it acts for."""
+    whole = Principal("x", CLIENT, role)
+    narrowed = replace(whole, scopes=frozenset({str(scope)}), application="key")
+    assert narrowed.may(scope) == (scope is not None and scope in RIGHTS[role])
+    assert not any(narrowed.may(other) for other in Scope if other != scope)
+    assert not replace(narrowed, scopes=frozenset()).may(scope)
+    person = role not in (Role.SERVICE, Role.VISITOR)
+    if scope is not None:
+        assert whole.may(scope) == (person and scope in RIGHTS[role])
+
+
+async def test_a_right_that_was_not_given_is_refused() -> None:
+    services = stage()
+    app = app_for(services)
+    for scopes, status in ((frozenset({"admin"}), 200), (frozenset({"knowledge:read"}), 403)):
+        token = services.tokens.issue(Principal("s-1", CLIENT, Role.OWNER, scopes))
+        headers = {"authorization": f"Bearer {token}"}
+        assert (await call(app, "GET", "/v1/things/owners", headers=headers)).status == status
+
+
 TRICKS = [
     "/v1/auth/me/", "//v1/auth/me", "/V1/AUTH/ME", "/v1/auth/%6de", "/v1/auth/me%2f", "/v1/auth/./me", "/v1/auth/me;x",
     "/x/../v1/auth/me", "/health/live/../../v1/auth/me", "/v1/auth/me%00",
@@ -105,7 +173,7 @@ async def test_me_tells_whom_the_token_speaks_of() -> None:
         "subject": "s-1",
         "client_id": str(CLIENT),
         "role": "agent",
-        "scopes": [],
+        "scopes": sorted(RIGHTS[Role.AGENT]),
     }
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.api.deps import TenantTxDep, require
-from app.core.security import Principal, Role
+from app.core.security import Principal, Role, Scope
 from app.models.audit import AuditEntry
 from app.models.job import Job
 from app.models.message import InboundEvent
@@ -16,7 +16,7 @@ from app.schemas.conversations import JobOut
 
 router = APIRouter(prefix="/v1", tags=["admin"])
 
-OwnerDep = Annotated[Principal, require(Role.OWNER)]
+OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.ADMIN)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 

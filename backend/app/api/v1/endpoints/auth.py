@@ -36,5 +36,5 @@ async def me(principal: PrincipalDep) -> Me:
         subject=principal.subject,
         client_id=principal.client_id,
         role=principal.role,
-        scopes=sorted(principal.scopes),
+        scopes=sorted(principal.rights),
     )

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from app.api.deps import ServicesDep, TenantTxDep, require
-from app.core.security import Principal, Role, hash_password
+from app.api.deps import READERS, ServicesDep, TenantTxDep, require
+from app.core.security import Principal, Role, Scope, hash_password
 from app.models.audit import AuditEntry
 from app.models.client import Client
 from app.schemas.clients import ClientIn, ClientOut, ClientSummary, NewClientIn
@@ -14,9 +14,9 @@ from app.services.orchestrator import clients
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
 
-OwnerDep = Annotated[Principal, require(Role.OWNER)]
-StaffDep = Annotated[Principal, require(Role.OWNER, Role.AGENT, Role.VIEWER)]
-PlatformDep = Annotated[Principal, require(Role.PLATFORM)]
+OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.CLIENT_WRITE)]
+StaffDep = Annotated[Principal, require(*READERS, scope=Scope.CLIENT_READ)]
+PlatformDep = Annotated[Principal, require(Role.PLATFORM, scope=Scope.PLATFORM)]
 
 
 @router.get("/me")

@@ -7,9 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.api.deps import PrincipalDep, ServicesDep, TenantTxDep, require
+from app.api.deps import READERS, PrincipalDep, ServicesDep, TenantTxDep, require
 from app.api.v1.endpoints.chat import follow
-from app.core.security import Principal, Role
+from app.core.security import Principal, Role, Scope
 from app.models.channel_config import ChannelConfig
 from app.models.conversation import Conversation
 from app.models.job import Job
@@ -23,8 +23,8 @@ from app.services.orchestrator.events import message_json
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 
-AgentDep = Annotated[Principal, require(Role.OWNER, Role.AGENT)]
-ReaderDep = Annotated[Principal, require(Role.OWNER, Role.AGENT, Role.VIEWER)]
+AgentDep = Annotated[Principal, require(Role.OWNER, Role.AGENT, scope=Scope.CONVERSATIONS_WRITE)]
+ReaderDep = Annotated[Principal, require(*READERS, scope=Scope.CONVERSATIONS_READ)]
 
 
 @router.get("")

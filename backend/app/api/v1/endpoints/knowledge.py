@@ -5,8 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Query, UploadFile
 
-from app.api.deps import PrincipalDep, ServicesDep, TenantTxDep, require
-from app.core.security import Principal, Role
+from app.api.deps import READERS, PrincipalDep, ServicesDep, TenantTxDep, require
+from app.core.security import Principal, Role, Scope
 from app.models.knowledge_base import KnowledgeDocument
 from app.schemas.knowledge import AnswerOut, CitationOut, DocumentOut, PassageOut, QuestionIn
 from app.services.ai.nlu_service import language_of
@@ -15,8 +15,8 @@ from app.services.orchestrator import library
 router = APIRouter(prefix="/v1", tags=["knowledge"])
 
 MOST_BYTES = library.MOST_BYTES + 64 * 1024
-OwnerDep = Annotated[Principal, require(Role.OWNER)]
-StaffDep = Annotated[Principal, require(Role.OWNER, Role.AGENT, Role.VIEWER)]
+OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.KNOWLEDGE_WRITE)]
+StaffDep = Annotated[Principal, require(*READERS, scope=Scope.KNOWLEDGE_READ)]
 
 
 @router.get("/documents")
