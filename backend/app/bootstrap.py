@@ -43,7 +43,7 @@ from app.services.orchestrator.mail import SmtpMailer
 from app.services.orchestrator.origins import Origins
 from app.services.orchestrator.receiver import Clockwork, Receiver
 from app.services.orchestrator.session_manager import Reply, SessionManager
-from app.services.queue.jobs import Worker, typed
+from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
 
 ISSUER = "wafaa"
 LATE_SECONDS = 60.0
@@ -207,7 +207,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         db,
         handlers,
         observer,
-        concurrency=settings.worker_concurrency,
+        places=_places(settings),
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
     )
@@ -261,6 +261,14 @@ def _handlers(
         NotifyStaff.kind: typed(NotifyStaff, notifier.notify),
         IndexDocument.kind: typed(IndexDocument, Librarian(indexer).index),
     }
+
+
+def _places(settings: Settings) -> dict[str, int]:
+    """How many jobs of each queue a worker runs at once."""
+    background = settings.background_concurrency
+    return {CHAT: settings.worker_concurrency} | dict.fromkeys(
+        (NOTIFY, INDEXING, PROACTIVE), background
+    )
 
 
 def public_url(settings: Settings) -> str:

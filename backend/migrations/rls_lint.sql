@@ -2,7 +2,7 @@
 -- Adapted to our names: role wafaa_app, column client_id (clients itself: id), definer functions in schema app.
 WITH allowed_functions(name) AS (VALUES
   ('current_client'), ('client_by_slug'), ('list_clients'), ('staff_by_email'), ('find_channel'), ('claim_route'),
-  ('release_route'), ('set_web_origins'), ('web_origin_allowed'), ('claim_lanes'), ('seconds_to_next_lane'),
+  ('release_route'), ('set_web_origins'), ('web_origin_allowed'), ('claim_lanes'), ('seconds_to_next_lane'), ('seconds_to_due'),
   ('lane_backlog'), ('receive')
 ), definer_tables(name) AS (VALUES ('clients'), ('staff'), ('channel_configs'), ('lanes'), ('jobs'),
   ('contacts'), ('contact_addresses'), ('conversations'), ('conversation_events'), ('inbound_events'), ('messages'),

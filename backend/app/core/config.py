@@ -86,7 +86,18 @@ class Settings(BaseSettings):
     )
     pool_size: int = Field(20, alias="WAFAA_POOL_SIZE", ge=1)
     pool_overflow: int = Field(10, alias="WAFAA_POOL_OVERFLOW", ge=0)
-    worker_concurrency: int = Field(16, alias="WAFAA_WORKER_CONCURRENCY", ge=1)
+    worker_concurrency: int = Field(
+        16,
+        alias="WAFAA_WORKER_CONCURRENCY",
+        ge=1,
+        description="Conversations a worker serves at once.",
+    )
+    background_concurrency: int = Field(
+        2,
+        alias="WAFAA_BACKGROUND_CONCURRENCY",
+        ge=1,
+        description="Jobs a worker runs at once of each other kind: learning, mail to staff, campaigns.",
+    )
     lease_seconds: float = Field(30.0, alias="WAFAA_LEASE_SECONDS", gt=0)
     quiet_seconds: float = Field(
         1.0, alias="WAFAA_QUIET_SECONDS", ge=0, description="Silence that ends a burst."

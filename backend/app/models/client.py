@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import BigInteger, String, text
+from sqlalchemy import BigInteger, CheckConstraint, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
@@ -65,7 +65,11 @@ class ClientRef:
 
 
 class Client(Created, Base):
-    """A business. Its own row is fenced by its id."""
+    """A business. Its own row is fenced by its id.
+
+    Attributes:
+        weight: How many lanes it takes in its turn, when there is more to do than workers can.
+    """
 
     __tablename__ = "clients"
     grants: ClassVar[str] = "SELECT, INSERT, UPDATE"
@@ -76,6 +80,9 @@ class Client(Created, Base):
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     knowledge_version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    weight: Mapped[int] = mapped_column(
+        CheckConstraint("weight BETWEEN 1 AND 100", name="weight"), server_default=text("1")
+    )
 
     @classmethod
     async def add(cls, tx: TenantTx, name: str, slug: str, settings: ClientSettings) -> ClientRef:

@@ -5,12 +5,13 @@ claims a lane for a lease by the database's clock; every claim raises the lane's
 a job names the fence it was claimed with. A worker that slept past its lease finds its number outdated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -37,6 +38,30 @@ class Lease:
     kind: str
     payload: dict[str, Any]
     attempts: int
+    queue: str
+    credit: int
+    """How many more lanes its client may take before the next client's turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a worker can take of a queue now.
+
+    Attributes:
+        queue: The queue.
+        places: How many jobs there is room for.
+        cap: How many of them one client's may be, those that run already included.
+        running: How many run here of which client.
+        after: Whose turn it was last.
+        credit: How much of that turn is left.
+    """
+
+    queue: str
+    places: int
+    cap: int
+    running: Mapping[str, int]
+    after: UUID | None
+    credit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +84,13 @@ class Lane(TenantRow):
     __tablename__ = "lanes"
     __table_args__ = (
         Index("ix_lanes_due", "queue", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index(
+            "ix_lanes_turns",
+            "queue",
+            "client_id",
+            "due_at",
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
     )
 
     client_id: Mapped[UUID] = mapped_column(
@@ -72,12 +104,13 @@ class Lane(TenantRow):
 
     @classmethod
     async def claim(
-        cls, db: Database, queues: Sequence[str], limit: int, lease_seconds: float
+        cls, db: Database, wanted: Sequence[Wanted], lease_seconds: float
     ) -> list[Lease]:
         """Takes due lanes, the clients in turn, for a lease; each comes with its first job. One call, committed."""
         rows = await db.call(
-            "SELECT * FROM app.claim_lanes($1, $2, $3)", list(queues), limit, lease_seconds
-        )
+            "SELECT * FROM app.claim_lanes($1::text::jsonb, $2)",
+            orjson.dumps(wanted, default=str).decode(), lease_seconds,
+        )  # fmt: skip
         return [Lease(**dict(row)) for row in rows]
 
     @classmethod
@@ -113,6 +146,12 @@ class Lane(TenantRow):
     async def seconds_to_next(cls, db: Database, queues: Sequence[str]) -> float | None:
         """Seconds until a lane is due; None when none is."""
         [row] = await db.call("SELECT app.seconds_to_next_lane($1) AS seconds", list(queues))
+        return None if row["seconds"] is None else float(row["seconds"])
+
+    @classmethod
+    async def seconds_to_due(cls, db: Database, queues: Sequence[str], ago: float) -> float | None:
+        """Seconds until a lane becomes due, or became so within the last ``ago``; None when none will."""
+        [row] = await db.call("SELECT app.seconds_to_due($1, $2) AS seconds", list(queues), ago)
         return None if row["seconds"] is None else float(row["seconds"])
 
     @classmethod

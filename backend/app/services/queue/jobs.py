@@ -8,9 +8,11 @@ already done.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any, ClassVar, Protocol, Self
 from uuid import UUID
 
@@ -18,12 +20,11 @@ import structlog
 
 from app.core.errors import RateLimited, Unavailable, WafaaError
 from app.core.multi_tenant import Database, TenantTx
-from app.models.job import Job, Lane, Lease, LeaseLost
+from app.models.job import Job, Lane, Lease, LeaseLost, Wanted
 
 log = structlog.get_logger(__name__)
 
-CHAT, INDEXING, NOTIFY = "chat", "indexing", "notify"
-QUEUES = (CHAT, INDEXING, NOTIFY)
+CHAT, INDEXING, NOTIFY, PROACTIVE = "chat", "indexing", "notify", "proactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,41 @@ class Observer(Protocol):
         """A job failed: it will be tried again, or it is parked."""
 
 
+class Bench:
+    """The places of one queue: who sits on them, and whose turn it is next.
+
+    A queue's jobs never take another's places, so that learning and campaigns can't hold up an answer. Nor can one
+    client take all of them: a quarter is left for whoever comes next.
+    """
+
+    def __init__(self, queue: str, places: int) -> None:
+        self.queue = queue
+        self._places = places
+        self._cap = min(places, max(2, places * 3 // 4))
+        self._running: Counter[str] = Counter()
+        self._after: UUID | None = None
+        self._credit = 0
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What may be claimed now; None while every place is taken."""
+        free = self._places - self._running.total()
+        if free <= 0:
+            return None
+        running = dict(+self._running)
+        return Wanted(self.queue, free, self._cap, running, self._after, self._credit)
+
+    def sit(self, lease: Lease) -> None:
+        """A job takes a place; its client has had this much of its turn."""
+        self._running[str(lease.client_id)] += 1
+        self._after, self._credit = lease.client_id, lease.credit
+
+    def stand(self, lease: Lease) -> None:
+        """A job leaves its place."""
+        self._running[str(lease.client_id)] -= 1
+        self._running = +self._running
+
+
 def backoff(attempts: int, *, base: float = 0.5, cap: float = 60.0) -> float:
     """Seconds before another try: exponential, with full jitter."""
     return random.uniform(0.1, min(cap, base * 2.0**attempts))  # noqa: S311 # Not a secret.
@@ -105,8 +141,7 @@ class Worker:
         handlers: Mapping[str, Handler],
         observer: Observer,
         *,
-        queues: Sequence[str] = QUEUES,
-        concurrency: int = 16,
+        places: Mapping[str, int],
         lease_seconds: float = 30.0,
         max_attempts: int = 5,
         poll_seconds: float = 1.0,
@@ -114,8 +149,8 @@ class Worker:
         self._db = db
         self._handlers = handlers
         self._observer = observer
-        self._queues = queues
-        self._concurrency = concurrency
+        self._benches = {queue: Bench(queue, most) for queue, most in places.items()}
+        self._claimed_at = time.monotonic()
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
         self._poll_seconds = poll_seconds
@@ -149,7 +184,7 @@ class Worker:
             if self._running:
                 await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            seconds = await Lane.seconds_to_next(self._db, self._queues)
+            seconds = await Lane.seconds_to_next(self._db, list(self._benches))
             if seconds is None or seconds > 1.0:
                 return
             await asyncio.sleep(max(0.005, seconds))
@@ -162,9 +197,10 @@ class Worker:
         """Until a notification, a finished job, or the next due lane; at most the poll interval."""
         seconds = self._poll_seconds
         with suppress(Unavailable):
-            due = await Lane.seconds_to_next(self._db, self._queues)
-            if due is not None and len(self._running) < self._concurrency:
-                seconds = min(seconds, max(due, 0.01))
+            if queues := [wanted.queue for wanted in self._wanted()]:
+                ago = time.monotonic() - self._claimed_at + 0.1
+                due = await Lane.seconds_to_due(self._db, queues, ago)
+                seconds = seconds if due is None else min(seconds, max(due, 0.05))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
 
@@ -180,18 +216,23 @@ class Worker:
 
     async def _claim(self) -> bool:
         """Takes as many lanes as there is room for; tells whether it took any."""
-        free = self._concurrency - len(self._running)
-        if free <= 0:
+        wanted = self._wanted()
+        if not wanted:
             return False
-        claimed_at = time.monotonic()
-        leases = await Lane.claim(self._db, self._queues, free, self._lease_seconds)
+        self._claimed_at = claimed_at = time.monotonic()
+        leases = await Lane.claim(self._db, wanted, self._lease_seconds)
         for lease in leases:
+            self._benches[lease.queue].sit(lease)
             task = asyncio.create_task(self._work(Work(lease, self._lease_seconds, claimed_at)))
             self._running.add(task)
-            task.add_done_callback(self._done)
+            task.add_done_callback(partial(self._done, lease))
         return bool(leases)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _wanted(self) -> list[Wanted]:
+        return [wanted for bench in self._benches.values() if (wanted := bench.wanted)]
+
+    def _done(self, lease: Lease, task: asyncio.Task[None]) -> None:
+        self._benches[lease.queue].stand(lease)
         self._running.discard(task)
         self._wake.set()
 

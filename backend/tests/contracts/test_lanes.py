@@ -1,0 +1,200 @@
+"""What claiming lanes must do: clients in turn by weight, queues apart, nothing twice, cheaply however much is due."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import orjson
+import pytest
+
+from app.bootstrap import app_url, owner_url, signer
+from app.core.multi_tenant import Database
+from app.models.client import Client, ClientSettings, new_client_id
+from app.models.job import Job, Lane, Lease, Wanted
+from app.services.queue.jobs import Bench
+from tests.fixtures.product import migrate_now, settings_for
+
+_DUE = """
+WITH made AS (SELECT gen_random_uuid() AS id, n FROM generate_series(1, $3::int) n),
+lanes AS (INSERT INTO lanes (client_id, id, queue, due_at)
+          SELECT $1, id, $2, clock_timestamp() - make_interval(secs => 60 + n::float8 / 1000) FROM made RETURNING id)
+INSERT INTO jobs (client_id, id, lane_id, kind, payload, due_at)
+SELECT $1, gen_random_uuid(), id, 'count', '{}', clock_timestamp() FROM lanes
+"""
+_TOUCHED = "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = $1"
+
+
+@dataclass
+class Yard:
+    """Clients with due lanes, and what claims them."""
+
+    db: Database
+    owner: "asyncpg.Connection[asyncpg.Record]"
+    clients: dict[str, UUID] = field(default_factory=dict)
+
+    async def client(
+        self, slug: str, *, weight: int = 1, due: int = 0, queue: str = "chat"
+    ) -> UUID:
+        """A client with lanes that have been due for a minute."""
+        client_id = self.clients[slug] = new_client_id()
+        async with self.db.tenant(client_id) as tx:
+            await Client.add(tx, slug.title(), slug, ClientSettings())
+        await self.owner.execute("UPDATE clients SET weight = $2 WHERE id = $1", client_id, weight)
+        await self.due(slug, due, queue)
+        return client_id
+
+    async def due(self, slug: str, count: int, queue: str = "chat") -> None:
+        """More of its lanes are due."""
+        await self.owner.execute(_DUE, self.clients[slug], queue, count)
+
+    async def claim(self, bench: Bench) -> list[Lease]:
+        """Takes what the bench has places for; what is claimed sits on it."""
+        wanted = bench.wanted
+        leases = await Lane.claim(self.db, [wanted], 30) if wanted else []
+        for lease in leases:
+            bench.sit(lease)
+        return leases
+
+    async def settle(self, bench: Bench, lease: Lease) -> None:
+        """The job is done."""
+        async with self.db.tenant(lease.client_id) as tx:
+            await Job.settle(tx, lease)
+        bench.stand(lease)
+
+    async def order(self, bench: Bench, most: int) -> list[str]:
+        """Whose lanes are claimed, in order: one job is done, the next is claimed."""
+        names = {client_id: slug for slug, client_id in self.clients.items()}
+        order: list[str] = []
+        sitting: list[Lease] = []
+        while len(order) < most:
+            claimed = await self.claim(bench)
+            sitting += claimed
+            order += [names[lease.client_id] for lease in claimed]
+            if not sitting:
+                break
+            await self.settle(bench, sitting.pop(0))
+        return order
+
+
+@pytest.fixture(params=["postgres18", "postgres15"])
+async def yard(
+    request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path
+) -> AsyncIterator[Yard]:
+    settings = settings_for(
+        fresh_database(request.getfixturevalue(request.param), migrate_now), tmp_path
+    )
+    db = Database.connect(app_url(settings), signer(settings), size=4, overflow=4)
+    owner = await asyncpg.connect(owner_url(settings).replace("+asyncpg", ""))
+    yield Yard(db, owner)
+    await owner.close()
+    await db.close()
+
+
+@pytest.mark.parametrize("places", [1, 4, 16])
+async def test_a_client_with_fifty_times_as_much_to_do_stands_in_nobodys_way(
+    yard: Yard, places: int
+) -> None:
+    await yard.client("flood", due=500)
+    for n in range(9):
+        await yard.client(f"calm-{n}", due=10)
+    order = await yard.order(Bench("chat", places), 150)
+    for n in range(9):
+        mine = [place for place, slug in enumerate(order) if slug == f"calm-{n}"]
+        # The k-th of its lanes is claimed in the k-th round of ten clients, give or take the places of one claim.
+        assert len(mine) == 10
+        assert all(place < (k + 1) * 10 + places for k, place in enumerate(mine))
+
+
+async def test_turns_follow_weights_while_there_is_too_much_to_do(yard: Yard) -> None:
+    await yard.client("one", weight=1, due=200)
+    await yard.client("three", weight=3, due=200)
+    await yard.client("six", weight=6, due=200)
+    for places in (1, 16):
+        counted = Counter((await yard.order(Bench("chat", places), 100 + places))[places:])
+        assert counted["one"] == pytest.approx(10, abs=2)
+        assert counted["three"] == pytest.approx(30, abs=3)
+        assert counted["six"] == pytest.approx(60, abs=4)
+
+
+async def test_who_was_away_has_no_turns_saved_up(yard: Yard) -> None:
+    await yard.client("steady", due=60)
+    await yard.client("away")
+    bench = Bench("chat", 1)
+    assert set(await yard.order(bench, 20)) == {"steady"}
+    await yard.due("away", 20)
+    assert Counter(await yard.order(bench, 20))["away"] == pytest.approx(10, abs=1)
+
+
+async def test_one_client_leaves_places_for_whoever_comes(yard: Yard) -> None:
+    await yard.client("flood", due=50)
+    bench = Bench("chat", 16)
+    assert len(await yard.claim(bench)) == 12
+    assert await yard.claim(bench) == []
+    await yard.client("late", due=2)
+    assert [lease.client_id for lease in await yard.claim(bench)] == [yard.clients["late"]] * 2
+
+
+async def test_a_queue_takes_no_other_queues_places(yard: Yard) -> None:
+    await yard.client("library", due=40, queue="indexing")
+    await yard.client("cafe", due=3)
+    benches = [Bench("chat", 4), Bench("indexing", 2)]
+    leases = await Lane.claim(yard.db, [b.wanted for b in benches if b.wanted], 30)
+    assert Counter(lease.queue for lease in leases) == {"chat": 3, "indexing": 2}
+
+
+async def test_workers_beside_each_other_take_everything_and_nothing_twice(yard: Yard) -> None:
+    for n in range(8):
+        await yard.client(f"client-{n}", due=50)
+
+    async def work() -> list[UUID]:
+        bench, taken = Bench("chat", 8), []
+        while leases := await yard.claim(bench):
+            taken += [lease.lane_id for lease in leases]
+            for lease in leases:
+                await yard.settle(bench, lease)
+        return taken
+
+    taken = [lane for lanes in await asyncio.gather(*(work() for _ in range(4))) for lane in lanes]
+    taken += (
+        await work()
+    )  # What the others held in their hands while one of them asked for the last time.
+    assert len(taken) == len(set(taken)) == 400
+
+
+@pytest.mark.parametrize("clients", [1, 10_000])
+async def test_ten_thousand_due_lanes_cost_what_a_hundred_do(yard: Yard, clients: int) -> None:
+    few = await _touched(yard, lanes=100)
+    await yard.owner.execute("DELETE FROM clients")
+    await yard.owner.execute(
+        "INSERT INTO clients (id, name, slug) "
+        "SELECT gen_random_uuid(), n::text, n::text FROM generate_series(1, $1) n",
+        clients,
+    )
+    for client in await yard.owner.fetch("SELECT id FROM clients ORDER BY id"):
+        await yard.owner.execute(_DUE, client["id"], "chat", 10_000 // clients)
+    many = await _touched(yard, lanes=0)
+    assert many < 4 * few
+
+
+async def _touched(yard: Yard, *, lanes: int) -> int:
+    """How many rows of lanes and jobs one claim of sixteen reads; none of them by reading a table through."""
+    if lanes:
+        await yard.client(f"some-{uuid4().hex[:6]}", due=lanes)
+    await yard.owner.execute("ANALYZE lanes, jobs, clients")
+    wanted = Wanted("chat", 16, 16, {}, None, 0)
+    async with yard.db.directory() as tx:
+        for _ in range(6):  # From the sixth call on the plan is the one that all later calls use.
+            before = [await tx.one(_TOUCHED, name) for name in ("lanes", "jobs")]
+            claimed = await tx.all(
+                "SELECT * FROM app.claim_lanes($1::text::jsonb, 30)",
+                orjson.dumps([wanted]).decode(),
+            )
+        after = [await tx.one(_TOUCHED, name) for name in ("lanes", "jobs")]
+    assert len(claimed) == 16
+    read = [[(b or (0, 0))[n] for b in before] for n in (0, 1)], [[a[n] for a in after] for n in (0, 1)]  # type: ignore[index]
+    assert read[0][0] == read[1][0], "A table was read through."
+    return sum(read[1][1]) - sum(read[0][1])
