@@ -239,3 +239,82 @@ def test_the_other_language_is_quoted_only_where_it_alone_knows() -> None:
 )
 def test_rows_of_tables_are_read_as_sentences(row: str, sentence: str) -> None:
     assert readable(row) == sentence
+
+
+CLEANING = passage(
+    "A dental cleaning costs 250 SAR and takes 45 minutes. A full-mouth X-ray costs 150 SAR.",
+    title="Prices",
+)
+CLEANING_AR = passage(
+    "سعر تنظيف الأسنان 250 ريالًا ومدته 45 دقيقة. سعر الحشوة البيضاء من 280 إلى 450 ريالًا.",
+    "ar",
+    "الأسعار",
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "known", "language"),
+    [
+        ("How much does a dental cleaning cost?", CLEANING, "en"),
+        ("كم سعر تنظيف الأسنان؟", CLEANING_AR, "ar"),
+    ],
+)
+def test_a_sentence_that_says_all_of_it_is_quoted_alone(
+    question: str, known: Passage, language: str
+) -> None:
+    told = "".join(answer(question, [known], language))
+    assert "250" in told
+    assert "150" not in told
+    assert "280" not in told
+
+
+def test_a_season_that_nobody_asked_about_is_not_quoted_along() -> None:
+    both = passage(
+        "On Friday we are open from 1:30 pm to 1:00 am. In Ramadan we are open every day from 5:00 pm.",
+        title="Opening hours",
+    )
+    assert "Ramadan" not in "".join(answer("What time do you open on Friday?", [both], "en"))
+    assert "Ramadan" in "".join(answer("When do you open in Ramadan?", [both], "en"))
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Do you deliver?", "Yes, we deliver in Riyadh."),
+        ("Do you deliver in Riyadh?", "Yes, we deliver in Riyadh."),
+        ("Do you deliver in Jeddah?", "We deliver in Riyadh."),
+    ],
+)
+def test_a_yes_to_another_question_is_left_out(question: str, told: str) -> None:
+    known = passage("Yes, we deliver in Riyadh. Orders leave at noon.", title="Delivery")
+    assert answer(question, [known], "en")[0].startswith(told)
+
+
+NIGHT_GUARD = passage(
+    "Yes. A custom night guard costs 700 SAR.", question="Do you make night guards?", score=1.4
+)
+HIRING = passage(
+    "Send your CV to careers@clinic.example. We are looking for a dental hygienist.",
+    question="Are you hiring?",
+)
+NIGHT_GUARD_AR = passage(
+    "نعم. سعر الواقي الليلي المفصل 700 ريال.", "ar", question="هل تصنعون واقيًا ليليًا؟", score=1.4
+)
+HIRING_AR = passage("أرسل سيرتك الذاتية إلى البريد.", "ar", question="هل لديكم وظائف؟")
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "known", "language", "expected"),
+    [
+        ("Do you make night guards?", "Are you hiring?", [NIGHT_GUARD, HIRING], "en", "Send your CV"),
+        ("Do you make night guards?", "How much?", [NIGHT_GUARD, HIRING], "en", "700 SAR"),
+        ("Are you hiring?", "Do you make night guards?", [HIRING, NIGHT_GUARD], "en", "700 SAR"),
+        ("هل تصنعون واقيًا ليليًا؟", "هل لديكم وظائف؟", [NIGHT_GUARD_AR, HIRING_AR], "ar", "أرسل سيرتك"),
+        ("هل تصنعون واقيًا ليليًا؟", "بكم؟", [NIGHT_GUARD_AR, HIRING_AR], "ar", "700 ريال"),
+    ],
+)  # fmt: skip
+def test_a_short_question_about_something_else_is_not_answered_with_what_was_asked_before(
+    before: str, question: str, known: list[Passage], language: str, expected: str
+) -> None:
+    history = (Turn("contact", before), Turn("assistant", "…"))
+    assert expected in "".join(answer(question, known, language, history))

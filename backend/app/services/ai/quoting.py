@@ -6,6 +6,7 @@ is one sentence: its answer as a whole.
 """
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,7 +19,7 @@ from app.services.ai.text import core, cores, is_content, sentences, stems, word
 from app.services.ai.topics import FILLERS, topics, wanted
 from app.services.knowledge.base import Passage
 from app.services.knowledge.lexical import terms
-from app.services.knowledge.phrasing import leans
+from app.services.knowledge.phrasing import leans, points_back
 
 LEAST = 0.2
 """Share of the question that the best sentence, with what its place lends it, must speak of."""
@@ -49,8 +50,18 @@ _OTHER_ENTRY = 0.25
 _NEIGHBOUR = 0.5
 """A neighbour is quoted along when it speaks of at least this share of what the best sentence speaks of."""
 
-_EARLIER = 0.4
-"""What the words of the question before count, for a question that leans on it."""
+_SAYS_ALL = 0.8
+"""Share of the question that a sentence speaks of in its own words, with the wanted fact: it needs no neighbour."""
+
+_EARLIER, _HARDLY_EARLIER = 0.4, 0.08
+"""What the words of the question before count, for a question that leans on it; hardly where it stands by itself."""
+
+_ALONE = 0.99
+"""A short question stands by itself where all of its words are found in one place."""
+
+_ASSENT = re.compile(
+    r"^(?:yes|no|sure|of course|نعم|لا|أجل|بالتأكيد)\s*[,،.:!]\s*(?=\S)", re.IGNORECASE
+)
 
 _ROW = " | "
 _TOPIC_MARK = "#"
@@ -94,11 +105,11 @@ class Asked:
     kinds: frozenset[Kind]
     topics: frozenset[str] = frozenset()
 
-    def fit(self, unit: Unit) -> float:
+    def fit(self, unit: Unit, lent: float = _LENT) -> float:
         """The share of the question that a unit speaks of, with what its place lends it."""
         total = sum(self.weights.values())
         told = (
-            w * max(_has(unit.text, word), _LENT * _has(unit.lent, word))
+            w * max(_has(unit.text, word), lent and lent * _has(unit.lent, word))
             for word, w in self.weights.items()
         )
         return sum(told) / total if total else 0.0
@@ -124,8 +135,16 @@ def _answer(question: Question, passages: Sequence[Passage]) -> list[tuple[int, 
     top = max(ranked, key=lambda s: s.score, default=None)
     if top is None or (top.fit < LEAST and not foreign):
         return []
-    kept = _with_neighbours(top, ranked)
-    return [(scored.unit.passage, readable(scored.unit.text)) for scored in kept]
+    kept = _with_neighbours(asked, top, ranked)
+    told = [(scored.unit.passage, readable(scored.unit.text)) for scored in kept]
+    return told if foreign or asked.fit(top.unit, 1.0) >= _ALONE else _without_assent(told)
+
+
+def _without_assent(told: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The same without a leading yes or no: that was said to a question which isn't quite this one."""
+    (passage, text), *rest = told
+    bare = _ASSENT.sub("", text)
+    return [(passage, bare[:1].upper() + bare[1:]), *rest]
 
 
 def readable(text: str) -> str:
@@ -173,10 +192,17 @@ def _asked(question: Question, units: Sequence[Unit]) -> Asked:
     earlier = next((t.text for t in reversed(question.history) if t.author == "contact"), None)
     kinds = wanted(question.text)
     if earlier and leans(question.text):
-        before = _weights(earlier, units)
-        weights = {word: w * _EARLIER for word, w in before.items()} | weights
-        kinds = kinds or wanted(earlier)
+        alone = not points_back(question.text) and _stands(Asked(weights, kinds), units)
+        share = _HARDLY_EARLIER if alone else _EARLIER
+        weights = {word: w * share for word, w in _weights(earlier, units).items()} | weights
+        kinds = kinds or (frozenset() if alone else wanted(earlier))
     return Asked(weights, kinds, topics(question.text))
+
+
+def _stands(asked: Asked, units: Sequence[Unit]) -> bool:
+    """Whether a question says by itself what it is about: one place speaks of all of it."""
+    named = [word for word in asked.weights if word not in FILLERS and word[:1] != _TOPIC_MARK]
+    return bool(named) and any(asked.fit(unit, 1.0) >= _ALONE for unit in units)
 
 
 def _weights(text: str, units: Sequence[Unit]) -> dict[str, float]:
@@ -237,8 +263,10 @@ def _exactness(asked: Asked, subject: str) -> float:
     return told / len(named) if named else 0.0
 
 
-def _with_neighbours(top: Scored, ranked: Sequence[Scored]) -> list[Scored]:
+def _with_neighbours(asked: Asked, top: Scored, ranked: Sequence[Scored]) -> list[Scored]:
     """The best sentence, and the ones around it that speak of the same, while there is room."""
+    if asked.kinds & _kinds(top.unit.text) and asked.fit(top.unit, 0.0) >= _SAYS_ALL:
+        return [top]
     here = {s.unit.place: s for s in ranked if s.unit.passage == top.unit.passage}
     kept = [top]
     for place in (top.unit.place + 1, top.unit.place - 1):
@@ -246,9 +274,15 @@ def _with_neighbours(top: Scored, ranked: Sequence[Scored]) -> list[Scored]:
         if neighbour is None or _ROW in neighbour.unit.text or len(kept) == _MOST:
             continue
         room = sum(len(s.unit.text) for s in kept) + len(neighbour.unit.text) <= _LONGEST
-        if room and (neighbour.fit >= _NEIGHBOUR * top.fit or not stems(top.unit.text)):
+        if room and (_adds(asked, top, neighbour) or not stems(top.unit.text)):
             kept.append(neighbour)
     return sorted(kept, key=lambda s: s.unit.place)
+
+
+def _adds(asked: Asked, top: Scored, neighbour: Scored) -> bool:
+    """Whether a neighbour speaks of what was asked, and not of a season that nobody asked about."""
+    seasonal = "ramadan" in topics(neighbour.unit.text) - topics(top.unit.text) - asked.topics
+    return neighbour.fit >= _NEIGHBOUR * top.fit and not seasonal
 
 
 @lru_cache(maxsize=8192)

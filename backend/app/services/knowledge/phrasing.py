@@ -37,4 +37,9 @@ def phrasings(query: str, previous: str | None) -> list[str]:
 def leans(query: str) -> bool:
     """Whether a question is short of words that carry meaning, or begins by pointing back."""
     carrying = [word for word in words(query) if word not in _FUNCTION_WORDS]
-    return len(carrying) < _FEW or bool(_LEANING.match(normalise(query).strip()))
+    return len(carrying) < _FEW or points_back(query)
+
+
+def points_back(query: str) -> bool:
+    """Whether a question begins by pointing at what was said before."""
+    return bool(_LEANING.match(normalise(query).strip()))
