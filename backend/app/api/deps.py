@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.api.language import language_of
 from app.bootstrap import Services
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.multi_tenant import TenantTx
@@ -48,6 +49,14 @@ def attempts(request: Request) -> Attempts:
 
 
 AttemptsDep = Annotated[Attempts, Depends(attempts)]
+
+
+def language(accept_language: Annotated[str | None, Header(include_in_schema=False)] = None) -> str:
+    """Which of our languages the caller reads."""
+    return language_of(accept_language)
+
+
+LanguageDep = Annotated[str, Depends(language)]
 
 
 async def principal(request: Request, _: Annotated[_Shown, Depends(_staff_token)]) -> Principal:

@@ -15,8 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from app.api.catalogue import BOUNDS, FIELD_ERRORS, PROBLEMS, WRONG
+from app.api.catalogue import BOUNDS, FIELD_ERRORS, PROBLEMS, WRONG, Entry
 from app.api.language import language_of
+from app.core import wording
 from app.core.errors import RateLimited, WafaaError
 from app.core.logs import get_logger
 from app.schemas.errors import FieldError, Problem
@@ -81,7 +82,7 @@ def problem(
         type=f"{DOCS}#{code}",
         title=entry.title.within(language),
         status=status,
-        detail=detail if detail and language == "en" else entry.detail.within(language),
+        detail=_told(detail, entry, language),
         instance=f"urn:wafaa:request:{state.get('request_id', '-')}",
         code=code,
         errors=list(errors),
@@ -94,6 +95,12 @@ def problem(
         _headers(status, language) | dict(headers or {}),
         media_type=MEDIA_TYPE,
     )
+
+
+def _told(detail: str | None, entry: Entry, language: str) -> str:
+    """The error's own sentence in the caller's language; the code's where it has none there."""
+    own = detail if language == "en" else wording.arabic(detail or "")
+    return own or entry.detail.within(language)
 
 
 def for_status(scope: Scope, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -127,7 +134,7 @@ def _named_field(request: Request, error: WafaaError) -> list[FieldError]:
     if error.pointer is None:
         return []
     language = language_of(request.headers.get("accept-language"))
-    detail = error.message if language == "en" else PROBLEMS[error.code].detail.ar
+    detail = _told(error.message, PROBLEMS[error.code], language)
     return [FieldError(pointer=error.pointer, detail=detail)]
 
 

@@ -87,5 +87,6 @@ def _shown(document: KnowledgeDocument) -> dict[str, Any]:
         "progress": document.progress,
         "passages": document.chunk_count,
         "error": document.error,
+        "doubtful_pages": document.doubtful_pages,
         "updated_at": document.updated_at,
     }

@@ -8,15 +8,25 @@ from typing import Any
 _COLOURS = {"ok": "32", "warn": "33", "fail": "31", "bold": "1", "dim": "2"}
 
 
+def language() -> str:
+    """Which of our languages this terminal's owner reads: POSIX's variables tell."""
+    told = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "ar" if next(filter(None, told), "").startswith("ar") else "en"
+
+
 def say(text: str, *, error: bool = False) -> None:
-    """Prints a line at once: another program may be reading."""
+    """Prints a line for people, in their language; at once, since another program may be reading."""
+    if language() == "ar":
+        from app.core.wording import within
+
+        text = within(text, "ar")
     print(text, file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
     """Prints a result: ``value`` for a program, ``lines`` for a person."""
     if as_json:
-        say(to_json(value))
+        print(to_json(value), flush=True)
     else:
         for line in lines:
             say(line)

@@ -1,5 +1,6 @@
 """What a client has taught us: sources and documents. Their chunks are in ``knowledge_chunk``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -186,15 +187,28 @@ class KnowledgeDocument(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
-    async def note_ready(cls, tx: TenantTx, document_id: UUID, content: str, indexed: str) -> None:
+    async def note_ready(
+        cls,
+        tx: TenantTx,
+        document_id: UUID,
+        content: str,
+        indexed: str,
+        doubtful_pages: Sequence[int] = (),
+    ) -> None:
         """Notes that the present chunks are what ``indexed`` names. Unless the file has changed since, it is ready."""
         await tx.run(
             "UPDATE knowledge_documents SET content = $3, indexed = $4::text, vector_id = id::text, error = NULL, "
             "status = CASE WHEN starts_with($4::text, sha256) THEN 'ready' ELSE 'pending' END, progress = 1, "
             "chunk_count = (SELECT count(*) FROM knowledge_chunks WHERE client_id = $1 AND document_id = $2), "
+            "metadata = metadata || jsonb_build_object('doubtful_pages', $5::jsonb), "
             "updated_at = now() WHERE client_id = $1 AND id = $2",
-            client_of(tx), document_id, content, indexed,
+            client_of(tx), document_id, content, indexed, list(doubtful_pages),
         )  # fmt: skip
+
+    @property
+    def doubtful_pages(self) -> list[int]:
+        """Pages that may not have been read rightly: a person should look."""
+        return list(self.details.get("doubtful_pages", ()))
 
     @classmethod
     async def remove(cls, tx: TenantTx, document_id: UUID) -> None:

@@ -17,6 +17,9 @@ class DocumentOut(OutModel):
     status: str
     progress: float = Field(ge=0, le=1)
     error: str | None
+    doubtful_pages: list[int] = Field(
+        description="Pages that may not have been read rightly: look at their passages."
+    )
     created_at: datetime
 
 

@@ -1,7 +1,7 @@
 """Knowledge: what the assistant's answers rest on."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,9 +25,7 @@ def add(
     from app.cli.output import show, table
 
     documents = add(files, client, wait)
-    rows = [
-        (d["status"], d["title"], d["error"] or f"passages: {d['passages']}") for d in documents
-    ]
+    rows = [(d["status"], d["title"], _outcome(d)) for d in documents]
     show(documents, table(rows, ""), as_json=as_json)
     raise typer.Exit(0 if all(d["status"] == "ready" for d in documents) else 1)
 
@@ -57,3 +55,10 @@ def search(
     passages = search(query, client, limit)
     lines = [f"{p['score']:.3f}  {p['title']}\n       {p['text']}" for p in passages]
     show(passages, lines or ["Nothing found."], as_json=as_json)
+
+
+def _outcome(document: dict[str, Any]) -> str:
+    """What became of a file, and what a person should look at."""
+    told = document["error"] or f"passages: {document['passages']}"
+    pages = ", ".join(map(str, document["doubtful_pages"]))
+    return f"{told}; look at page {pages}: it may have been misread" if pages else told

@@ -152,6 +152,8 @@ def bounded(blocks: Iterable[Block]) -> Iterator[Block]:
 def _pieces(block: Block) -> Iterator[Block]:
     if len(block.question or "") > LONGEST_BLOCK:
         raise TooLarge("A question in this file is longer than any person asks.")
+    if block.suspect and not block.text:
+        yield block
     start = 0
     while start < len(block.text):
         end = _end(block.text, start)

@@ -135,7 +135,7 @@ class Indexer:
         async with self._db.tenant(document.client_id) as tx:
             gone = await KnowledgeChunk.replace(tx, document.id, rows, self._model)
             await KnowledgeDocument.note_ready(
-                tx, document.id, _content(blocks), self._indexed(document)
+                tx, document.id, _content(blocks), self._indexed(document), _doubtful(blocks)
             )
             await finish(tx)
         if gone:
@@ -171,6 +171,11 @@ def _row(chunk_id: UUID, chunk: Chunk) -> NewChunk:
         chunk.sentences,
         terms(chunk.indexed_text),
     )
+
+
+def _doubtful(blocks: Sequence[Block]) -> list[int]:
+    """The pages that a person should look at."""
+    return sorted({block.page for block in blocks if block.suspect and block.page})
 
 
 def _content(blocks: Sequence[Block]) -> str:

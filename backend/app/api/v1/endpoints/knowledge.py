@@ -5,7 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Query, UploadFile
 
-from app.api.deps import READERS, PrincipalDep, ServicesDep, TenantTxDep, require
+from app.api.deps import (
+    READERS,
+    LanguageDep,
+    PrincipalDep,
+    ServicesDep,
+    TenantTxDep,
+    require,
+)
+from app.core import wording
 from app.core.security import Principal, Role, Scope
 from app.models.knowledge_base import KnowledgeDocument
 from app.schemas.knowledge import AnswerOut, CitationOut, DocumentOut, PassageOut, QuestionIn
@@ -20,14 +28,14 @@ StaffDep = Annotated[Principal, require(*READERS, scope=Scope.KNOWLEDGE_READ)]
 
 
 @router.get("/documents")
-async def list_documents(tx: TenantTxDep, _: StaffDep) -> list[DocumentOut]:
+async def list_documents(tx: TenantTxDep, _: StaffDep, language: LanguageDep) -> list[DocumentOut]:
     """The client's documents, newest first, with how far their indexing has come."""
-    return [_shown(document) for document in await KnowledgeDocument.all(tx)]
+    return [_shown(document, language) for document in await KnowledgeDocument.all(tx)]
 
 
 @router.post("/documents", status_code=202, max_body_size=MOST_BYTES)
 async def add_document(
-    file: Annotated[UploadFile, File()], tx: TenantTxDep, owner: OwnerDep
+    file: Annotated[UploadFile, File()], tx: TenantTxDep, owner: OwnerDep, language: LanguageDep
 ) -> DocumentOut:
     """Takes a file to be learned: text, Markdown, HTML, PDF, DOCX, or CSV of questions and answers."""
     content = await file.read(library.MOST_BYTES + 1)
@@ -38,13 +46,15 @@ async def add_document(
         media_type=file.content_type or "application/octet-stream",
         actor=owner.subject,
     )
-    return _shown(await KnowledgeDocument.get(tx, document_id))
+    return _shown(await KnowledgeDocument.get(tx, document_id), language)
 
 
 @router.get("/documents/{document_id}")
-async def read_document(document_id: UUID, tx: TenantTxDep, _: StaffDep) -> DocumentOut:
+async def read_document(
+    document_id: UUID, tx: TenantTxDep, _: StaffDep, language: LanguageDep
+) -> DocumentOut:
     """One document."""
-    return _shown(await KnowledgeDocument.get(tx, document_id))
+    return _shown(await KnowledgeDocument.get(tx, document_id), language)
 
 
 @router.delete("/documents/{document_id}", status_code=204)
@@ -86,13 +96,14 @@ async def ask(
     )
 
 
-def _shown(document: KnowledgeDocument) -> DocumentOut:
+def _shown(document: KnowledgeDocument, language: str) -> DocumentOut:
     return DocumentOut(
         id=document.id,
         title=document.title,
         media_type=document.media_type,
         status=document.status,
         progress=document.progress,
-        error=document.error,
+        error=wording.within(document.error, language) if document.error else None,
+        doubtful_pages=document.doubtful_pages,
         created_at=document.created_at,
     )

@@ -50,7 +50,13 @@ class Pdf:
             raise InvalidInput(
                 "This PDF holds pictures of pages and no text. Send the text itself, or a PDF made from it."
             )
-        return blocks
+        return [*blocks, *_silent(blocks, suspects)]
+
+
+def _silent(blocks: Sequence[Block], suspects: set[int]) -> list[Block]:
+    """Pages of which nothing could be read, so that a person is told of them as well."""
+    told = {block.page for block in blocks}
+    return [Block(BlockKind.PARAGRAPH, "", page=n, suspect=True) for n in sorted(suspects - told)]
 
 
 def _read(pages: Sequence[PDFPage]) -> tuple[list[Paragraph], set[int]]:
