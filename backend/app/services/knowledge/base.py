@@ -32,7 +32,7 @@ class Block:
 
     Attributes:
         kind: What it is.
-        text: Its words in logical order; for QUESTION_ANSWER the answer. Empty for a page of which nothing could be read.
+        text: Its words in logical order; for QUESTION_ANSWER the answer. Empty for a page that could not be read.
         level: Depth of a HEADING, from 1.
         question: The question of a QUESTION_ANSWER.
         page: Page number from 1, where there are pages.
