@@ -7,7 +7,7 @@ there. Its control is the same request with a name that nobody has. What differs
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from math import gcd
 from typing import Any
@@ -15,21 +15,10 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 
-from app.core.security import Role
 from tests.isolation.asgi import Request
-from tests.isolation.world import QUESTION, House
-
-UNDESCRIBED = {
-    "GET /openapi.json": "The description itself.",
-    "GET /docs": "The description, for people.",
-    "GET /docs/errors": "Error codes, the same for everyone.",
-    "GET /c/{slug}": "A hosted chat's page: it shows a client's name and its public key, by its public slug.",
-    "GET /w.js": "The widget's loader, the same for everyone.",
-    "GET /widget/{name}": "The widget's parts, the same for everyone.",
-}
-"""Routes that the OpenAPI document doesn't name, each with its reason. They are attacked like the others."""
+from tests.isolation.operations import UNDESCRIBED, Operation, operations
+from tests.isolation.world import House
 
 PUBLIC_NAMES = {
     "client_slug": "A webhook's address is public; without a client's signature it opens nothing.",
@@ -65,11 +54,6 @@ COSTLY = {"GET /v1/search": 10, "POST /v1/answers": 10, "GET /health/ready": 5} 
     (title for title in UNDESCRIBED if "{slug}" not in title), 5
 )
 """They ask the embedder each time, or are the same long text for everyone: so few scattered attempts of each caller."""
-MAKES = {"POST /v1/documents", "POST /v1/channels/{kind}", "POST /v1/clients", "PUT /v1/clients/me",
-         "POST /web/v1/sessions",
-         "POST /v1/auth/login"}  # fmt: skip
-"""They write without naming anything that is there: here only with bodies that are refused; see ``test_acts``."""
-
 FIRST = (
     "path",
     "header X-Client-Id 1",
@@ -78,27 +62,12 @@ FIRST = (
     "body message_id",
 )
 """Places that come before all others: where a leak is likeliest."""
+EACH_KIND = ("body ids 0 list", "body id 0 top", "query id 0")
+"""Then these, with one thing of every kind."""
 
 Named = tuple[str, str]
 """What an attempt names: a thing, and the client it belongs to."""
 Write = Callable[[Named], Request]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of one path."""
-
-    method: str
-    path: str
-    names: tuple[str, ...] = ()
-    query: tuple[str, ...] = ()
-    required: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    media: str = ""
-
-    @property
-    def title(self) -> str:
-        return f"{self.method} {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,110 +76,37 @@ class Attempt:
 
     operation: Operation
     house: House
-    role: Role
+    caller: str
     place: str
     named: Named
     write: Write
 
 
-def mounted(app: FastAPI) -> set[str]:
-    """Every method of every route that the application has."""
-    return {
-        f"{method} {route.path}"
-        for route in iter_route_contexts(app.routes)
-        for method in route.methods or ()
-        if method != "HEAD"
-    }
-
-
-def operations(app: FastAPI) -> list[Operation]:
-    """What can be called: everything described, and everything else that is mounted."""
-    document = app.openapi()
-    found = [
-        _operation(document, method.upper(), path, told)
-        for path, methods in document["paths"].items()
-        for method, told in methods.items()
-    ]
-    described = {one.title for one in found}
-    rest = sorted(mounted(app) - described)
-    return found + [_undescribed(title) for title in rest]
-
-
-def _undescribed(title: str) -> Operation:
-    method, _, path = title.partition(" ")
-    return Operation(method, path, tuple(re.findall(r"{(\w+)", path)))
-
-
-def _operation(document: Any, method: str, path: str, told: Any) -> Operation:
-    parameters = told.get("parameters", [])
-    query = [one for one in parameters if one["in"] == "query"]
-    content = told.get("requestBody", {}).get("content", {})
-    media, schema = next(iter(content.items()), ("", {}))
-    return Operation(
-        method,
-        path,
-        tuple(re.findall(r"{(\w+)", path)),
-        tuple(one["name"] for one in query if one["name"] != "wait"),
-        {one["name"]: QUESTION for one in query if one.get("required")},
-        example(document, schema.get("schema", {})) if content else None,
-        media,
-    )
-
-
-def example(document: Any, schema: Any, name: str = "") -> Any:
-    """A value that fits a JSON schema: what is required, no more."""
-    if reference := schema.get("$ref"):
-        return example(document, document["components"]["schemas"][reference.rpartition("/")[2]])
-    if "properties" in schema or schema.get("type") == "object":
-        wanted = schema.get("required", [])
-        return {n: example(document, schema["properties"][n], n) for n in wanted}
-    if options := schema.get("enum") or schema.get("anyOf"):
-        return options[0] if "enum" in schema else example(document, options[0], name)
-    return _scalar(schema, name)
-
-
-def _scalar(schema: Any, name: str) -> Any:
-    special = {"email": "x@y.example", "slug": "some-slug", "question": QUESTION}
-    if schema.get("format") == "uuid":
-        return "01890000-0000-7000-8000-00000000abcd"
-    if schema.get("type") in ("integer", "number"):
-        return schema.get("minimum", 1)
-    if schema.get("type") == "array":
-        return []
-    return special.get(name, "a word of some length") if schema.get("type") == "string" else True
-
-
 def attempts(
-    app: FastAPI,
-    houses: Sequence[House],
-    token: Callable[[House, Role], str],
-    only: Callable[[str], bool] = lambda _: True,
+    app: FastAPI, houses: Sequence[House], only: Callable[[str], bool] = lambda _: True
 ) -> Iterator[Iterator[Attempt]]:
     """The attempts, one stream for each operation and caller: taking from each in turn tries everything early."""
     for operation in filter(lambda one: only(one.title), operations(app)):
         for house in houses:
-            for role in house.principals:
-                yield _of_caller(operation, house, role, houses, token)
+            for caller in house.callers:
+                if not operation.rightful(caller):
+                    yield _of_caller(Caller(operation, house, caller), houses)
 
 
-def _of_caller(
-    operation: Operation,
-    house: House,
-    role: Role,
-    houses: Sequence[House],
-    token: Callable[[House, Role], str],
-) -> Iterator[Attempt]:
-    caller = Caller(operation, house, role, token)
+def _of_caller(caller: "Caller", houses: Sequence[House]) -> Iterator[Attempt]:
+    operation, house = caller.operation, caller.house
     places = list(caller.places())
     things = list(caller.aims(houses))
 
     def attempt(place: int, named: Named, spelling: int) -> Attempt:
         said, write = places[place]
         spelled = (SPELLINGS[spelling](named[0]), named[1])
-        return Attempt(operation, house, role, f"{said} {spelling}", spelled, write)
+        return Attempt(operation, house, caller.name, f"{said} {spelling}", spelled, write)
 
     first = [n for n, (said, _) in enumerate(places) if said.startswith(FIRST)]
     yield from (attempt(n, named, 0) for n in first for named in caller.likeliest(houses))
+    each = [n for n, (said, _) in enumerate(places) if said.startswith(EACH_KIND)]
+    yield from (attempt(n, named, 0) for n in each for named in caller.one_of_each(houses))
     most = COSTLY.get(operation.title)
     for index in islice(scattered(len(places) * len(things) * len(SPELLINGS)), most):
         rest, spelling = divmod(index, len(SPELLINGS))
@@ -232,8 +128,7 @@ class Caller:
 
     operation: Operation
     house: House
-    role: Role
-    token: Callable[[House, Role], str]
+    name: str
 
     def aims(self, houses: Sequence[House]) -> Iterator[Named]:
         """What others have: things in turn of their kinds; for a visitor, also other visitors' of the same client."""
@@ -242,8 +137,13 @@ class Caller:
                 for things in house.objects.values():
                     yield from ((thing, house.id) for thing in things)
                 yield from ((text, house.id) for text in house.texts)
-            elif self.role is Role.VISITOR:
+            elif self.name == "visitor":
                 yield from ((thing, house.id) for thing in house.objects["conversation"][1:])
+
+    def one_of_each(self, houses: Sequence[House]) -> Iterator[Named]:
+        """One thing of every kind that the next client has."""
+        other = houses[(houses.index(self.house) + 1) % len(houses)]
+        yield from ((things[0], other.id) for things in other.objects.values() if things)
 
     def likeliest(self, houses: Sequence[House]) -> Iterator[Named]:
         """One thing of each other client that is of the kind the operation works on."""
@@ -261,9 +161,9 @@ class Caller:
         if len(secret) > 1:
             yield "path", lambda named: self.request(dict.fromkeys(secret, named[0]))
         aimed = self._aimed(secret)
-        if one.title not in MAKES:
+        if not one.makes:
             yield from self._around(aimed)
-        if one.body is not None or one.method != "GET":
+        if one.body is not None or (one.writes and not one.makes):
             yield from self._inside(aimed)
 
     def _aimed(self, secret: Sequence[str]) -> Callable[[Named], dict[str, str]]:
@@ -307,7 +207,7 @@ class Caller:
     ) -> Request:
         """A request of this caller, right in all that isn't said here."""
         one = self.operation
-        own = {name: self._own(name) for name in one.names} | dict(path or {})
+        own = {name: self.own(name) for name in one.names} | dict(path or {})
         filled = re.sub(r"{(\w+)[^}]*}", lambda found: own[found[1]], one.path)
         asked = {
             **one.required,
@@ -316,12 +216,13 @@ class Caller:
         }
         sent = body if body is not None else one.body
         media, raw = _encoded(one.media, sent)
-        authorization = ("Authorization", f"Bearer {self.token(self.house, self.role)}")
         typed = (("Content-Type", media),) if raw else ()
         text = "&".join(f"{quote(n)}={quote(v)}" for n, v in asked.items())
-        return Request(one.method, filled, text, (authorization, *typed, *headers), raw)
+        return Request(
+            one.method, filled, text, (*self.house.callers[self.name](), *typed, *headers), raw
+        )
 
-    def _own(self, name: str) -> str:
+    def own(self, name: str) -> str:
         mine = {
             "conversation_id": self.house.conversation, "message_id": self.house.reply, "kind": "web",
             "channel": "whatsapp", "client_slug": self.house.business.ref.slug,

@@ -2,21 +2,26 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 
 from app.api import deps
 from app.api.app import create_app
 from app.api.v1.endpoints import chat
 from app.core.errors import Forbidden, NotFound
 from app.core.security import Principal
+from app.models.audit import AuditEntry
 from app.models.conversation import Conversation
+from app.models.job import Job
 from app.models.knowledge_base import KnowledgeDocument
 from app.models.message import Message
+from app.services.knowledge.retriever import Retriever
 from app.services.orchestrator.answers import Answers
 from tests.isolation.world import World
 
@@ -191,12 +196,129 @@ async def a_write_that_is_denied_but_done(
 async def everybody_is_everybody(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
-    other = world.houses[1]
+    other = world.houses[1].id
 
-    async def principal() -> Principal:
-        return next(iter(other.principals.values()))
+    async def principal(request: Request, services: deps.ServicesDep) -> Principal:
+        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return replace(services.tokens.verify(shown), client_id=UUID(other))
 
     app.dependency_overrides[deps.principal] = principal
+    yield
+
+
+@planted("GET /v1/documents", "shows words")
+async def a_client_taken_from_the_query(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    async def tx(
+        request: Request, services: deps.ServicesDep, caller: deps.PrincipalDep
+    ) -> AsyncIterator[Any]:
+        named = request.query_params.get("client_id")
+        async with services.db.tenant(_uuid(named) or caller.client_id) as tx:
+            yield tx
+
+    app.dependency_overrides[deps.tenant_tx] = tx
+    yield
+
+
+@planted("/v1/planted", "shows words")
+async def ids_in_a_nested_list_without_a_predicate(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    @app.post("/v1/planted")
+    async def titles(given: dict[str, Any], _: deps.PrincipalDep) -> list[str]:
+        ids = given.get("ids") if isinstance(given.get("ids"), list) else []
+        titled = "SELECT title FROM knowledge_documents WHERE id::text = $1"
+        return [title for id_ in ids or () if (title := await world.owner_says(titled, str(id_)))]
+
+    yield
+
+
+@planted("GET /v1/search", "shows words")
+async def the_namespace_of_another(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    whole = Retriever.retrieve
+    clients = [house.business.ref.id for house in world.houses]
+
+    async def retrieve(self: Any, client_id: UUID, *args: Any, **more: Any) -> Any:
+        other = clients[(clients.index(client_id) + 1) % len(clients)]
+        return await whole(self, other, *args, **more)
+
+    patch.setattr(Retriever, "retrieve", retrieve)
+    yield
+
+
+@planted("POST /v1/jobs/{job_id}/replay", "was done")
+async def the_job_of_another(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    async def replay(_: Any, tx: Any, id_: UUID) -> None:
+        if not await world.owner_says("SELECT 1 FROM jobs WHERE id = $1", id_):
+            raise NotFound
+
+    async def unwritten(*_: Any) -> None:
+        """Else the audit log would show the other's id from now on."""
+
+    patch.setattr(Job, "replay", classmethod(replay))
+    patch.setattr(AuditEntry, "add", unwritten)
+    yield
+
+
+@planted("GET /web/v1/conversations/{conversation_id}/messages", "differs")
+async def visitors_of_one_client_read_each_other(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    patch.setattr(chat, "_own", lambda conversation_id, _visitor: conversation_id)
+    yield
+
+
+@planted("GET /v1/documents", "shows words")
+async def answers_kept_by_their_path_alone(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    kept: dict[str, Any] = {}
+
+    @app.middleware("http")
+    async def remember(request: Request, go_on: Callable[[Request], Any]) -> Any:
+        answer = await go_on(request)
+        if answer.status_code != 200:
+            return answer
+        body = b"".join([chunk async for chunk in answer.body_iterator])
+        return Response(kept.setdefault(request.url.path, body), media_type="application/json")
+
+    yield
+
+
+@planted("POST /v1/channels/{kind}", "shows")
+async def an_error_that_names_whose_it_is(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    @app.exception_handler(RequestValidationError)
+    async def say(request: Request, _: RequestValidationError) -> Response:
+        given = (await request.body()).decode()
+        named = next((house for house in world.houses if house.id in given), None)
+        said = f"It is {named.secret.decode()}'s." if named else "No."
+        return Response(said, 422, media_type="application/problem+json")
+
+    yield
+
+
+@planted("GET /v1/documents/{document_id}", "differs")
+async def a_header_that_only_existing_things_have(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    @app.middleware("http")
+    async def mark(request: Request, go_on: Callable[[Request], Any]) -> Any:
+        answer = await go_on(request)
+        id_ = _uuid(request.url.path.rpartition("/")[2])
+        there = id_ and await world.owner_says(
+            "SELECT updated_at FROM knowledge_documents WHERE id = $1", id_
+        )
+        if there:
+            answer.headers["last-modified"] = str(there)
+        return answer
+
     yield
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
-from app.core.security import Role
 from tests.isolation.asgi import Answer, Request, send
-from tests.isolation.attempts import Attempt, Caller, attempts, operations, unknown_like
+from tests.isolation.attempts import Attempt, Caller, attempts, unknown_like
+from tests.isolation.operations import operations
 from tests.isolation.world import QUESTION, House, World
 
 AT_ONCE = 8
@@ -37,7 +37,7 @@ class Report:
     leaks: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     shown: set[str] = field(default_factory=set)
-    tried: set[tuple[str, Role]] = field(default_factory=set)
+    tried: set[tuple[str, str]] = field(default_factory=set)
 
     def __str__(self) -> str:
         told = ", ".join(f"{status}: {count:,}" for status, count in sorted(self.statuses.items()))
@@ -63,8 +63,9 @@ class Proof:
         begun, before = time.monotonic(), await self._world.sums()
         queue = self._queue(most, only)
         await asyncio.gather(*(self._work(queue) for _ in range(AT_ONCE)))
-        await self._read_own()
-        await self._ask_alike()
+        await self._read_own(only)
+        if only("POST /v1/answers"):
+            await self._ask_alike()
         self._compare_sums(before, await self._world.sums())
         self._note_if("tables without a fence", await self._world.unfenced())
         self.report.seconds = time.monotonic() - begun
@@ -72,7 +73,7 @@ class Proof:
 
     def _queue(self, most: int, only: Callable[[str], bool]) -> Iterator[Attempt]:
         """One of each stream in turn, until it's enough."""
-        streams = list(attempts(self._app, self._world.houses, self._world.token, only))
+        streams = list(attempts(self._app, self._world.houses, only))
         count = 0
         while streams:
             alive = []
@@ -96,12 +97,12 @@ class Proof:
         title = attempt.operation.title
         self.report.attempts += 1
         self.report.statuses[answer.status] += 1
-        self.report.tried.add((title, attempt.role))
+        self.report.tried.add((title, attempt.caller))
         self.look(
-            attempt.house, attempt.role, title, answer, sent=attempt.named, where=attempt.place
+            attempt.house, attempt.caller, title, answer, sent=attempt.named, where=attempt.place
         )
-        if not title.startswith("GET") and answer.status < 300 and title != "POST /v1/answers":
-            self._leak(title, attempt.role, attempt.place, f"was done: {answer.status}")
+        if attempt.operation.writes and answer.status < 300:
+            self._leak(title, attempt.caller, attempt.place, f"was done: {answer.status}")
         await self._match(attempt, answer.lasting())
 
     async def _match(self, attempt: Attempt, found: Lasting) -> None:
@@ -109,7 +110,7 @@ class Proof:
         nobody = unknown_like(attempt.named)
         form = "id" if attempt.named[0].count("-") > 3 else "text"
         kind = attempt.place.partition(" ")[0]
-        key = (attempt.operation.title, attempt.house.id, attempt.role, kind, form)
+        key = (attempt.operation.title, attempt.house.id, attempt.caller, kind, form)
         known = self._controls.setdefault(key, set())
         if found in known:
             return
@@ -118,7 +119,7 @@ class Proof:
         known.add(control)
         if control != found:
             self._leak(
-                attempt.operation.title, attempt.role, attempt.place,
+                attempt.operation.title, attempt.caller, attempt.place,
                 f"differs from an unknown name's answer: {found[0]} {found[2][:200]!r}, "
                 f"not {control[0]} {control[2][:200]!r}",
             )  # fmt: skip
@@ -126,7 +127,7 @@ class Proof:
     def look(
         self,
         house: House,
-        role: Role,
+        caller: str,
         title: str,
         answer: Answer,
         *,
@@ -136,42 +137,38 @@ class Proof:
         """Looks for what belongs to others, and for answers that no request may bring about."""
         told = answer.body + b" ".join(value for _, value in answer.headers)
         if answer.status >= 500:
-            self._leak(title, role, where, f"broke: {answer.status} {answer.body[:300]!r}")
+            self._leak(title, caller, where, f"broke: {answer.status} {answer.body[:300]!r}")
         if house.secret in told:
             self.report.shown.add(title)
-        lists_clients = title == "GET /v1/clients" and role is Role.PLATFORM
+        lists_clients = title == "GET /v1/clients" and caller == "platform"
         ids = {id_.decode() for id_ in _ID.findall(told)} - {one.lower() for one in sent}
         for other in self._world.houses:
             if other is house:
                 continue
             public = () if lists_clients else (other.public,)
             if any(word in told for word in (other.secret, *public)):
-                self._leak(title, role, where, f"shows words of another: {told[:200]!r}")
+                self._leak(title, caller, where, f"shows words of another: {told[:200]!r}")
             if foreign := (ids & other.ids) - ({other.id} if lists_clients else set()) - house.ids:
-                self._leak(title, role, where, f"shows ids of another: {sorted(foreign)[:3]}")
+                self._leak(title, caller, where, f"shows ids of another: {sorted(foreign)[:3]}")
 
-    async def _read_own(self) -> None:
+    async def _read_own(self, only: Callable[[str], bool]) -> None:
         """Everybody reads what they may: there a caller sees planted words, and only their own."""
-        for operation in operations(self._app):
-            for house in self._world.houses if operation.method == "GET" else ():
-                for role in house.principals:
-                    caller = Caller(operation, house, role, self._world.token)
-                    answer = await send(self._app, caller.request())
-                    self.look(house, role, operation.title, answer, where="their own")
+        reading = [one for one in operations(self._app) if one.method == "GET" and only(one.title)]
+        for operation in reading:
+            for house in self._world.houses:
+                for name in house.callers:
+                    answer = await send(self._app, Caller(operation, house, name).request())
+                    self.look(house, name, operation.title, answer, where="their own")
 
     async def _ask_alike(self) -> None:
         """All clients ask the same: what one was answered must not be kept for the next."""
+        body = f'{{"question": "{QUESTION}"}}'.encode()
         for _ in range(2):
             for house in self._world.houses:
-                token = self._world.token(house, Role.OWNER)
-                headers = (
-                    ("Authorization", f"Bearer {token}"),
-                    ("Content-Type", "application/json"),
-                )
-                body = f'{{"question": "{QUESTION}"}}'.encode()
+                headers = (*house.callers["owner"](), ("Content-Type", "application/json"))
                 asked = Request("POST", "/v1/answers", "", headers, body)
                 answer = await send(self._app, asked)
-                self.look(house, Role.OWNER, "POST /v1/answers", answer, where="the same question")
+                self.look(house, "owner", "POST /v1/answers", answer, where="the same question")
 
     def _compare_sums(
         self, before: dict[tuple[str, str], str], after: dict[tuple[str, str], str]
@@ -185,5 +182,5 @@ class Proof:
         if found:
             self.report.leaks.append(f"{what}: {found}")
 
-    def _leak(self, title: str, role: Role, place: str, what: str) -> None:
-        self.report.leaks.append(f"{title} as {role}, {place}: {what}")
+    def _leak(self, title: str, caller: str, place: str, what: str) -> None:
+        self.report.leaks.append(f"{title} as {caller}, {place}: {what}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from app.bootstrap import owner_url
-from app.core.security import Principal, Role
+from app.core.security import Principal, Role, Tokens
 from app.models.audit import AuditEntry
 from app.models.channel_config import ChannelConfig
 from app.models.contact import Contact
@@ -24,9 +24,21 @@ from app.services.orchestrator.events import say
 from tests.fixtures.product import Business, Product
 
 QUESTION = "What is the password of the house?"
-ROLES = (Role.OWNER, Role.AGENT, Role.VIEWER, Role.PLATFORM, Role.VISITOR)
+STAFF = (Role.OWNER, Role.AGENT, Role.VIEWER, Role.PLATFORM)
 CONTACTS = 3
 FRESH_SECONDS = 600.0
+
+Credential = Callable[[], tuple[tuple[str, str], ...]]
+"""The headers that prove a caller. Asked for with every request, so that tokens can be renewed."""
+
+TOUCHED = ("last_used_at", "last_seen_at")
+"""Columns that say when somebody came: coming changes nothing else."""
+
+KINDS = {
+    "channel_config": "account", "knowledge_document": "document", "knowledge_source": "source",
+    "knowledge_chunk": "chunk", "audit_log": "audit",
+}  # fmt: skip
+"""What paths call the rows of a table, where it isn't the table's name."""
 
 
 @dataclass
@@ -39,6 +51,8 @@ class House:
         ids: Every id of it that the database knows.
         objects: Some ids of each kind, to be named in others' requests.
         texts: What else names something of it: slugs, keys, numbers, e-mail addresses, tokens.
+        callers: Everybody who may call in its name, with what proves them. Whoever is added here attacks and is
+            attacked like the others.
     """
 
     business: Business
@@ -48,7 +62,7 @@ class House:
     objects: dict[str, tuple[str, ...]] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
     number: str = ""
-    principals: dict[Role, Principal] = field(default_factory=dict)
+    callers: dict[str, Credential] = field(default_factory=dict)
     conversation: str = ""
     reply: str = ""
 
@@ -66,16 +80,8 @@ class World:
     owner: "asyncpg.Connection[asyncpg.Record]"
     houses: list[House]
     columns: dict[str, str]
-    tokens: dict[tuple[str, Role], tuple[float, str]] = field(default_factory=dict)
+    readable: frozenset[str] = frozenset()
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def token(self, house: House, role: Role) -> str:
-        """An access token, renewed before it expires."""
-        made, token = self.tokens.get((house.id, role), (0.0, ""))
-        if time.monotonic() - made > FRESH_SECONDS or not token:
-            token = self.product.services.tokens.issue(house.principals[role])
-            self.tokens[house.id, role] = (time.monotonic(), token)
-        return token
 
     async def owner_says(self, sql: str, *args: object) -> Any:
         """One value, as the owner of the tables sees it; one question at a time."""
@@ -87,8 +93,9 @@ class World:
         found: dict[tuple[str, str], str] = {}
         for table, column in self.columns.items():
             for row in await self.owner.fetch(
-                f"SELECT {column} AS client, md5(string_agg(md5(t::text), '' ORDER BY t::text)) AS sum "
-                f"FROM {table} t GROUP BY 1"
+                f"SELECT {column} AS client, md5(string_agg(row, '' ORDER BY row)) AS sum FROM "
+                f"(SELECT {column}, md5((to_jsonb(t) - $1::text[])::text) AS row FROM {table} t) GROUP BY 1",
+                TOUCHED,
             ):
                 found[str(row["client"]), table] = row["sum"]
         return found
@@ -96,7 +103,7 @@ class World:
     async def unfenced(self) -> list[str]:
         """Tables in which a client's transaction, or one that is nobody's, sees what isn't its own."""
         db, found = self.product.services.db, []
-        fenced = {t: c for t, c in self.columns.items() if t.startswith("public.")}
+        fenced = {t: c for t, c in self.columns.items() if t in self.readable}
         for house in self.houses:
             async with db.tenant(house.business.ref.id) as tx:
                 for table, column in fenced.items():
@@ -136,15 +143,19 @@ async def build(product: Product) -> World:
     )
     rows = await owner.fetch(
         "SELECT table_schema || '.' || table_name AS name, column_name FROM information_schema.columns "
-        "WHERE table_schema IN ('public', 'vault') "
+        "WHERE table_schema IN ('public', 'vault') AND data_type = 'uuid' "
         "AND (column_name = 'client_id' OR (table_name = 'clients' AND column_name = 'id'))"
+    )
+    readable = await owner.fetch(
+        "SELECT 'public.' || relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+        "AND relkind IN ('r', 'p') AND has_table_privilege('wafaa_app', oid, 'SELECT')"
     )
     tables = {row["name"]: row["column_name"] for row in rows}
     houses = [
         await _house(product, name, number)
         for number, name in enumerate(("alpha", "bravo", "charl"))
     ]
-    world = World(product, owner, houses, tables)
+    world = World(product, owner, houses, tables, frozenset(row["name"] for row in readable))
     await product.services.worker.drain()
     for house in houses:
         await _furnish(world, house)
@@ -171,7 +182,7 @@ async def _furnish(world: World, house: House) -> None:
     async with services.db.tenant(house.business.ref.id) as tx:
         staff = {
             role: await Staff.add(tx, f"{role}@{secret}.example", f"{role} {secret}", role, "none")
-            for role in ROLES[:4]
+            for role in STAFF
         }
         fields = {"phone_number_id": house.number, "access_token": f"t{secret}", "verify_token": f"v{secret}",
                   "app_secret": f"app-secret-of-{secret}"}  # fmt: skip
@@ -189,7 +200,7 @@ async def _furnish(world: World, house: House) -> None:
         await InboundEvent.keep(tx, account, f"key-{secret}", "quarantined", {"text": secret})
         await AuditEntry.add(tx, f"actor {secret}", "test.planted", secret, {"note": secret})
     house.conversation, house.reply = made[0]["conversation"], made[0]["reply"]
-    _introduce(house, staff, made[0]["contact"], account)
+    _introduce(world, house, staff, made[0]["contact"], account)
     await _name(world, house, made, str(job))
 
 
@@ -217,35 +228,54 @@ async def _contact(tx: Any, account: UUID, secret: str, agent: UUID, number: int
     return ids
 
 
-def _introduce(house: House, staff: dict[Role, UUID], contact: str, account: UUID) -> None:
+def _introduce(
+    world: World, house: House, staff: dict[Role, UUID], contact: str, account: UUID
+) -> None:
     """Who calls for this client."""
-    client = house.business.ref.id
-    house.principals = {role: Principal(str(id_), client, role) for role, id_ in staff.items()}
-    house.principals[Role.VISITOR] = Principal(
+    client, tokens = house.business.ref.id, world.product.services.tokens
+    principals = [Principal(str(id_), client, role) for role, id_ in staff.items()]
+    visitor = Principal(
         f"{house.secret.decode()}-0", client, Role.VISITOR, contact_id=UUID(contact),
         conversation_id=UUID(house.conversation), account_id=account,
     )  # fmt: skip
+    service = Principal(f"service-{house.secret.decode()}", client, Role.SERVICE)
+    for principal in (*principals, visitor, service):
+        house.callers[str(principal.role)] = _bearer(tokens, principal)
+
+
+def _bearer(tokens: Tokens, principal: Principal) -> Credential:
+    """An access token, renewed before it expires."""
+    made: float = -2 * FRESH_SECONDS
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def shown() -> tuple[tuple[str, str], ...]:
+        nonlocal made, headers
+        if time.monotonic() - made > FRESH_SECONDS:
+            made = time.monotonic()
+            headers = (("Authorization", f"Bearer {tokens.issue(principal)}"),)
+        return headers
+
+    return shown
 
 
 async def _name(world: World, house: House, made: Sequence[dict[str, str]], job: str) -> None:
     """What others will ask for."""
 
-    async def ids(sql: str) -> tuple[str, ...]:
-        return tuple(str(row[0]) for row in await world.owner.fetch(sql, house.business.ref.id))
-
+    rows = {
+        table: await world.owner.fetch(
+            f"SELECT id::text FROM {table} WHERE {column} = $1 ORDER BY id LIMIT 5",
+            house.business.ref.id,
+        )
+        for table, column in (await _with_ids(world)).items()
+    }
     house.objects = {
+        _kind(table): tuple(row["id"] for row in found) for table, found in rows.items()
+    } | {
         "conversation": tuple(one["conversation"] for one in made),
         "message": tuple(one["reply"] for one in made),
         "contact": tuple(one["contact"] for one in made),
         "said": tuple(one["contact_message"] for one in made),
         "job": (job,),
-        "document": await ids("SELECT id FROM knowledge_documents WHERE client_id = $1"),
-        "source": await ids("SELECT id FROM knowledge_sources WHERE client_id = $1"),
-        "chunk": await ids("SELECT id FROM knowledge_chunks WHERE client_id = $1"),
-        "account": await ids("SELECT id FROM channel_configs WHERE client_id = $1"),
-        "staff": await ids("SELECT id FROM staff WHERE client_id = $1"),
-        "audit": await ids("SELECT id FROM audit_log WHERE client_id = $1"),
-        "client": (house.id,),
     }
     ref = house.business.ref
     secret = house.secret.decode()
@@ -253,3 +283,18 @@ async def _name(world: World, house: House, made: Sequence[dict[str, str]], job:
         ref.slug, house.business.channel_key, house.number, f"key-{secret}", f"owner@{secret}.example",
         f"{secret}-0", f"{secret}.md",
     )  # fmt: skip
+
+
+async def _with_ids(world: World) -> dict[str, str]:
+    """The tables whose rows have ids of their own, with the column of their client."""
+    rows = await world.owner.fetch(
+        "SELECT table_schema || '.' || table_name AS name FROM information_schema.columns "
+        "WHERE column_name = 'id' AND data_type = 'uuid'"
+    )
+    return {row["name"]: world.columns[row["name"]] for row in rows if row["name"] in world.columns}
+
+
+def _kind(table: str) -> str:
+    """What paths call a table's rows: ``conversations`` are found at ``{conversation_id}``."""
+    one = table.rpartition(".")[2].removesuffix("s")
+    return KINDS.get(one, one)
