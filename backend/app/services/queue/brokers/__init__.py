@@ -1,0 +1,1 @@
+"""Event logs: every file is one, and its name is what QUEUE_BROKER says."""
