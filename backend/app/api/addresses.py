@@ -5,6 +5,7 @@ only as far as it was written by proxies that the installation names (WAFAA_TRUS
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.datastructures import Headers
@@ -75,6 +76,7 @@ def _from_the_right(lines: Sequence[str]) -> list[str]:
     return ",".join(lines).rsplit(",", _MOST_HOPS)[::-1][:_MOST_HOPS]
 
 
+@lru_cache(4096)
 def _parse(text: str) -> Address | None:
     """An address, with or without a port; IPv4 written as IPv6 is IPv4."""
     text = text.strip()

@@ -16,10 +16,11 @@ from app.api.addresses import Proxies
 from app.api.bounds import Bounds
 from app.api.cors import WebOrigins
 from app.api.hosted import HostedPages
-from app.api.limits import Gate, Meter, bearer
+from app.api.intake import Intake
+from app.api.limits import Gate, Meter, WebhookGate, bearer
 from app.api.v1 import endpoints
 from app.bootstrap import Services
-from app.core.limits import Policy
+from app.core.limits import LocalLimits, Policy
 from app.core.security import Attempts
 from app.schemas.errors import Problem
 
@@ -52,12 +53,16 @@ class Api(FastAPI):
         super().__init__(**options)
         self.state.services = services
         self.state.attempts = Attempts()
+        self.state.webhooks = LocalLimits()
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The framework's stack, inside ours."""
+        """The framework's stack, inside ours; webhooks go past it."""
         services: Services = self.state.services
         https = (services.settings.public_url or "").startswith("https://")
-        return middleware.wrap(super().build_middleware_stack(), services.metrics, https=https)
+        inner = middleware.wrap(super().build_middleware_stack(), services.metrics, https=https)
+        gate = WebhookGate(Policy.parse(services.settings.limits), self.state.webhooks)
+        proxies = Proxies(services.settings.trusted_proxies)
+        return Intake(inner, services, gate, proxies, https=https)
 
     def openapi(self) -> dict[str, Any]:
         """The description of the API, with the shape that every error has."""
@@ -104,6 +109,7 @@ def create_app(services: Services) -> FastAPI:
         policy=policy,
         proxies=Proxies(settings.trusted_proxies),
         identify=bearer(services.credentials),
+        webhooks=app.state.webhooks,
     )
     app.add_middleware(Bounds)
     for router in routers():

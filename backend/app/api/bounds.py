@@ -22,7 +22,7 @@ class Bounds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] == "http" and (status := _swollen(scope)):
+        if scope["type"] == "http" and (status := swollen(scope)):
             await errors.for_status(scope, status)(scope, receive, send)
             return
         if scope["type"] == "http" and _may_be_json(scope):
@@ -30,7 +30,7 @@ class Bounds:
         await self._app(scope, receive, send)
 
 
-def _swollen(scope: Scope) -> int:
+def swollen(scope: Scope) -> int:
     """The status of a request whose head is larger than any that we know a reason for; nothing of another."""
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_ADDRESS_BYTES:
         return 414

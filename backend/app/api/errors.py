@@ -117,23 +117,33 @@ def _headers(status: int, language: str) -> dict[str, str]:
 
 
 async def _on_ours(request: Request, error: WafaaError) -> Response:
+    return of_ours(request.scope, error)
+
+
+def of_ours(scope: Scope, error: WafaaError) -> Response:
     """One of our own errors. What a server error says is for the log, not for the caller."""
     if error.status == 500:
         log.error("request_failed", exc_info=error)
     return problem(
-        request.scope,
+        scope,
         error.status,
         error.code,
         detail=error.message if error.status != 500 else None,
-        errors=_named_field(request, error),
+        errors=_named_field(scope, error),
         headers=_wait(error),
     )
 
 
-def _named_field(request: Request, error: WafaaError) -> list[FieldError]:
+def of_crash(scope: Scope, error: Exception) -> Response:
+    """An exception that nobody planned: its place goes to the log, and nothing of it to the caller."""
+    log.error("request_failed", exc_info=error)
+    return for_status(scope, 500)
+
+
+def _named_field(scope: Scope, error: WafaaError) -> list[FieldError]:
     if error.pointer is None:
         return []
-    language = language_of(request.headers.get("accept-language"))
+    language = language_of(Headers(scope=scope).get("accept-language"))
     detail = _told(error.message, PROBLEMS[error.code], language)
     return [FieldError(pointer=error.pointer, detail=detail)]
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors
@@ -68,7 +69,7 @@ class Gate:
         self._policy = policy
         self._proxies = proxies
         self._identify = identify
-        self._webhooks = WebhookGate(app, policy, webhooks or LocalLimits())
+        self._webhooks = WebhookGate(policy, webhooks or LocalLimits())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -78,7 +79,7 @@ class Gate:
         address = self._proxies.caller(scope)
         scope["client"] = (address, 0)  # For everybody behind us: nobody else has to know proxies.
         if scope["path"].startswith(WEBHOOKS):
-            await self._webhooks.serve(scope, receive, send, address)
+            await self._webhooks.serve(self._app, scope, receive, send)
         elif not _is_free(scope["path"]):
             await self._serve(scope, receive, send, group_of(address))
         else:
@@ -124,33 +125,45 @@ class Meter:
 class WebhookGate:
     """Limits webhook calls by how earlier ones were answered; in this process, which costs them no time."""
 
-    def __init__(self, app: ASGIApp, policy: Policy, limits: LocalLimits) -> None:
-        self._app = app
+    def __init__(self, policy: Policy, limits: LocalLimits) -> None:
         self._policy = policy
         self._limits = limits
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
+    async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one call."""
-        genuine = (self._policy.webhook, _client_slug(scope["path"]))
-        refused = (self._policy.refused, group_of(address))
-        wait = max((self._wait(pair) for pair in (genuine, refused)), default=0)
-        if wait:
-            await _refuse(scope, receive, send, wait, ())
+        account = self.open(scope)
+        if account.wait:
+            await refusal(scope, account.wait)(scope, receive, send)
             return
         status = _Status()
         try:
-            await self._app(scope, receive, status.watch(send))
+            await app(scope, receive, status.watch(send))
         finally:
-            if status.value < 500:  # What failed on our side is charged to nobody.
-                self._take(genuine if status.value < 400 else refused)
+            account.settle(status.value)
 
-    def _wait(self, pair: tuple[Limit | None, str]) -> int:
-        """Microseconds until the next call; the limit isn't touched."""
-        standings = self._limits.take_now(pair[1], _charges(pair, cost=0)).standings
-        return max((standing.wait() for standing in standings), default=0)
+    def open(self, scope: Scope) -> "Account":
+        """How a call's client and address stand, before it is served."""
+        address = group_of(scope["client"][0])
+        genuine = _charges((self._policy.webhook, _client_slug(scope["path"])))
+        return Account(self._limits, genuine, _charges((self._policy.refused, address)))
 
-    def _take(self, pair: tuple[Limit | None, str]) -> None:
-        self._limits.take_now(pair[1], _charges(pair))
+
+class Account:
+    """What one webhook call is charged to, once it is known how it was answered.
+
+    Attributes:
+        wait: Microseconds until it may be served.
+    """
+
+    def __init__(self, limits: LocalLimits, genuine: list[Charge], refused: list[Charge]) -> None:
+        self._limits, self._genuine, self._refused = limits, genuine, refused
+        self.wait = max((limits.wait(c.subject, c) for c in (*genuine, *refused)), default=0)
+
+    def settle(self, status: int) -> None:
+        """Takes the charge; what failed on our side is charged to nobody."""
+        if status < 500:
+            for charge in self._genuine if status < 400 else self._refused:
+                self._limits.take_now(charge.subject, [charge])
 
 
 class _Status:
@@ -168,8 +181,8 @@ class _Status:
         return watched
 
 
-def _charges(*pairs: tuple[Limit | None, str], cost: int = 1) -> list[Charge]:
-    return [Charge(limit, subject, cost) for limit, subject in pairs if limit is not None]
+def _charges(*pairs: tuple[Limit | None, str]) -> list[Charge]:
+    return [Charge(limit, subject) for limit, subject in pairs if limit is not None]
 
 
 def _is_free(path: str) -> bool:
@@ -198,15 +211,13 @@ async def _admit(
     if decision.admitted:
         await app(scope, receive, _telling(send, decision.standings))
     else:
-        await _refuse(scope, receive, send, decision.wait, _fields(decision))
+        await refusal(scope, decision.wait, _fields(decision))(scope, receive, send)
 
 
-async def _refuse(
-    scope: Scope, receive: Receive, send: Send, wait: int, fields: Sequence[tuple[str, str]]
-) -> None:
+def refusal(scope: Scope, wait: int, fields: Sequence[tuple[str, str]] = ()) -> Response:
+    """What is said to whom has to wait so many microseconds."""
     headers = {"retry-after": str(_seconds(wait)), **dict(fields)}
-    response = errors.problem(scope, 429, "rate_limited", headers=headers)
-    await response(scope, receive, send)
+    return errors.problem(scope, 429, "rate_limited", headers=headers)
 
 
 def _telling(send: Send, standings: Sequence[Standing]) -> Send:

@@ -19,6 +19,7 @@ from app.core.principal import Principal
 
 REQUEST_ID = "x-request-id"
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_ID = REQUEST_ID.encode()
 _SANE_ID = re.compile(r"[\w.-]{8,64}", re.ASCII)
 _PROBES = ("/health/live", "/health/ready", "/metrics")
 
@@ -42,27 +43,29 @@ class Context:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = id_of(scope)
         ended = _Ended()
         with log_context(request_id=request_id):
             await self._app(scope, receive, _with_id(ended.watch(send), request_id))
-            self._tell(scope, ended)
+            route = getattr(scope.get("route"), "path", "unknown")
+            tell(scope, self._metrics, route, ended.status, ended.ms())
 
-    def _tell(self, scope: Scope, ended: "_Ended") -> None:
-        principal: Principal | None = scope["state"].get("principal")
-        client_id = principal.client_id if principal else None
-        write = log.debug if _is_routine(scope["path"], ended.status) else log.info
-        write(
-            "request_answered",
-            method=scope["method"],
-            route=getattr(scope.get("route"), "path", "unknown"),
-            status=ended.status,
-            ms=ended.ms(),
-            **({"client_id": client_id} if client_id else {}),
-        )
-        if code := scope["state"].get("problem_code"):
-            self._metrics.error(client_id, code)
+
+def tell(scope: Scope, metrics: Metrics, route: str, status: int, ms: int) -> None:
+    """Logs how a request ended, and counts what went wrong."""
+    principal: Principal | None = scope["state"].get("principal")
+    client_id = principal.client_id if principal else None
+    write = log.debug if _is_routine(scope["path"], status) else log.info
+    write(
+        "request_answered",
+        method=scope["method"],
+        route=route,
+        status=status,
+        ms=ms,
+        **({"client_id": client_id} if client_id else {}),
+    )
+    if code := scope["state"].get("problem_code"):
+        metrics.error(client_id, code)
 
 
 def _is_routine(path: str, status: int) -> bool:
@@ -89,10 +92,12 @@ class _Ended:
         return round((time.perf_counter() - self._start) * 1000)
 
 
-def _request_id(scope: Scope) -> str:
-    """The caller's id where it is a sane one, else one of ours."""
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _SANE_ID.fullmatch(given) else uuid4().hex
+def id_of(scope: Scope) -> str:
+    """Gives a request its id: the caller's where it is a sane one, else one of ours."""
+    given = next((value for name, value in scope["headers"] if name == _ID), b"").decode("latin-1")
+    request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+    scope.setdefault("state", {})["request_id"] = request_id
+    return request_id
 
 
 def _with_id(send: Send, request_id: str) -> Send:
@@ -110,19 +115,24 @@ def _on_start(send: Send, change: Callable[[MutableHeaders], None]) -> Send:
     return changed
 
 
+def safe_headers(*, https: bool) -> dict[str, str]:
+    """What makes browsers careful."""
+    always = {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "content-security-policy": API_POLICY,
+        "cache-control": "no-store",
+    }
+    hsts = {"strict-transport-security": "max-age=31536000; includeSubDomains"}
+    return always | (hsts if https else {})
+
+
 class SafeHeaders:
-    """Headers that make browsers careful. A handler that sets one itself, as a page does its policy, keeps its own."""
+    """Sets safe headers. A handler that sets one itself, as a page does its policy, keeps its own."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
-        self._defaults = {
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-            "content-security-policy": API_POLICY,
-            "cache-control": "no-store",
-        }
-        if https:
-            self._defaults["strict-transport-security"] = "max-age=31536000; includeSubDomains"
+        self._defaults = safe_headers(https=https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -147,7 +157,7 @@ class Problems:
             await self._app(scope, receive, send)
             return
         rewriter = _Rewriter(scope, receive, send)
-        if _has_nul(scope):
+        if has_nul(scope):
             await errors.for_status(scope, 400)(scope, receive, send)
             return
         try:
@@ -178,10 +188,9 @@ class _Rewriter:
 
     async def fail(self, error: Exception) -> None:
         """Tells of an exception; where a response has begun already, its end just doesn't come."""
-        log.error("request_failed", exc_info=error)
-        self._scope["state"]["problem_code"] = "internal_error"
+        response = errors.of_crash(self._scope, error)
         if not self._started:
-            await self._problem(500)
+            await response(self._scope, self._receive, self._send)
 
     async def _problem(self, status: int) -> None:
         await errors.for_status(self._scope, status)(self._scope, self._receive, self._send)
@@ -193,7 +202,7 @@ class _Rewriter:
         return kind == "" or kind.startswith("text/plain")
 
 
-def _has_nul(scope: Scope) -> bool:
+def has_nul(scope: Scope) -> bool:
     """Whether path, query or a header has a NUL: no text of ours has one, and PostgreSQL refuses it."""
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         return True

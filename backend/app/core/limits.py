@@ -151,6 +151,11 @@ class LocalLimits:
         """Takes all charges or none. Nothing here waits, so nobody comes between."""
         return self.take_now(group, charges)
 
+    def wait(self, group: str, charge: Charge) -> int:
+        """Microseconds until a charge could be taken; nothing is."""
+        debt = self._debt(key_of(group, charge), charge.limit, self._clock())
+        return max(0, debt + charge.price - charge.limit.bound)
+
     def take_now(self, group: str, charges: Sequence[Charge]) -> Decision:
         """The same, for callers that can't wait."""
         now = self._clock()

@@ -17,15 +17,10 @@ from typing import Any, NewType, cast
 from uuid import UUID
 
 import asyncpg
-import orjson
 from asyncpg.pool import PoolConnectionProxy
-from sqlalchemy import Executable, event
-from sqlalchemy.engine import URL, CursorResult, make_url
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.core.errors import Conflict, Misconfigured, Unavailable
+from app.core.pool import Connection, Pool, as_role, connect
 from app.utils.tenant_context import TenantContext
 
 TENANT_SETTING = "app.current_tenant_id"
@@ -39,8 +34,7 @@ Row = Mapping[str, Any]
 class Tx:
     """One open transaction. Statements are bound, never assembled from values."""
 
-    connection: AsyncConnection
-    raw: "asyncpg.Connection[asyncpg.Record]"
+    raw: Connection
     client_id: UUID | None
 
     async def all(self, sql: str, *args: object) -> list[Row]:
@@ -60,10 +54,6 @@ class Tx:
         status = await self.raw.execute(sql, *args)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
-
-    async def execute(self, statement: Executable) -> CursorResult[Any]:
-        """Runs a statement of SQLAlchemy Core."""
-        return await self.connection.execute(statement)
 
 
 TenantTx = NewType("TenantTx", Tx)
@@ -104,8 +94,9 @@ class TenantSigner:
 class Database:
     """PostgreSQL, seen through transactions that belong to one client or to none."""
 
-    def __init__(self, engine: AsyncEngine, signer: TenantSigner) -> None:
-        self._engine = engine
+    def __init__(self, url: str, pool: Pool, signer: TenantSigner) -> None:
+        self._url = url
+        self._pool = pool
         self._signer = signer
 
     @classmethod
@@ -113,39 +104,16 @@ class Database:
         cls, url: str, signer: TenantSigner, *, size: int = 20, overflow: int = 10
     ) -> "Database":
         """Prepares a pool; connections open when first used."""
-        engine = create_async_engine(
-            make_url(url),
-            pool_size=size,
-            max_overflow=overflow,
-            pool_timeout=5,
-            pool_recycle=1800,
-            isolation_level="AUTOCOMMIT",  # We send BEGIN and COMMIT ourselves, on the driver's connection.
-            json_serializer=lambda value: value,  # The driver's codec does it, for hand-written SQL too.
-            json_deserializer=lambda value: value,
-            connect_args={
-                "timeout": 10,
-                "command_timeout": 30,
-                "server_settings": {
-                    "application_name": "wafaa",
-                    "statement_timeout": "20000",
-                    "lock_timeout": "5000",
-                    "idle_in_transaction_session_timeout": "30000",
-                    "timezone": "UTC",
-                },
-            },
-        )
-        event.listen(engine.sync_engine, "connect", _speak_json)
-        event.listen(engine.sync_engine, "checkout", _refuse_closed)
-        return cls(engine, signer)
+
+        async def open_one() -> Connection:
+            return await connect(url, **_SESSION)
+
+        return cls(url, Pool(open_one, size=size, overflow=overflow), signer)
 
     @staticmethod
     def as_role(url: str, role: str, password: str) -> str:
         """The same database, signed in to as another role."""
-        return (
-            make_url(url)
-            .set(username=role, password=password)
-            .render_as_string(hide_password=False)
-        )
+        return as_role(url, role, password)
 
     @asynccontextmanager
     async def tenant(self, client_id: UUID) -> AsyncIterator[TenantTx]:
@@ -175,24 +143,21 @@ class Database:
         connection = await self._checkout()
         settled = False
         try:
-            tx = Tx(connection, await _driver(connection), client_id)
-            await self._begin(tx.raw, client_id)
+            await self._begin(connection, client_id)
             try:
-                yield tx
+                yield Tx(connection, client_id)
             except Exception:
-                await tx.raw.execute("ROLLBACK")
+                await connection.execute("ROLLBACK")
                 settled = True
                 raise
-            await tx.raw.execute("COMMIT")
+            await connection.execute("COMMIT")
             settled = True
         except _GONE as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
         finally:
-            await asyncio.shield(_release(connection, clean=settled))
+            self._pool.give(connection, clean=settled)
 
-    async def _begin(
-        self, raw: "asyncpg.Connection[asyncpg.Record]", client_id: UUID | None
-    ) -> None:
+    async def _begin(self, raw: Connection, client_id: UUID | None) -> None:
         """Begins a transaction.
 
         The token is bound, never written into a statement: every session of our role may read the statements of
@@ -208,18 +173,18 @@ class Database:
         connection = await self._checkout()
         done = False
         try:
-            rows = await (await _driver(connection)).fetch(sql, *args)
+            rows = await connection.fetch(sql, *args)
             done = True
         except _GONE as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
         finally:
-            await asyncio.shield(_release(connection, clean=done))
+            self._pool.give(connection, clean=done)
         return cast("list[Row]", rows)
 
-    async def _checkout(self) -> AsyncConnection:
+    async def _checkout(self) -> Connection:
         try:
-            return await self._engine.connect()
-        except (OSError, PoolTimeout, DBAPIError, asyncpg.PostgresError) as error:
+            return await self._pool.take()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
 
     async def listen(self, channel: str, *, name: str = "wafaa") -> AsyncIterator[str | None]:
@@ -235,11 +200,7 @@ class Database:
             await asyncio.sleep(0.5)
 
     async def _listen_once(self, channel: str, name: str) -> AsyncIterator[str | None]:
-        connection = await asyncpg.connect(
-            **_asyncpg_arguments(self._engine.url),
-            timeout=10,
-            server_settings={"application_name": name},
-        )
+        connection = await connect(self._url, application_name=name)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
 
         def heard(
@@ -264,7 +225,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self._engine.dispose()
+        await self._pool.close()
 
     async def ping(self) -> None:
         """Asks the database for an answer.
@@ -299,6 +260,14 @@ class Database:
             )
 
 
+_SESSION = {
+    "application_name": "wafaa",
+    "statement_timeout": "20000",
+    "lock_timeout": "5000",
+    "idle_in_transaction_session_timeout": "30000",
+    "timezone": "UTC",
+}
+
 _CLOSED = "\0closed"
 
 _STRONG_ROLE = """
@@ -327,47 +296,3 @@ _GONE = (
     asyncpg.CannotConnectNowError,
 )
 """What is raised when the server went away, or is going."""
-
-
-def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
-    """Makes the pool drop all older connections when one of them is found dead: a restart ended them all."""
-    if connection.driver_connection.is_closed():
-        raise InvalidatePoolError
-
-
-def _speak_json(connection: Any, _record: object) -> None:
-    """Makes jsonb columns plain Python values on a new connection."""
-    connection.run_async(
-        lambda driver: driver.set_type_codec(
-            "jsonb",
-            schema="pg_catalog",
-            encoder=lambda value: orjson.dumps(value).decode(),
-            decoder=orjson.loads,
-        )
-    )
-
-
-async def _driver(connection: AsyncConnection) -> "asyncpg.Connection[asyncpg.Record]":
-    raw = await connection.get_raw_connection()
-    return cast("asyncpg.Connection[asyncpg.Record]", raw.driver_connection)
-
-
-async def _release(connection: AsyncConnection, *, clean: bool) -> None:
-    """Gives a connection back; one whose transaction didn't end by our word is thrown away, not reused."""
-    if not clean:
-        with suppress(Exception):  # It is being thrown away; how it fails to close changes nothing.
-            await connection.invalidate()
-    await connection.close()
-
-
-def _asyncpg_arguments(url: URL) -> dict[str, Any]:
-    """What ``asyncpg.connect`` wants of an SQLAlchemy URL."""
-    query = {name: value for name, value in url.query.items() if name in ("host", "port")}
-    named = {
-        "host": url.host,
-        "port": url.port,
-        "user": url.username,
-        "password": url.password,
-        "database": url.database,
-    }
-    return {name: value for name, value in (named | query).items() if value is not None}

@@ -1,0 +1,118 @@
+"""The short way of a webhook: the busiest address of all, served in front of the framework.
+
+What stands around every other route is done here once, in its order and with its own parts: request id, bounds,
+limits, problems, safe headers, log line. The route stands in the document like any other, and answers alike when the
+framework serves it (tests/unit/test_intake.py); only its CPU differs (bench/webhook_accept).
+"""
+
+import time
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api import errors
+from app.api.addresses import Proxies
+from app.api.bounds import swollen
+from app.api.limits import WebhookGate, refusal
+from app.api.middleware import REQUEST_ID, has_nul, id_of, safe_headers, tell
+from app.api.v1.endpoints import webhooks
+from app.bootstrap import Services
+from app.core.errors import TooLarge, WafaaError
+from app.core.logs import log_context
+from app.schemas.webhooks import Taken
+
+
+class Intake:
+    """Serves ``POST /webhook/{channel}/{client_slug}`` itself, and hands everything else on."""
+
+    def __init__(
+        self, app: ASGIApp, services: Services, gate: WebhookGate, proxies: Proxies, *, https: bool
+    ) -> None:
+        self._app = app
+        self._services = services
+        self._gate = gate
+        self._proxies = proxies
+        self._safe = safe_headers(https=https)
+        body = Taken().model_dump_json().encode()
+        head = {"content-type": "application/json", "content-length": str(len(body)), **self._safe}
+        self._head = [(name.encode(), value.encode()) for name, value in head.items()]
+        self._taken = {"type": "http.response.body", "body": body}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        named = _named(scope)
+        if named is None:
+            await self._app(scope, receive, send)
+            return
+        began, request_id = time.perf_counter(), id_of(scope)
+        with log_context(request_id=request_id):
+            refused = await self._refusal(scope, receive, *named)
+            if refused is None:
+                head = [*self._head, (REQUEST_ID.encode(), request_id.encode())]
+                await send({"type": "http.response.start", "status": 200, "headers": head})
+                await send(self._taken)
+                return  # It isn't logged: what came in is counted by client.
+            refused.headers.update({**self._safe, REQUEST_ID: request_id})
+            await refused(scope, receive, send)
+            ms = round((time.perf_counter() - began) * 1000)
+            tell(scope, self._services.metrics, webhooks.PATH, refused.status_code, ms)
+
+    async def _refusal(
+        self, scope: Scope, receive: Receive, channel: str, slug: str
+    ) -> Response | None:
+        """Takes a call within its bounds and limits; gives what is to be said where that isn't possible."""
+        if status := 400 if has_nul(scope) else swollen(scope):
+            return errors.for_status(scope, status)
+        scope["client"] = (self._proxies.caller(scope), 0)
+        account = self._gate.open(scope)
+        if account.wait:
+            return refusal(scope, account.wait)
+        refused = await self._take(scope, receive, channel, slug)
+        account.settle(refused.status_code if refused else 200)
+        return refused
+
+    async def _take(
+        self, scope: Scope, receive: Receive, channel: str, slug: str
+    ) -> Response | None:
+        try:
+            body = await _body(scope, receive)
+            await webhooks.take(self._services, channel, slug, scope, body)
+        except WafaaError as error:
+            return errors.of_ours(scope, error)
+        except Exception as error:  # The last resort, as for every route.
+            return errors.of_crash(scope, error)
+        return None
+
+
+def _named(scope: Scope) -> tuple[str, str] | None:
+    """Channel and client of a webhook call; None for any other request."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return None
+    match scope["path"].split("/"):
+        case ["", "webhook", channel, slug] if channel and slug:
+            return channel, slug
+        case _:
+            return None
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    """The body, read no further than it may be long.
+
+    Raises:
+        TooLarge: It is longer.
+        ConnectionError: The caller left before its end.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > webhooks.MOST_BYTES:
+            raise TooLarge
+    pieces, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("The caller left.")
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        more = message.get("more_body", False)
+        if size > webhooks.MOST_BYTES:
+            raise TooLarge
+    return b"".join(pieces)

@@ -1,0 +1,119 @@
+"""Connections to PostgreSQL, kept open between transactions.
+
+Taking one that is kept and giving it back are plain calls, no task and no round trip: the hot path does it for every
+webhook and several times a turn.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import asyncpg
+import orjson
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+WAIT_SECONDS = 5.0
+LIFE_SECONDS = 1800.0
+"""A connection is used no longer: the server's memory for it only grows, and an address may have moved."""
+
+
+class Pool:
+    """At most ``size + overflow`` connections at once, of which ``size`` are kept; they open when first used."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], *, size: int, overflow: int = 0
+    ) -> None:
+        self._connect = connect
+        self._size = size
+        self._places = asyncio.Semaphore(size + overflow)
+        self._kept: list[Connection] = []
+        self._ends: dict[Connection, float] = {}
+
+    async def take(self) -> Connection:
+        """A connection of one's own until ``give``; the one used last first.
+
+        Raises:
+            TimeoutError: Every place was taken for ``WAIT_SECONDS``.
+        """
+        if self._places.locked():
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
+        try:
+            return self._living() or await self._open()
+        except BaseException:
+            self._places.release()
+            raise
+
+    def give(self, connection: Connection, *, clean: bool) -> None:
+        """Takes a connection back; one whose transaction didn't end by our word is thrown away, not reused."""
+        if clean and not connection.is_closed() and len(self._kept) < self._size:
+            self._kept.append(connection)
+        else:
+            self._drop(connection)
+        self._places.release()
+
+    async def close(self) -> None:
+        """Closes every connection that is kept."""
+        kept, self._kept = self._kept, []
+        await asyncio.gather(*(connection.close() for connection in kept), return_exceptions=True)
+        for connection in kept:
+            self._ends.pop(connection, None)
+
+    def _living(self) -> "Connection | None":
+        while self._kept:
+            connection = self._kept.pop()
+            if not connection.is_closed() and time.monotonic() < self._ends[connection]:
+                return connection
+            self._drop(connection)
+        return None
+
+    async def _open(self) -> Connection:
+        connection = await self._connect()
+        self._ends[connection] = time.monotonic() + LIFE_SECONDS
+        return connection
+
+    def _drop(self, connection: Connection) -> None:
+        del self._ends[connection]
+        connection.terminate()
+
+
+async def connect(url: str, **settings: str) -> Connection:
+    """Opens a connection that speaks jsonb as plain Python values.
+
+    Args:
+        url: Where to, ``postgresql+asyncpg://…``.
+        settings: The session's settings.
+    """
+    connection = await asyncpg.connect(
+        driver_url(url), timeout=10, command_timeout=30, server_settings=settings
+    )
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_write_json, decoder=orjson.loads
+    )
+    return connection
+
+
+def driver_url(url: str) -> str:
+    """The URL as the driver reads it: its scheme has no ``+asyncpg``, and ``ssl`` is called ``sslmode``."""
+    parts = urlsplit(url)
+    known = [
+        ("sslmode" if name == "ssl" else name, value) for name, value in parse_qsl(parts.query)
+    ]
+    return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(known)))
+
+
+def as_role(url: str, role: str, password: str) -> str:
+    """The same database, signed in to as another role."""
+    parts = urlsplit(url)
+    server = parts.netloc.rpartition("@")[2]
+    who = f"{quote(role, safe='')}:{quote(password, safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{who}@{server}"))
+
+
+def _write_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
