@@ -16,11 +16,16 @@ def language() -> str:
 
 def say(text: str, *, error: bool = False) -> None:
     """Prints a line for people, in their language; at once, since another program may be reading."""
-    if language() == "ar":
-        from app.core.wording import within
+    print(worded(text), file=sys.stderr if error else sys.stdout, flush=True)
 
-        text = within(text, "ar")
-    print(text, file=sys.stderr if error else sys.stdout, flush=True)
+
+def worded(text: str) -> str:
+    """A sentence of ours in the language of whoever reads this terminal."""
+    if language() == "en":
+        return text
+    from app.core.wording import within
+
+    return within(text, language())
 
 
 def show(value: object, lines: Iterable[str], *, as_json: bool) -> None:
@@ -56,13 +61,17 @@ def paint(text: str, style: str) -> str:
 
 def table(rows: Sequence[Sequence[object]], empty: str) -> list[str]:
     """Columns; the last one isn't padded. ``empty`` is said when there is nothing."""
-    cells = [["-" if cell is None else " ".join(str(cell).split()) for cell in row] for row in rows]
+    cells = [[_cell(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
     return lines or [empty]
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else worded(" ".join(str(value).split()))
 
 
 def on_terminal() -> bool:

@@ -20,7 +20,7 @@ import structlog
 from app.cli import main
 from app.cli.health import health
 from app.core.config import Settings
-from app.demo import DEMO
+from app.demo import DEMO, DemoClient
 from app.embedded.processes import wait_until
 from tests.fixtures.product import CACHE
 
@@ -29,6 +29,7 @@ WITHIN = 90.0
 pytestmark = pytest.mark.timeout(300)
 
 Wafaa = Callable[..., Any]
+WAFAA = (sys.executable, "-P", "-m", "app.cli")
 
 
 @dataclass
@@ -215,6 +216,51 @@ def test_a_person_teaches_takes_over_and_hands_back(up: Running, wafaa: Wafaa, h
     wafaa("inbox", "resolve", conversation, *at)
     assert wafaa("inbox", "list", *at)[0]["status"] == "resolved"
     assert wafaa("jobs", "list", *at) == []
+
+
+@pytest.mark.parametrize("demo", DEMO, ids=lambda demo: demo.slug)
+def test_a_person_is_a_contact_on_whatsapp_in_a_terminal(
+    up: Running, home: Path, demo: DemoClient
+) -> None:
+    """What is said twice is answered once; a picture gets a sensible reply."""
+    question = demo.questions[demo.settings.language]
+    typed = f"{question.text}\n/dup\n/image\n/quit\n"
+    said = subprocess.run(
+        [*WAFAA, "emulate", "whatsapp", "--client", demo.slug, "--json"],
+        cwd=home, env=environment(), input=typed, text=True, capture_output=True, timeout=WITHIN, check=True,
+    )  # fmt: skip
+    answer, *others = [json.loads(line)["text"] for line in said.stdout.splitlines()]
+    assert all(words in answer for words in question.expects)
+    assert demo.name in answer, "The first reply says that it is automated."
+    assert len(others) == 1, said.stdout
+
+
+def test_progress_is_drawn_on_a_terminal_and_nowhere_else(up: Running, home: Path) -> None:
+    (home / "drawn.md").write_text("# Drawing\n\nWe draw on Mondays.\n")
+    argv = [*WAFAA, "knowledge", "add", "drawn.md", "--client", "clinic"]
+    master, slave = os.openpty()
+    subprocess.run(argv, cwd=home, env=environment(), stderr=slave, timeout=WITHIN, check=True)
+    os.close(slave)
+    assert "Learning" in os.read(master, 65536).decode()
+    os.close(master)
+    plain = subprocess.run(
+        argv, cwd=home, env=environment(), capture_output=True, timeout=WITHIN, check=True
+    )
+    assert plain.stderr == b""
+
+
+def test_the_terminal_speaks_arabic_to_whoever_reads_it(up: Running, home: Path) -> None:
+    (home / "torn.docx").write_bytes(b"PK\x03\x04 torn")
+    argv = [*WAFAA, "knowledge", "add", "torn.docx", "--client", "cafe"]
+    for locale, told in (
+        ("ar_SA.UTF-8", "هذا الملف تالف."),
+        ("en_GB.UTF-8", "This file is broken."),
+    ):
+        done = subprocess.run(
+            argv, cwd=home, env=environment() | {"LC_ALL": locale}, text=True, capture_output=True, timeout=WITHIN,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert told in done.stdout + done.stderr
 
 
 def test_a_business_is_set_up_from_the_terminal(
