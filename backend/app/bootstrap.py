@@ -26,6 +26,7 @@ from app.services.ai.llm_gateway import LLMGateway
 from app.services.ai.rag_engine import RagEngine
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials
+from app.services.identity.sessions import Sessions
 from app.services.knowledge.base import Embedder, Purpose, VectorStore, model_of
 from app.services.knowledge.indexer import Indexer
 from app.services.knowledge.parsing import parse
@@ -61,6 +62,7 @@ class Services:
     tools: Tools
     tokens: Tokens
     credentials: Credentials
+    sessions: Sessions
     visits: Visits
     metrics: Metrics
     channels: Channels
@@ -212,6 +214,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         max_attempts=settings.max_attempts,
     )
     tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER)
+    sessions = Sessions(db)
     return Services(
         settings=settings,
         db=db,
@@ -219,7 +222,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         limits=limits_for(settings),
         tools=tools,
         tokens=tokens,
-        credentials=Credentials(tokens),
+        credentials=Credentials(tokens, sessions),
+        sessions=sessions,
         visits=Visits(settings.jwt_secret_key.get_secret_value()),
         metrics=metrics,
         channels=channels,

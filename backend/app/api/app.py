@@ -14,10 +14,13 @@ from starlette.types import ASGIApp
 from app.api import docs, errors, middleware, pages
 from app.api.addresses import Proxies
 from app.api.bounds import Bounds
+from app.api.cookies import Cookies
 from app.api.cors import WebOrigins
 from app.api.hosted import HostedPages
 from app.api.intake import Intake
-from app.api.limits import Gate, Meter, WebhookGate, bearer
+from app.api.limits import Gate, Meter, WebhookGate
+from app.api.shown import Shown
+from app.api.signing import routes as signing
 from app.api.v1 import endpoints
 from app.bootstrap import Services
 from app.core.limits import LocalLimits, Policy
@@ -108,13 +111,14 @@ def create_app(services: Services) -> FastAPI:
         limits=services.limits,
         policy=policy,
         proxies=Proxies(settings.trusted_proxies),
-        identify=bearer(services.credentials),
+        identify=Shown(services.credentials, services.sessions, Cookies(settings.public_url)),
         webhooks=app.state.webhooks,
     )
     app.add_middleware(Bounds)
     for router in routers():
         app.include_router(router)
     pages.install(app, HostedPages(services).find)
+    signing.install(app)
     if settings.docs:
         app.include_router(docs.router)
     return app

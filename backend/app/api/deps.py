@@ -8,19 +8,29 @@ from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
+from app.api.cookies import SAFE_METHODS, SESSION, Cookies
 from app.api.language import language_of
+from app.api.shown import FOUND
 from app.bootstrap import Services
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.multi_tenant import TenantTx
 from app.core.security import Attempts, Audience, Principal, Role, Scope
+from app.models.staff_session import Stage
+from app.services.identity.sessions import Session
 
 _staff_token = HTTPBearer(
     auto_error=False,
     bearerFormat="JWT",
     scheme_name="staff",
     description="From `POST /v1/auth/login`.",
+)
+_staff_cookie = APIKeyCookie(
+    auto_error=False,
+    name=SESSION,
+    scheme_name="session",
+    description="From the sign-in page. What changes something also needs our own `Origin`.",
 )
 _visitor_token = HTTPBearer(
     auto_error=False,
@@ -59,9 +69,48 @@ def language(accept_language: Annotated[str | None, Header(include_in_schema=Fal
 LanguageDep = Annotated[str, Depends(language)]
 
 
-async def principal(request: Request, _: Annotated[_Shown, Depends(_staff_token)]) -> Principal:
-    """The staff member or service that is calling."""
-    return _caller(request, Audience.API)
+def cookies(services: ServicesDep) -> Cookies:
+    """Sets and reads cookies."""
+    return Cookies(services.settings.public_url)
+
+
+CookiesDep = Annotated[Cookies, Depends(cookies)]
+
+
+def any_session(request: Request) -> Session | None:
+    """The session that a browser came with, however far it has come; None where there is none."""
+    found: Session | None = getattr(request.state, FOUND, None)
+    return found
+
+
+AnySessionDep = Annotated[Session | None, Depends(any_session)]
+
+
+def session(found: AnySessionDep) -> Session | None:
+    """Who is signed in with a browser; None where nobody is. Forms have to prove that they are ours besides."""
+    return found if found and found.stage is Stage.FULL else None
+
+
+SessionDep = Annotated[Session | None, Depends(session)]
+
+
+async def principal(
+    request: Request,
+    came_by: SessionDep,
+    cookies: CookiesDep,
+    _token: Annotated[_Shown, Depends(_staff_token)],
+    _cookie: Annotated[str | None, Depends(_staff_cookie)],
+) -> Principal:
+    """The staff member or service that is calling. By a session alone, only our own pages change something.
+
+    Raises:
+        Unauthenticated: Nobody is.
+        Forbidden: The request may have been caused by somebody else's page.
+    """
+    found = _caller(request, Audience.API)
+    if came_by is not None and request.method not in SAFE_METHODS:
+        cookies.refuse_foreign(request)
+    return found
 
 
 async def visitor(request: Request, _: Annotated[_Shown, Depends(_visitor_token)]) -> Principal:

@@ -12,43 +12,25 @@ room for a thousand a second; any other to the address it came from. So a strang
 import math
 from collections.abc import Awaitable, Callable, Sequence
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors
 from app.api.addresses import Proxies, group_of
-from app.core.errors import Unauthenticated, WafaaError
+from app.core.errors import WafaaError
 from app.core.limits import SECOND, Charge, Decision, Limit, Limits, LocalLimits, Policy, Standing
-from app.core.principal import Audience, Principal, Role
-from app.services.identity.credentials import Credentials
+from app.core.principal import Principal, Role
 
 Identify = Callable[[Scope], Awaitable[Principal | None]]
 """Who is calling, if the request proves it."""
 
 FREE = ("/health/live", "/w.js")
-FREE_UNDER = ("/widget/", "/console/", "/docs/")
+FREE_UNDER = ("/widget/", "/console/", "/docs/", "/signin/files/")
 """Files and signs of life: cheap, and asked for by many behind one address. The gateway bounds them."""
 WEBHOOKS = "/webhook/"
 _CALLER = "principal"
 """Where a request's state says who is calling: for the endpoints' dependencies and for its log line."""
-
-
-def bearer(credentials: Credentials) -> Identify:
-    """Knows callers by the one credential that they show."""
-
-    async def identify(scope: Scope) -> Principal | None:
-        shown = Headers(scope=scope).getlist("authorization")
-        kind, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
-        if kind.lower() != "bearer":
-            return None
-        audience = Audience.WEB if scope["path"].startswith("/web/") else Audience.API
-        try:
-            return await credentials.read(token.strip(), audience)
-        except Unauthenticated:
-            return None
-
-    return identify
 
 
 class Gate:

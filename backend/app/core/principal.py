@@ -1,7 +1,7 @@
 """Who is calling, and what they may do: roles, scopes, and the principal that a verified credential speaks of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -82,6 +82,8 @@ class Principal:
         contact_id: A visitor's contact.
         conversation_id: A visitor's conversation.
         account_id: The channel account that a visitor writes to.
+        session_id: The session in which staff are signed in.
+        issued_at: When the token was issued, in seconds since 1970; nothing where there is no token.
     """
 
     subject: str
@@ -92,6 +94,8 @@ class Principal:
     contact_id: UUID | None = None
     conversation_id: UUID | None = None
     account_id: UUID | None = None
+    session_id: UUID | None = None
+    issued_at: int | None = field(default=None, compare=False)
 
     @property
     def audience(self) -> Audience:

@@ -53,8 +53,11 @@ class _Claims(BaseModel):
     contact: UUID | None = None
     conversation: UUID | None = None
     account: UUID | None = None
+    sid: UUID | None = None
 
-    @field_validator("aud", "role", "client", "contact", "conversation", "account", mode="before")
+    @field_validator(
+        "aud", "role", "client", "contact", "conversation", "account", "sid", mode="before"
+    )
     @classmethod
     def _from_text(cls, value: object, info: Any) -> object:
         """Strict models take no text for these, and JSON has nothing else."""
@@ -72,6 +75,8 @@ class _Claims(BaseModel):
             contact_id=self.contact,
             conversation_id=self.conversation,
             account_id=self.account,
+            session_id=self.sid,
+            issued_at=self.iat,
         )
 
 
@@ -171,5 +176,6 @@ def _narrower_claims(principal: Principal) -> dict[str, str]:
         "contact": principal.contact_id,
         "conversation": principal.conversation_id,
         "account": principal.account_id,
+        "sid": principal.session_id,
     }
     return {name: str(value) for name, value in claims.items() if value is not None}

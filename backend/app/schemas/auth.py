@@ -1,5 +1,6 @@
 """Signing in."""
 
+from datetime import datetime
 from uuid import UUID
 
 from pydantic import Field, SecretStr
@@ -30,3 +31,20 @@ class Me(OutModel):
     client_id: UUID
     role: Role
     scopes: list[str]
+
+
+class SessionOut(OutModel):
+    """Where somebody is signed in."""
+
+    id: UUID
+    device: str = Field(examples=["Firefox, Linux"])
+    created_at: datetime
+    seen_at: datetime
+    ends_at: datetime
+    current: bool
+
+
+class LogoutIn(InModel):
+    """What is to end."""
+
+    others: bool = Field(False, description="All other sessions, instead of the calling one.")

@@ -17,6 +17,13 @@ UNDESCRIBED = {
     "GET /c/{slug}": "A hosted chat's page: it shows a client's name and its public key, by its public slug.",
     "GET /w.js": "The widget's loader, the same for everyone.",
     "GET /widget/{name}": "The widget's parts, the same for everyone.",
+    "GET /signin": "The sign-in page, the same for everyone.",
+    "POST /signin": "A form: refused from anywhere but our own page, as these attempts are.",
+    "POST /signout": "The same.",
+    "GET /signin/files/{name}": "The sign-in pages' parts, the same for everyone.",
+    "GET /account": "Leads to the sign-in page: it knows nobody but by a session's cookie.",
+    "POST /account/sessions/{session_id}/end": "A form, refused from anywhere but our own page.",
+    "POST /account/sessions/end-others": "The same.",
 }
 """Routes that the OpenAPI document doesn't name, each with its reason. They are attacked like the others."""
 

@@ -19,6 +19,7 @@ from app.models.job import Job
 from app.models.message import Attachment, Author, InboundEvent, NewMessage
 from app.models.staff import Staff
 from app.models.usage import AnswerTrace, UsageRecord
+from app.services.identity import sessions
 from app.services.orchestrator import accounts
 from app.services.orchestrator.events import say
 from tests.fixtures.product import Business, Product
@@ -36,7 +37,7 @@ TOUCHED = ("last_used_at", "last_seen_at")
 
 KINDS = {
     "channel_config": "account", "knowledge_document": "document", "knowledge_source": "source",
-    "knowledge_chunk": "chunk", "audit_log": "audit",
+    "knowledge_chunk": "chunk", "audit_log": "audit", "staff_session": "session",
 }  # fmt: skip
 """What paths call the rows of a table, where it isn't the table's name."""
 
@@ -192,6 +193,7 @@ async def _furnish(world: World, house: House) -> None:
         account = (await ChannelConfig.of_kind(tx, "web"))[0].id
         made = [await _contact(tx, account, secret, staff[Role.AGENT], n) for n in range(CONTACTS)]
         lane = UUID(made[0]["conversation"])
+        await sessions.begin(tx, staff[Role.OWNER], device=secret)
         job = await Job.add(
             tx, lane_id=lane, queue="none", kind="answer_message", payload={"note": secret}
         )

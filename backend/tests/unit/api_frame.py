@@ -19,11 +19,13 @@ from app.bootstrap import Services
 from app.core.config import Settings
 from app.core.errors import Forbidden, NotFound, RateLimited
 from app.core.limits import LocalLimits
+from app.core.multi_tenant import Database
 from app.core.observability import Metrics, Part, configure_logging
 from app.core.security import Principal, Role, Tokens
 from app.core.security import Scope as Right
 from app.schemas.common import InModel
 from app.services.identity.credentials import Credentials
+from app.services.identity.sessions import Sessions
 
 SECRET = "a secret of more than thirty-two bytes"
 CLIENT = UUID("01890000-0000-7000-8000-000000000001")
@@ -43,14 +45,16 @@ class Ledger:
     began: list[UUID] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     commit_fails: bool = False
-    staff: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @asynccontextmanager
     async def directory(self) -> AsyncIterator["Ledger"]:
         yield self
 
-    async def one(self, _sql: str, email: str) -> dict[str, object] | None:
-        return self.staff.get(email)
+    async def one(self, _sql: str, _email: str) -> None:
+        return None
+
+    async def call(self, _sql: str, *_: object) -> list[dict[str, object]]:
+        return []
 
     @asynccontextmanager
     async def tenant(self, client_id: UUID) -> AsyncIterator[object]:
@@ -90,7 +94,8 @@ class Stage:
     opened: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.credentials = Credentials(self.tokens)
+        self.sessions = Sessions(cast(Database, self.db))
+        self.credentials = Credentials(self.tokens, self.sessions)
 
     async def open(self, *, serving: bool = False) -> None:
         self.opened.append("open serving" if serving else "open")

@@ -10,12 +10,13 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.addresses import Proxies, group_of
-from app.api.limits import Gate, Meter, bearer
+from app.api.cookies import Cookies
+from app.api.limits import Gate, Meter
+from app.api.shown import Shown
 from app.core.config import Settings
 from app.core.errors import Misconfigured
 from app.core.limits import Limit, LocalLimits, Policy
 from app.core.security import Principal, Role, Tokens
-from app.services.identity.credentials import Credentials
 from tests.unit.api_frame import CLIENT, LISTED, SECRET, Answer, app_for, call, stage
 
 PEER = "203.0.113.7"
@@ -39,13 +40,13 @@ async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
 
 def gate(policy: str = "", proxies: str = "", app: ASGIApp = endpoint) -> Gate:
     limits, parsed = LocalLimits(Still()), Policy.parse(policy)
-    tokens = Tokens(SECRET, "wafaa")
+    services = stage()
     return Gate(
         Meter(app, limits=limits, policy=parsed),
         limits=limits,
         policy=parsed,
         proxies=Proxies(proxies),
-        identify=bearer(Credentials(tokens)),
+        identify=Shown(services.credentials, services.sessions, Cookies(None)),
         webhooks=LocalLimits(Still()),
     )
 

@@ -1,0 +1,49 @@
+"""What a request shows of its caller: one bearer credential, or the session of a browser."""
+
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from app.api.cookies import SESSION, Cookies
+from app.core.errors import Unauthenticated
+from app.core.principal import Audience, Principal
+from app.models.staff_session import Stage
+from app.services.identity.credentials import Credentials
+from app.services.identity.sessions import Sessions
+
+FOUND = "session"
+"""Where a request's state keeps the session that it came with."""
+_VISITORS = "/web/"
+
+
+class Shown:
+    """Knows callers by what they show; a request that shows a credential is not looked at for a cookie."""
+
+    def __init__(self, credentials: Credentials, sessions: Sessions, cookies: Cookies) -> None:
+        self._credentials = credentials
+        self._sessions = sessions
+        self._cookies = cookies
+
+    async def __call__(self, scope: Scope) -> Principal | None:
+        """Who is calling, if the request proves it."""
+        request = HTTPConnection(scope)
+        shown = request.headers.getlist("authorization")
+        visitors = scope["path"].startswith(_VISITORS)
+        if not shown and not visitors:
+            return await self._by_session(request)
+        kind, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
+        if kind.lower() != "bearer":
+            return None
+        audience = Audience.WEB if visitors else Audience.API
+        try:
+            return await self._credentials.read(token.strip(), audience)
+        except Unauthenticated:
+            return None
+
+    async def _by_session(self, request: HTTPConnection) -> Principal | None:
+        """Who is signed in; who is still on the way there is kept for the sign-in pages, and is nobody elsewhere."""
+        secret = self._cookies.read(request, SESSION)
+        found = await self._sessions.resume(secret) if secret else None
+        if found is None:
+            return None
+        request.scope.setdefault("state", {})[FOUND] = found
+        return found.principal if found.stage is Stage.FULL else None

@@ -1,0 +1,1 @@
+"""The pages on which staff sign in and look after their account: plain HTML that needs no script."""

@@ -1,0 +1,109 @@
+"""The sign-in page, and the way out."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from pydantic import ValidationError
+
+from app.api.cookies import SESSION
+from app.api.deps import AttemptsDep, CookiesDep, ServicesDep, SessionDep
+from app.api.devices import device_of
+from app.api.signing.asking import FormLookDep, Kept, LookDep, Text, see
+from app.api.signing.page import Field, Look, draw_form, draw_problem, respond
+from app.api.signing.paths import local_path
+from app.core.errors import NotFound, RateLimited, Unauthenticated
+from app.models.staff_session import StaffSession
+from app.schemas.auth import LoginIn
+from app.services.identity import sessions, sign_in
+
+router = APIRouter(include_in_schema=False)
+
+_HERE = Path(__file__).parent
+_FILES = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
+
+
+@router.get("/signin/files/{name}")
+async def part(name: str) -> FileResponse:
+    """A file that the pages ask for."""
+    if name not in _FILES:
+        raise NotFound
+    headers = {"cache-control": "public, max-age=3600"}
+    return FileResponse(_HERE / name, media_type=_FILES[name], headers=headers)
+
+
+@router.get("/signin")
+async def ask(
+    look: LookDep,
+    session: SessionDep,
+    return_to: Annotated[str | None, Query(max_length=4000)] = None,
+) -> Response:
+    """Asks who is there; who is known already goes on."""
+    wanted = local_path(return_to)
+    return see(wanted) if session else _page(look, wanted)
+
+
+@router.post("/signin")
+async def answer(
+    request: Request,
+    look: FormLookDep,
+    services: ServicesDep,
+    attempts: AttemptsDep,
+    cookies: CookiesDep,
+    email: Text = "",
+    password: Text = "",
+    return_to: Kept = "",
+) -> Response:
+    """Signs somebody in."""
+    wanted = local_path(return_to)
+    try:
+        given = LoginIn.model_validate({"email": email, "password": password})
+        staff = await sign_in.by_password(
+            services.db, attempts, given.email, given.password.get_secret_value()
+        )
+    except (ValidationError, Unauthenticated):
+        return _page(look, wanted, email, look.say("wrong"), 401)
+    except RateLimited as limited:
+        return _page(look, wanted, email, too_often(look, limited), 429)
+    async with services.db.tenant(staff.client_id) as tx:
+        begun = await sessions.begin(
+            tx, staff.staff_id, device=device_of(request.headers.get("user-agent"))
+        )
+    response = see(wanted)
+    cookies.set(response, SESSION, begun.secret, begun.life)
+    return response
+
+
+def too_often(look: Look, limited: RateLimited) -> str:
+    """How long somebody has to wait."""
+    return look.say("too_often", minutes=math.ceil((limited.retry_after or 0) / 60))
+
+
+def _page(
+    look: Look, return_to: str, email: str = "", problem: str = "", status: int = 200
+) -> HTMLResponse:
+    look = Look(look.language, "/signin", {"return_to": return_to})
+    wrong = bool(problem)
+    fields = (
+        Field("email", "email", "email", "username", email, wrong=wrong, focus=not email),
+        Field("password", "password", "password", "current-password", wrong=wrong, focus=wrong),
+    )
+    form = draw_form(look, "/signin", "sign_in", fields, hidden={"return_to": return_to})
+    body = f'<p class="lead">{look.say("sign_in_lead")}</p>{draw_problem(problem)}{form}'
+    return respond(look, "sign_in", body, status)
+
+
+@router.post("/signout")
+async def leave(
+    look: FormLookDep, session: SessionDep, services: ServicesDep, cookies: CookiesDep
+) -> Response:
+    """Ends the session of this browser."""
+    if session is not None:
+        mine = session.principal
+        async with services.db.tenant(mine.client_id) as tx:
+            await StaffSession.end(tx, mine.staff_id, mine.session_id)
+    response = see(f"/signin?lang={look.language}")
+    cookies.clear(response, SESSION)
+    return response
