@@ -2,13 +2,14 @@ PYTHON ?= python3
 BIN := ../.venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help up check test lint unit tests web prove bench chaos lock
+.PHONY: help up check test lint unit tests web prove security bench chaos lock
 
 help:
 	@echo "make up      set up, then run Wafaa on this machine"
 	@echo "make check   format, lint, types, import contracts, unit tests"
 	@echo "make test    all of that, and every other test, with coverage"
 	@echo "make prove   that no client sees another's, a million times"
+	@echo "make security  known mistakes, secrets, licences, what it is built from; leaves a bill of materials in .build/"
 	@echo "make bench   the races, one after the other: some minutes each"
 	@echo "make chaos   kill every part again and again while people write; SEED=7 repeats a run"
 
@@ -20,13 +21,14 @@ check: lint unit
 
 test: lint
 	@$(PYTHON) tools/setup.py --test
+	@.venv/bin/python tools/security.py --short
 	@$(MAKE) --no-print-directory web tests
 
 lint:
 	@$(PYTHON) tools/setup.py --test --no-web
 	cd backend && $(BIN)/black --quiet --check --config pyproject.toml . ../tools
 	cd backend && $(BIN)/ruff check --quiet . ../tools
-	cd backend && $(BIN)/mypy && $(BIN)/mypy ../tools/setup.py
+	cd backend && $(BIN)/mypy && $(BIN)/mypy ../tools/setup.py ../tools/security.py
 	cd backend && $(BIN)/lint-imports
 
 unit:
@@ -42,6 +44,10 @@ bench:
 ATTEMPTS ?= 1000000
 prove:
 	cd backend && PROOF_ATTEMPTS=$(ATTEMPTS) $(BIN)/python -m pytest -q -s tests/isolation/test_proof.py
+
+security:
+	@$(PYTHON) tools/setup.py --test --no-web
+	@.venv/bin/python tools/security.py
 
 ifneq ($(wildcard web/package.json),)
 web:

@@ -28,6 +28,8 @@ LOCKS = {
     "run": BACKEND / "requirements.lock",
     "test": BACKEND / "requirements-dev.lock",
 }
+ONLY_AS_LOCKED = ("--quiet", "--require-hashes", "--no-build")
+"""Nothing but the wheels that the lock names: building one would run its author's code."""
 CHECKS = TOOLS / "checks"
 CHECKS_LOCK = BACKEND / "requirements-checks.lock"
 LAUNCHER = """#!/bin/sh
@@ -118,9 +120,8 @@ def install_python_packages(purpose: str) -> None:
     with Step("Python packages"):
         if not works(VENV / "bin" / "python"):
             run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV])
-        options = ["--quiet", "--require-hashes", "--python", VENV / "bin" / "python"]
-        options.append("--compile-bytecode")
-        run([uv, "pip", "sync", *options, LOCKS[purpose]])
+        options = ["--compile-bytecode", "--python", VENV / "bin" / "python"]
+        run([uv, "pip", "sync", *ONLY_AS_LOCKED, *options, LOCKS[purpose]])
     stamp.write_text("\n".join(wanted.values() if purpose == "test" else [wanted["run"]]))
 
 
@@ -133,8 +134,8 @@ def install_checks() -> None:
     uv = find_uv()
     with Step("Programs of the checks"):
         run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, CHECKS])
-        options = ["--quiet", "--require-hashes", "--python", CHECKS / "bin" / "python"]
-        run([uv, "pip", "sync", *options, CHECKS_LOCK])
+        options = ["--python", CHECKS / "bin" / "python"]
+        run([uv, "pip", "sync", *ONLY_AS_LOCKED, *options, CHECKS_LOCK])
     stamp.write_text(wanted)
 
 

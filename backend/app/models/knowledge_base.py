@@ -137,11 +137,7 @@ class KnowledgeDocument(Created, TenantRow):
         Raises:
             NotFound: There is none.
         """
-        columns = f"{_COLUMNS}, original" if original else _COLUMNS
-        row = await tx.one(
-            f"SELECT {columns} FROM knowledge_documents WHERE client_id = $1 AND id = $2",
-            client_of(tx), document_id,
-        )  # fmt: skip
+        row = await tx.one(_WHOLE if original else _ONE, client_of(tx), document_id)
         if row is None:
             raise NotFound("There is no such document.")
         return cls._of(dict(row))
@@ -229,6 +225,8 @@ _COLUMNS = (
     "client_id, id, source_id, title, filename, media_type, url, content, metadata, vector_id, sha256, indexed, status, "
     "progress, error, version, chunk_count, updated_at, created_at"
 )
+_ONE = f"SELECT {_COLUMNS} FROM knowledge_documents WHERE client_id = $1 AND id = $2"
+_WHOLE = f"SELECT {_COLUMNS}, original FROM knowledge_documents WHERE client_id = $1 AND id = $2"
 
 _PUT = """
 INSERT INTO knowledge_documents AS d
