@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 import aiohttp
 
 from app.core import effects, plugins
+from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.errors import Misconfigured, Unavailable
 from app.core.limits import Limits, LocalLimits
@@ -169,18 +170,19 @@ def owner_url(settings: Settings) -> str:
     return url.get_secret_value()
 
 
-def signer(settings: Settings) -> TenantSigner:
+def signer(settings: Settings, clock: SteadyClock | None = None) -> TenantSigner:
     """Signs tenant tokens."""
-    return TenantSigner(settings.tenant_key.get_secret_value())
+    return TenantSigner(settings.tenant_key.get_secret_value(), clock)
 
 
 def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> Services:
     """Builds the services; call it inside a running event loop, then ``open`` and at the end ``close`` them."""
+    clock = SteadyClock()
     metrics = Metrics(metrics_directory or settings.home / "metrics")
     observer = Observer(metrics)
     db = Database.connect(
         app_url(settings),
-        signer(settings),
+        signer(settings, clock),
         size=settings.pool_size,
         overflow=settings.pool_overflow,
     )
@@ -188,7 +190,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         http=aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=30), trace_configs=[effects.tracing()]
         ),
-        now=lambda: datetime.now(UTC),
+        now=clock.now,
     )
     cache = _cache(settings, tools)
     embedder = _embedder(settings, tools)
@@ -203,7 +205,14 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     )
     receiver = Receiver(db, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)))
     handlers = _handlers(
-        settings, db, cache, answers, channels, observer, Indexer(db, embedder, store, parse)
+        settings,
+        db,
+        tools,
+        cache,
+        answers,
+        channels,
+        observer,
+        Indexer(db, embedder, store, parse),
     )
     worker = Worker(
         db,
@@ -242,6 +251,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
 def _handlers(
     settings: Settings,
     db: Database,
+    tools: Tools,
     cache: Cache,
     answers: Answers,
     channels: Channels,
@@ -257,7 +267,9 @@ def _handlers(
         capabilities=channels.capabilities,
         max_attempts=settings.max_attempts,
     )
-    deliverer = Deliverer(db, channels, indeterminate_seconds=settings.indeterminate_seconds)
+    deliverer = Deliverer(
+        db, channels, tools.now, indeterminate_seconds=settings.indeterminate_seconds
+    )
     notifier = StaffNotifier(db, _mailer(settings), public_url(settings))
     return {
         AnswerMessage.kind: typed(AnswerMessage, chat.answer),

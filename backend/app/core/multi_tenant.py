@@ -9,8 +9,7 @@ when it ends, rolls back on an exception; nobody calls commit. The database lear
 import asyncio
 import hashlib
 import hmac
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NewType, cast
@@ -19,6 +18,7 @@ from uuid import UUID
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from app.core.clock import SteadyClock
 from app.core.errors import Conflict, Misconfigured, Unavailable
 from app.core.pool import Connection, Pool, as_role, connect
 from app.utils.tenant_context import TenantContext
@@ -73,16 +73,16 @@ def client_of(tx: TenantTx) -> UUID:
 class TenantSigner:
     """Signs tenant tokens: ``key id . client . expiry . HMAC-SHA256``."""
 
-    def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, secret: str, clock: SteadyClock | None = None) -> None:
         if len(secret.encode()) < 32:
             raise Misconfigured("WAFAA_TENANT_KEY needs at least 32 bytes.")
         self._key = hashlib.sha256(b"wafaa tenant token\0" + secret.encode()).digest()
-        self._clock = clock
+        self.clock = clock or SteadyClock()
         self.key_id = hashlib.sha256(self._key).hexdigest()[:2]
 
     def token(self, client_id: UUID) -> str:
         """A token for one client, good for ``TOKEN_SECONDS``."""
-        head = f"{self.key_id}.{client_id}.{int(self._clock()) + TOKEN_SECONDS:010d}"
+        head = f"{self.key_id}.{client_id}.{int(self.clock.seconds()) + TOKEN_SECONDS:010d}"
         return f"{head}.{hmac.digest(self._key, head.encode(), 'sha256').hex()}"
 
     def pads(self) -> tuple[bytes, bytes]:
@@ -106,7 +106,9 @@ class Database:
         """Prepares a pool; connections open when first used."""
 
         async def open_one() -> Connection:
-            return await connect(url, **_SESSION)
+            connection = await connect(url, **_SESSION)
+            signer.clock.hear(await connection.fetchval(_NOW))
+            return connection
 
         return cls(url, Pool(open_one, size=size, overflow=overflow), signer)
 
@@ -267,6 +269,8 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "30000",
     "timezone": "UTC",
 }
+
+_NOW = "SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8"
 
 _CLOSED = "\0closed"
 

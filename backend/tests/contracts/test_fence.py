@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import models as _models  # noqa: F401  # Names every table.
 from app.bootstrap import app_url, owner_url, signer
+from app.core.clock import SteadyClock
 from app.core.errors import Conflict, Misconfigured
 from app.core.multi_tenant import Database, TenantSigner
 from app.models.base import Base
@@ -137,9 +138,16 @@ async def test_without_a_tenant_there_are_no_rows(db: Database, app, two) -> Non
         assert await app.fetch("SELECT * FROM clients") == []
 
 
+def at(seconds: float) -> SteadyClock:
+    """A clock that shows a given time."""
+    clock = SteadyClock()
+    clock.hear(seconds)
+    return clock
+
+
 def _forgeries(mine: UUID, other: UUID) -> list[str]:
     good = TenantSigner(SECRET).token(mine)
-    expired = TenantSigner(SECRET, clock=lambda: 1_000_000_000.0).token(mine)
+    expired = TenantSigner(SECRET, at(1_000_000_000.0)).token(mine)
     stranger = TenantSigner("another secret that is as long as it should be").token(mine)
     head, mac = good.rsplit(".", 1)
     return [

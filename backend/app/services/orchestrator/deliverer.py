@@ -6,8 +6,9 @@ which one could have reached us, is the message taken for not accepted, and the 
 park it for people.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -53,8 +54,16 @@ class Parcel:
 class Deliverer:
     """Hands messages to platforms."""
 
-    def __init__(self, db: Database, channels: Channels, *, indeterminate_seconds: float) -> None:
+    def __init__(
+        self,
+        db: Database,
+        channels: Channels,
+        now: Callable[[], datetime],
+        *,
+        indeterminate_seconds: float,
+    ) -> None:
         self._db = db
+        self._now = now
         self._channels = channels
         self._patience = indeterminate_seconds
 
@@ -96,7 +105,7 @@ class Deliverer:
             )  # A human took over meanwhile: the assistant is silent.
             await Job.settle(tx, work.lease)
             return None
-        if _window_closed(conversation.window_expires_at):
+        if _window_closed(conversation.window_expires_at, self._now()):
             await _settle_as(tx, work, message, "parked", WindowClosed())
             return None
         account = await ChannelConfig.get(tx, conversation.account_id)
@@ -173,8 +182,8 @@ async def _settle_as(
     await Job.settle(tx, work.lease)
 
 
-def _window_closed(expires_at: datetime | None) -> bool:
-    return expires_at is not None and expires_at - datetime.now(UTC) < LEAST_WINDOW
+def _window_closed(expires_at: datetime | None, now: datetime) -> bool:
+    return expires_at is not None and expires_at - now < LEAST_WINDOW
 
 
 def _outgoing(message: Message, to: list[Address], original: Message | None) -> Outgoing:

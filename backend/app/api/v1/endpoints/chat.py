@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -126,8 +126,9 @@ async def say(
     _own(conversation_id, visitor)
     if idempotency_key not in (None, str(given.client_message_id)):
         raise Conflict("Idempotency-Key and client_message_id must be the same.")
+    now = services.tools.now()
     (received,) = await services.receiver.receive(
-        visitor.client_id, _account(services, visitor), [_event(visitor, given)], datetime.now(UTC)
+        visitor.client_id, _account(services, visitor), [_event(visitor, given, now)], now
     )
     if received:
         services.metrics.message(visitor.client_id, KIND, "in")
@@ -145,12 +146,12 @@ def _account(services: Services, visitor: Principal) -> Account:
     return Account(visitor.account_id, KIND, services.channels.capabilities(KIND))
 
 
-def _event(visitor: Principal, given: MessageIn) -> InboundEvent:
+def _event(visitor: Principal, given: MessageIn, now: datetime) -> InboundEvent:
     return InboundEvent(
         event_key=f"web:{visitor.subject}:{given.client_message_id}",
         account=str(visitor.account_id),
         kind=EventKind.MESSAGE,
-        occurred_at=datetime.now(UTC),
+        occurred_at=now,
         addresses=(Address("visitor", visitor.subject),),
         platform_message_id=str(given.client_message_id),
         text=given.text,
