@@ -24,6 +24,7 @@ from app.core.visits import Visits
 from app.models.job import Lane
 from app.services.ai.base import Provider
 from app.services.ai.llm_gateway import LLMGateway
+from app.services.ai.prices import Prices
 from app.services.ai.rag_engine import RagEngine
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials
@@ -39,12 +40,19 @@ from app.services.orchestrator.deliverer import Deliverer
 from app.services.orchestrator.followers import Followers
 from app.services.orchestrator.handover import StaffNotifier
 from app.services.orchestrator.ingress import Ingress
-from app.services.orchestrator.jobs import AnswerMessage, DeliverMessage, IndexDocument, NotifyStaff
+from app.services.orchestrator.jobs import (
+    AnswerMessage,
+    DeliverMessage,
+    IndexDocument,
+    NotifyStaff,
+    TellQuota,
+)
 from app.services.orchestrator.library import Librarian
 from app.services.orchestrator.mail import SmtpMailer
 from app.services.orchestrator.origins import Origins
 from app.services.orchestrator.receiver import Clockwork, Receiver
 from app.services.orchestrator.session_manager import Reply, SessionManager
+from app.services.orchestrator.standing import Standings
 from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
 
 ISSUER = "wafaa"
@@ -73,6 +81,8 @@ class Services:
     followers: Followers
     retriever: Retriever
     answers: Answers
+    standings: Standings
+    prices: Prices
     worker: Worker
     parts: tuple[Part, ...]
     adapters: tuple[object, ...]
@@ -199,7 +209,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     engine = RagEngine(
         retriever, LLMGateway(_providers(settings, tools), seconds=settings.answer_seconds)
     )
-    answers = Answers(db, engine, cache, metrics, _models(settings))
+    standings = Standings(db)
+    answers = Answers(db, engine, cache, metrics, _models(settings), standings)
     channels = Channels(
         Sealer(settings.master_key.get_secret_value()), tools, _shared_credentials(settings)
     )
@@ -212,6 +223,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         answers,
         channels,
         observer,
+        standings,
         Indexer(db, embedder, store, parse),
     )
     worker = Worker(
@@ -242,6 +254,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         followers=Followers(db),
         retriever=retriever,
         answers=answers,
+        standings=standings,
+        prices=Prices.parse(settings.prices),
         worker=worker,
         parts=_parts(settings, db, cache, embedder),
         adapters=(embedder, cache),
@@ -256,6 +270,7 @@ def _handlers(
     answers: Answers,
     channels: Channels,
     observer: Observer,
+    standings: Standings,
     indexer: Indexer,
 ) -> dict[str, Any]:
     """Every job, and what runs it."""
@@ -264,17 +279,23 @@ def _handlers(
         SessionManager(cache),
         answers,
         observer,
+        standings,
         capabilities=channels.capabilities,
         max_attempts=settings.max_attempts,
     )
     deliverer = Deliverer(
-        db, channels, tools.now, indeterminate_seconds=settings.indeterminate_seconds
+        db,
+        channels,
+        tools.now,
+        standings,
+        indeterminate_seconds=settings.indeterminate_seconds,
     )
-    notifier = StaffNotifier(db, _mailer(settings), public_url(settings))
+    notifier = StaffNotifier(db, _mailer(settings), public_url(settings), settings.platform_email)
     return {
         AnswerMessage.kind: typed(AnswerMessage, chat.answer),
         DeliverMessage.kind: typed(DeliverMessage, deliverer.deliver),
         NotifyStaff.kind: typed(NotifyStaff, notifier.notify),
+        TellQuota.kind: typed(TellQuota, notifier.tell_quota),
         IndexDocument.kind: typed(IndexDocument, Librarian(indexer).index),
     }
 

@@ -85,6 +85,18 @@ PROBLEMS: dict[str, Entry] = {
         "Your role doesn't allow this. Ask an owner of the business.",
         "دورك لا يسمح بهذا. اطلب ذلك من مالك المنشأة.",
     ),
+    "suspended": _entry(
+        "Paused",
+        "الخدمة متوقفة مؤقتًا",
+        "This business is paused: nothing is lost, and nobody answers. Whoever runs this installation knows why.",
+        "خدمة هذه المنشأة متوقفة مؤقتًا: لا يضيع شيء ولا يجيب أحد. لمعرفة السبب راجع مسؤول النظام.",
+    ),
+    "quota_exceeded": _entry(
+        "Quota used up",
+        "استُنفدت الحصة",
+        "What this business may use is used up. Ask whoever runs this installation for more.",
+        "استُنفدت حصة هذه المنشأة. اطلب زيادتها من مسؤول النظام.",
+    ),
     "not_found": _entry(
         "Not found",
         "غير موجود",

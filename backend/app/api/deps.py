@@ -158,8 +158,12 @@ def require(*roles: Role, scope: Scope | None) -> Any:
     return Depends(Needs(roles, scope))
 
 
-async def tenant_tx(services: ServicesDep, principal: PrincipalDep) -> AsyncIterator[TenantTx]:
-    """A transaction in the calling staff member's client."""
+async def tenant_tx(
+    request: Request, services: ServicesDep, principal: PrincipalDep
+) -> AsyncIterator[TenantTx]:
+    """A transaction in the calling staff member's client. While a client is suspended its staff only read."""
+    if request.method != "GET":
+        await services.standings.require_served(principal.client_id)
     async with services.db.tenant(principal.client_id) as tx:
         yield tx
 

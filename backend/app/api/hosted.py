@@ -16,7 +16,7 @@ class HostedPages:
         self._services = services
 
     async def find(self, slug: str) -> HostedPage | None:
-        """The page of an active client with a web chat; None where there is none."""
+        """The page of a client with a web chat; None where there is none. A suspended one's chat tells that itself."""
         db = self._services.db
         try:
             async with db.directory() as tx:
@@ -26,7 +26,7 @@ class HostedPages:
         async with db.tenant(client.id) as tx:
             accounts = await ChannelConfig.of_kind(tx, KIND)
             settings = (await Client.mine(tx)).assistant
-        if not client.is_active or not accounts:
+        if not accounts:
             return None
         return HostedPage(
             slug, client.name, settings.language, accounts[0].external_id, settings.color

@@ -2,20 +2,26 @@
 
 import secrets
 import sys
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 
-from app.bootstrap import public_url
+from app.bootstrap import Services, public_url
+from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
 from app.core.errors import InvalidInput
+from app.core.multi_tenant import TenantTx
 from app.core.security import hash_password
-from app.models.client import Client, ClientSettings
+from app.models.client import Client, ClientSettings, Quota
+from app.models.usage import UsageRecord
 from app.schemas.clients import NewClientIn
 from app.services.orchestrator import clients
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,61 @@ def _given_password(file: Path | None) -> str | None:
             confirmation_prompt=True, show_default=False, err=True,
         )
     ) or None  # fmt: skip
+
+
+def _within(slug: str, act: Callable[[TenantTx, Services], Awaitable[T]]) -> T:
+    """Does something in a client's transaction."""
+
+    async def work(here: Installation) -> T:
+        client = await choose_client(here.services, slug)
+        async with here.services.db.tenant(client.id) as tx:
+            return await act(tx, here.services)
+
+    return with_services(work)
+
+
+def look(slug: str) -> dict[str, Any]:
+    """How a client stands."""
+
+    async def act(tx: TenantTx, _: Services) -> dict[str, Any]:
+        client = await Client.mine(tx)
+        used = await UsageRecord.this_month(tx)
+        return {
+            "id": client.id, "slug": client.slug, "name": client.name, "active": client.is_active,
+            "suspended_at": client.suspended_at, "suspended_for": client.suspended_for,
+            "quota": client.allowed.model_dump(), "used": asdict(used),
+        }  # fmt: skip
+
+    return _within(slug, act)
+
+
+def suspend(slug: str, reason: str) -> None:
+    """Stops serving a client."""
+    _within(slug, lambda tx, _: clients.suspend(tx, reason, actor="cli"))
+
+
+def resume(slug: str) -> None:
+    """Serves a client again."""
+    _within(slug, lambda tx, _: clients.resume(tx, actor="cli"))
+
+
+def allow(slug: str, quota: dict[str, int | None]) -> None:
+    """Sets what a client may use."""
+    _within(slug, lambda tx, _: clients.allow(tx, Quota(**quota), actor="cli"))
+
+
+def usage(slug: str, days: int) -> list[dict[str, Any]]:
+    """What a client used by day, model and channel, with its cost."""
+
+    async def act(tx: TenantTx, services: Services) -> list[dict[str, Any]]:
+        rows = [dict(row) for row in await UsageRecord.by_day(tx, days)]
+        cost = services.prices.cost
+        return [
+            row | {"cost_usd": cost(row["model"], row["input_tokens"], row["output_tokens"])}
+            for row in rows
+        ]
+
+    return _within(slug, act)
 
 
 def every() -> list[dict[str, Any]]:

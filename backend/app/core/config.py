@@ -114,6 +114,16 @@ class Settings(BaseSettings):
     answer_seconds: float = Field(
         12.0, alias="WAFAA_ANSWER_SECONDS", gt=0, description="A model's deadline."
     )
+    platform_email: str | None = Field(
+        None,
+        alias="WAFAA_PLATFORM_EMAIL",
+        description="Whoever runs this installation: told when a client's quota is used up.",
+    )
+    prices: str = Field(
+        "",
+        alias="WAFAA_PRICES",
+        description="US dollars for a million tokens in/out, by model: gpt-4o=2.5/10,my-model=0.1/0.4.",
+    )
     demo_password: SecretStr = Field(
         SecretStr(""),
         alias="WAFAA_DEMO_PASSWORD",

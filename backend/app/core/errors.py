@@ -69,6 +69,20 @@ class Forbidden(WafaaError):
     code = "forbidden"
 
 
+class Suspended(WafaaError):
+    """This business is paused: nothing is lost, and nobody answers. Whoever runs this installation knows why."""
+
+    status = 403
+    code = "suspended"
+
+
+class QuotaExceeded(WafaaError):
+    """What this business may use is used up. Ask whoever runs this installation for more."""
+
+    status = 403
+    code = "quota_exceeded"
+
+
 class NotFound(WafaaError):
     """There is no such thing here. Check the id."""
 

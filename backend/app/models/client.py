@@ -1,6 +1,7 @@
 """Clients: the businesses that rent the service."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -54,6 +55,16 @@ class ClientSettings(BaseModel):
     )
 
 
+class Quota(BaseModel):
+    """What a client may use; nothing said is no limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    messages: int | None = Field(None, ge=0, description="Answers of the assistant in a month.")
+    tokens: int | None = Field(None, ge=0, description="Tokens of language models in a month.")
+    knowledge_bytes: int | None = Field(None, ge=0, description="Size of all documents together.")
+
+
 @dataclass(frozen=True, slots=True)
 class ClientRef:
     """What anyone may know of a client: its id, slug, name, and whether it is served."""
@@ -83,6 +94,9 @@ class Client(Created, Base):
     weight: Mapped[int] = mapped_column(
         CheckConstraint("weight BETWEEN 1 AND 100", name="weight"), server_default=text("1")
     )
+    suspended_at: Mapped[datetime | None]
+    suspended_for: Mapped[str | None]
+    quota: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
     @classmethod
     async def add(cls, tx: TenantTx, name: str, slug: str, settings: ClientSettings) -> ClientRef:
@@ -118,9 +132,29 @@ class Client(Created, Base):
         )  # fmt: skip
 
     @classmethod
-    async def suspend(cls, tx: TenantTx, *, active: bool) -> None:
-        """Stops or resumes serving the client."""
-        await tx.run("UPDATE clients SET is_active = $2 WHERE id = $1", client_of(tx), active)
+    async def suspend(cls, tx: TenantTx, reason: str) -> None:
+        """Stops serving the client: what it is sent is kept, and nobody is answered."""
+        await tx.run(
+            "UPDATE clients SET is_active = false, suspended_at = coalesce(suspended_at, now()), suspended_for = $2 "
+            "WHERE id = $1",
+            client_of(tx), reason,
+        )  # fmt: skip
+
+    @classmethod
+    async def resume(cls, tx: TenantTx) -> None:
+        """Serves the client again."""
+        await tx.run(
+            "UPDATE clients SET is_active = true, suspended_at = NULL, suspended_for = NULL WHERE id = $1",
+            client_of(tx),
+        )  # fmt: skip
+
+    @classmethod
+    async def allow(cls, tx: TenantTx, quota: Quota) -> None:
+        """Sets what the client may use."""
+        await tx.run(
+            "UPDATE clients SET quota = $2 WHERE id = $1",
+            client_of(tx), quota.model_dump(exclude_none=True),
+        )  # fmt: skip
 
     @classmethod
     async def knowledge_changed(cls, tx: TenantTx) -> None:
@@ -154,6 +188,11 @@ class Client(Created, Base):
     def assistant(self) -> ClientSettings:
         """The settings as a value."""
         return ClientSettings.model_validate(self.settings)
+
+    @property
+    def allowed(self) -> Quota:
+        """The quota as a value."""
+        return Quota.model_validate(self.quota)
 
 
 def new_client_id() -> UUID:

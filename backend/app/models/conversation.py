@@ -259,6 +259,7 @@ class LoadedTurn:
         client_name: How the business is called.
         settings: The client's settings, plain.
         knowledge_version: Rises with every change of knowledge.
+        is_active: Whether the client is served.
         opted_out: Whether the contact wants to hear nothing.
         channel: The account's kind.
         last_reply_id: The latest message that isn't the contact's.
@@ -276,6 +277,7 @@ class LoadedTurn:
     client_name: str
     settings: dict[str, Any]
     knowledge_version: int
+    is_active: bool
     opted_out: bool
     channel: str
     last_reply_id: UUID | None
@@ -296,7 +298,7 @@ class LoadedTurn:
 
 _TURN = """
 SELECT c.account_id, c.contact_id, c.status, c.owner, c.language, c.last_contact_seq, c.disclosed_at, c.waiting_since,
-       k.name AS client_name, k.settings, k.knowledge_version, p.opted_out, a.kind AS channel,
+       k.name AS client_name, k.settings, k.knowledge_version, k.is_active, p.opted_out, a.kind AS channel,
        (SELECT id FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author <> 'contact'
         ORDER BY seq DESC LIMIT 1) AS last_reply_id,
        coalesce((SELECT jsonb_agg(to_jsonb(m) ORDER BY m.seq) FROM (

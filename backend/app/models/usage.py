@@ -1,14 +1,25 @@
 """Usage and traces: what an answer cost, and why it is what it is."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Integer
+from sqlalchemy import ForeignKey, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.multi_tenant import Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
-from app.utils.ids import uuid7
+from app.utils.ids import uuid7, uuid7_at
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a client has used: this month's answers and tokens, and the size of its documents."""
+
+    messages: int
+    tokens: int
+    knowledge_bytes: int
 
 
 class UsageRecord(Created, TenantRow):
@@ -26,27 +37,54 @@ class UsageRecord(Created, TenantRow):
     input_tokens: Mapped[int] = mapped_column(Integer)
     output_tokens: Mapped[int] = mapped_column(Integer)
     milliseconds: Mapped[int] = mapped_column(Integer)
+    channel: Mapped[str] = mapped_column(server_default=text("''"))
 
     @classmethod
     async def add(
-        cls, tx: TenantTx, message_id: UUID, model: str, tokens: tuple[int, int], milliseconds: int
+        cls,
+        tx: TenantTx,
+        message_id: UUID,
+        model: str,
+        tokens: tuple[int, int],
+        milliseconds: int,
+        channel: str = "",
     ) -> None:
-        """Notes input and output tokens of one answer."""
+        """Notes input and output tokens of one answer, and where it was asked."""
         await tx.run(
-            "INSERT INTO usage_records (client_id, id, message_id, model, input_tokens, output_tokens, milliseconds) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            client_of(tx), uuid7(), message_id, model, *tokens, milliseconds,
+            "INSERT INTO usage_records (client_id, id, message_id, model, input_tokens, output_tokens, milliseconds, "
+            "channel) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            client_of(tx), uuid7(), message_id, model, *tokens, milliseconds, channel,
         )  # fmt: skip
 
     @classmethod
     async def by_day(cls, tx: TenantTx, days: int = 31) -> list[Row]:
-        """Answers and tokens a day and model, newest first."""
+        """Answers and tokens a day, model and channel, newest first."""
         return await tx.all(
-            "SELECT created_at::date AS day, model, count(*) AS answers, sum(input_tokens) AS input_tokens, "
+            "SELECT created_at::date AS day, model, channel, count(*) AS answers, sum(input_tokens) AS input_tokens, "
             "sum(output_tokens) AS output_tokens FROM usage_records "
-            "WHERE client_id = $1 AND created_at > now() - make_interval(days => $2) GROUP BY 1, 2 ORDER BY 1 DESC, 2",
+            "WHERE client_id = $1 AND created_at > now() - make_interval(days => $2) "
+            "GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3",
             client_of(tx), days,
         )  # fmt: skip
+
+    @classmethod
+    async def this_month(cls, tx: TenantTx) -> Used:
+        """What the client has used since the first of this month, in UTC. Phrases of ours count as nothing."""
+        row = await tx.one(
+            "SELECT count(*) FILTER (WHERE model NOT LIKE 'phrase:%') AS messages, "
+            "coalesce(sum(input_tokens + output_tokens), 0)::bigint AS tokens, "
+            "(SELECT coalesce(sum(octet_length(original)), 0)::bigint FROM knowledge_documents WHERE client_id = $1) "
+            "AS knowledge_bytes FROM usage_records "
+            "WHERE client_id = $1 AND id >= $2 AND created_at >= date_trunc('month', now())",
+            client_of(tx), _month_began(),
+        )  # fmt: skip
+        return Used(**dict(row)) if row else Used(0, 0, 0)
+
+
+def _month_began() -> UUID:
+    """Below every id of this month; a day is spared for clocks that differ."""
+    month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return uuid7_at(month - timedelta(days=1))
 
 
 class AnswerTrace(Created, TenantRow):

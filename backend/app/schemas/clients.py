@@ -1,10 +1,12 @@
 """Clients as the API shows them."""
 
+from datetime import datetime
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from app.models.client import ClientSettings
+from app.models.client import ClientSettings, Line
+from app.schemas.admin import QuotaOut
 from app.schemas.common import Email, InModel, OutModel
 
 
@@ -15,6 +17,7 @@ class ClientOut(OutModel):
     name: str
     slug: str
     is_active: bool
+    suspended_for: str | None = Field(None, description="Why nobody is answered now.")
     settings: ClientSettings
 
 
@@ -25,6 +28,25 @@ class ClientSummary(OutModel):
     name: str
     slug: str
     is_active: bool
+
+
+class ClientState(ClientSummary):
+    """How a client stands with whoever runs the installation. Nothing of what its contacts said is here."""
+
+    created_at: datetime
+    suspended_at: datetime | None
+    suspended_for: str | None
+    quota: QuotaOut
+
+
+class SuspendIn(InModel):
+    """Why a client is no longer served; its staff read it."""
+
+    reason: Line
+
+
+class ResumeIn(InModel):
+    """Nothing: what is to be done is in the address."""
 
 
 class ClientIn(InModel):
@@ -49,3 +71,11 @@ class NewClientIn(InModel):
     slug: str = Field(min_length=2, max_length=100, pattern=r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])$")
     settings: ClientSettings = Field(default_factory=ClientSettings)
     owner: OwnerIn
+
+    @field_validator("slug")
+    @classmethod
+    def _addressable(cls, slug: str) -> str:
+        """``/v1/clients/me`` is the caller's own."""
+        if slug == "me":
+            raise ValueError("This word means the caller's own client.")
+        return slug

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 _RANDOM_BITS = 74
@@ -34,3 +35,9 @@ def uuid7() -> UUID:
     _Latest.ms, _Latest.random = ms, random
     value = (ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (random >> 62) << 64
     return UUID(int=value | 0x2 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF)
+
+
+def uuid7_at(moment: datetime) -> UUID:
+    """The least UUID of version 7 of a moment: what was made before has a smaller one."""
+    ms = int(moment.timestamp() * 1000)
+    return UUID(int=(ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0x2 << 62)

@@ -22,7 +22,7 @@ from tests.isolation.world import House
 
 PUBLIC_NAMES = {
     "client_slug": "A webhook's address is public; without a client's signature it opens nothing.",
-    "slug": "The hosted chat's address is public.",
+    "slug": "The hosted chat's address is public. Platform staff name clients by it, and see none of their words.",
     "channel_key": "The web chat's key stands in the client's web page: anyone may write to it, none may read.",
     "email": "Signing in answers alike for known and unknown addresses; tried apart, as attempts are counted.",
     "password": "The same.",

@@ -50,6 +50,10 @@ THOROUGH = os.environ.pop("WAFAA_THOROUGH", "") == "1"  # Taken away: there is n
 LISTED = "https://shop.example"
 
 
+SPARE = "spare"
+"""A client about which whoever runs the installation decides."""
+
+
 @dataclass
 class Fortress:
     """An installation with a client, and everybody's credentials."""
@@ -64,7 +68,7 @@ class Fortress:
 
     def headers(self, path: str) -> dict[str, str]:
         """The credential that a path wants."""
-        if path == "/v1/clients":
+        if path == "/v1/clients" or path.startswith("/v1/clients/{slug}"):
             return self.platform
         return self.visitor if path.startswith("/web/") else self.cafe.staff
 
@@ -83,7 +87,7 @@ class Fortress:
         """A path with ids that exist where they can."""
         known = {
             "conversation_id": self.conversation, "channel": "web", "client_slug": "cafe", "kind": "web",
-            "job_id": str(uuid4()), "document_id": str(uuid4()), "message_id": self.message,
+            "job_id": str(uuid4()), "document_id": str(uuid4()), "message_id": self.message, "slug": SPARE,
         }  # fmt: skip
         return template.format_map(known)
 
@@ -104,6 +108,7 @@ async def fortress(
         cafe = await product.business(
             "cafe", documents={"menu.md": "# Menu\n\nA flat white costs 18 SAR.\n"}
         )
+        await product.business(SPARE)
         await product.drain()
         fortress = Fortress(product, create_app(services), cafe)
         await enter(fortress)

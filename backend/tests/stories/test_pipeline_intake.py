@@ -2,7 +2,6 @@
 
 import asyncio
 
-from app.models.channel_config import ChannelConfig
 from simulators import _meta_payloads as payloads
 from simulators._signing import body_of, headers_for
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
@@ -153,12 +152,3 @@ async def test_a_number_that_nobody_connected_is_kept_unrouted(shop) -> None:
     shop.meta.connect(stranger)
     await shop.gets(payloads.envelope(stranger, messages=[stray]))
     assert [event["state"] for event in await shop.get("/v1/inbound-events")] == ["unrouted"]
-
-
-async def test_a_suspended_business_receives_nothing(shop) -> None:
-    async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
-        await tx.run("UPDATE clients SET is_active = false WHERE id = $1", shop.business.ref.id)
-        assert await ChannelConfig.of_kind(tx, "whatsapp")
-    await asyncio.sleep(1.1)  # Look-ups are remembered for a second.
-    await shop.meta.deliver(shop.meta.says(NUMBER, LAYLA, "Hello"))
-    assert await shop.value("SELECT count(*) FROM messages") == 0

@@ -79,6 +79,13 @@ class ShopOnly:
         return origin == LISTED
 
 
+class EverybodyServed:
+    """No client is suspended."""
+
+    async def require_served(self, client_id: UUID) -> None:
+        """Lets all pass."""
+
+
 @dataclass
 class Stage:
     """What the frame sees of ``Services``."""
@@ -90,6 +97,7 @@ class Stage:
     metrics: Metrics = field(default_factory=Metrics)
     limits: LocalLimits = field(default_factory=LocalLimits)
     origins: ShopOnly = field(default_factory=ShopOnly)
+    standings: EverybodyServed = field(default_factory=EverybodyServed)
     parts: Sequence[Part] = ()
     opened: list[str] = field(default_factory=list)
 

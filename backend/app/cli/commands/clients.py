@@ -44,3 +44,81 @@ def every(as_json: Json = False) -> None:
     clients = every()
     rows = [(c["slug"], c["name"], c["page"]) for c in clients]
     show(clients, table(rows, "No clients yet: `wafaa client create --help`."), as_json=as_json)
+
+
+Slug = Annotated[str, typer.Argument(metavar="SLUG", help="Which client.")]
+
+
+@app.command("show")
+def look(slug: Slug, as_json: Json = False) -> None:
+    """Tell how a client stands: whether it is served, what it may use and has used."""
+    from app.cli.clients import look
+    from app.cli.output import show, table
+
+    found = look(slug)
+    state = "served" if found["active"] else f"suspended: {found['suspended_for']}"
+    rows = [
+        (name.replace("_", " "), used, "of", "unlimited" if (most := found["quota"][name]) is None else most)
+        for name, used in found["used"].items()
+    ]  # fmt: skip
+    show(found, [f"{found['name']} ({found['slug']}), {state}", *table(rows, "")], as_json=as_json)
+
+
+@app.command("suspend")
+def suspend(
+    slug: Slug,
+    reason: Annotated[str, typer.Option(help="Why; the client's staff read it.")],
+    as_json: Json = False,
+) -> None:
+    """Stop serving a client: what it is sent is kept, nobody is answered."""
+    from app.cli.clients import suspend
+    from app.cli.output import show
+
+    suspend(slug, reason)
+    show({"slug": slug, "active": False}, [f"{slug} is suspended."], as_json=as_json)
+
+
+@app.command("resume")
+def resume(slug: Slug, as_json: Json = False) -> None:
+    """Serve a client again. Who wrote meanwhile waits in its inbox."""
+    from app.cli.clients import resume
+    from app.cli.output import show
+
+    resume(slug)
+    show({"slug": slug, "active": True}, [f"{slug} is served again."], as_json=as_json)
+
+
+@app.command("quota")
+def quota(
+    slug: Slug,
+    messages: Annotated[int | None, typer.Option(min=0, help="Answers in a month.")] = None,
+    tokens: Annotated[int | None, typer.Option(min=0, help="Models' tokens in a month.")] = None,
+    knowledge_bytes: Annotated[
+        int | None, typer.Option(min=0, help="Size of all documents.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Set what a client may use; what isn't named is unlimited."""
+    from app.cli.clients import allow
+    from app.cli.output import show
+
+    given = {"messages": messages, "tokens": tokens, "knowledge_bytes": knowledge_bytes}
+    allow(slug, given)
+    words = ", ".join(f"{n} {'unlimited' if v is None else v}" for n, v in given.items())
+    show({"slug": slug, "quota": given}, [f"{slug}: {words}"], as_json=as_json)
+
+
+@app.command("usage")
+def usage(
+    slug: Slug,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How far back.")] = 31,
+    as_json: Json = False,
+) -> None:
+    """Tell what a client used, by day, model and channel, and what it cost."""
+    from app.cli.clients import usage
+    from app.cli.output import show, table
+
+    found = usage(slug, days)
+    head = ("day", "model", "channel", "answers", "in", "out", "USD")
+    rows = [tuple(row.values()) for row in found]
+    show(found, table([head, *rows] if rows else [], "Nothing yet."), as_json=as_json)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from app.core.errors import UpstreamUnavailable
+from app.core.errors import QuotaExceeded, Suspended, UpstreamUnavailable
 from app.core.multi_tenant import Database
 from app.core.observability import Metrics
 from app.models.client import Client
@@ -24,6 +24,7 @@ from app.services.ai.rag_engine import Answer, Cited, RagEngine, Released
 from app.services.cache.base import Cache
 from app.services.knowledge.base import Passage
 from app.services.knowledge.lexical import normalise
+from app.services.orchestrator.standing import Standings
 
 RESPONSE_SECONDS = 1800.0
 
@@ -32,9 +33,16 @@ class Answers:
     """Asks the engine, unless the same was answered a moment ago."""
 
     def __init__(
-        self, db: Database, engine: RagEngine, cache: Cache, metrics: Metrics, models: str
+        self,
+        db: Database,
+        engine: RagEngine,
+        cache: Cache,
+        metrics: Metrics,
+        models: str,
+        standings: Standings,
     ) -> None:
         self._db = db
+        self._standings = standings
         self._engine = engine
         self._cache = cache
         self._metrics = metrics
@@ -44,6 +52,10 @@ class Answers:
         """Answers once, outside any conversation."""
         async with self._db.tenant(client_id) as tx:
             client = await Client.mine(tx)
+        if not client.is_active:
+            raise Suspended
+        if await self._standings.used_up(client_id):
+            raise QuotaExceeded
         settings = client.assistant
         language = language_of(text) or settings.language
         question = Question(text, language, Persona(client.name, settings.tone, settings.fallback))

@@ -20,13 +20,19 @@ from app.services.orchestrator.intent_router import (
     HandOver,
     OptIn,
     OptOut,
+    PutOff,
+    Route,
     Say,
     Silent,
     route,
 )
 from app.services.orchestrator.jobs import AnswerMessage
 from app.services.orchestrator.session_manager import Reply, Session, SessionManager
+from app.services.orchestrator.standing import tell_once
 from app.services.queue.jobs import Work
+
+OVER_QUOTA = "quota_"
+"""How the reason of a handover begins that a quota caused."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +61,13 @@ class TurnObserver(Protocol):
         """A message was answered, ``seconds`` after it had arrived."""
 
 
+class Quotas(Protocol):
+    """Knows what clients may still use."""
+
+    async def used_up(self, client_id: UUID) -> str | None:
+        """Which quota is used up, if one is."""
+
+
 class ChatOrchestrator:
     """Answers messages: loads the session, decides, thinks outside of any transaction, records the outcome."""
 
@@ -64,6 +77,7 @@ class ChatOrchestrator:
         sessions: SessionManager,
         answerer: Answerer,
         observer: TurnObserver,
+        quotas: Quotas,
         *,
         capabilities: "CapabilitiesOf",
         max_attempts: int,
@@ -72,6 +86,7 @@ class ChatOrchestrator:
         self._sessions = sessions
         self._answerer = answerer
         self._observer = observer
+        self._quotas = quotas
         self._capabilities = capabilities
         self._max_attempts = max_attempts
 
@@ -81,12 +96,17 @@ class ChatOrchestrator:
             session = await self._sessions.load(tx, job)
             if session is None:
                 return await Job.settle(tx, work.lease)
+            match decision := route(session):
+                case PutOff(reason):
+                    return await self._sessions.put_off(tx, work, session, reason)
         streamed = self._capabilities(session.channel).streams
-        reply = await self._reply(session, work, streamed=streamed)
+        reply = await self._reply(decision, session, work, streamed=streamed)
         return await self._record(session, reply, work, streamed=streamed)
 
-    async def _reply(self, session: Session, work: Work, *, streamed: bool) -> Reply | None:
-        match route(session):
+    async def _reply(
+        self, decision: Route, session: Session, work: Work, *, streamed: bool
+    ) -> Reply | None:
+        match decision:
             case Silent():
                 return None
             case Say(key, handover):
@@ -99,6 +119,8 @@ class ChatOrchestrator:
                 return _phrase(session, "opted_out", opt_out=True)
             case OptIn():
                 return _phrase(session, "opted_in", opt_out=False)
+        if which := await self._quotas.used_up(work.client_id):
+            return _phrase(session, "over_quota", handover=f"{OVER_QUOTA}{which}")
         return await self._think(session, work, streamed=streamed)
 
     async def _think(self, session: Session, work: Work, *, streamed: bool) -> Reply:
@@ -141,6 +163,8 @@ class ChatOrchestrator:
         async with self._db.tenant(work.client_id) as tx:
             if reply is None:
                 return await self._sessions.keep_silent(tx, work, session)
+            if (reply.handover or "").startswith(OVER_QUOTA):
+                await tell_once(tx, (reply.handover or "").removeprefix(OVER_QUOTA))
             if reply.opt_out is not None:
                 await Contact.opt_out(tx, session.contact_id, out=reply.opt_out)
             reply_id = await self._sessions.record(tx, work, session, reply, streamed=streamed)

@@ -1,8 +1,8 @@
-"""Making clients."""
+"""Making clients, and what whoever runs the installation decides about them."""
 
-from app.core.multi_tenant import Database
+from app.core.multi_tenant import Database, TenantTx, client_of
 from app.models.audit import AuditEntry
-from app.models.client import Client, ClientRef, ClientSettings, new_client_id
+from app.models.client import Client, ClientRef, ClientSettings, Quota, new_client_id
 from app.models.staff import Staff
 from app.services.orchestrator.accounts import connect
 from app.services.orchestrator.channels import Channels
@@ -39,3 +39,22 @@ async def create(
         await connect(tx, channels, "web", name, {}, actor=actor)
         await AuditEntry.add(tx, actor, "client.created", str(client.id))
     return client
+
+
+async def suspend(tx: TenantTx, reason: str, *, actor: str) -> None:
+    """Stops serving a client. What contacts write is kept, and waits in the inbox."""
+    await Client.suspend(tx, reason)
+    await AuditEntry.add(tx, actor, "client.suspended", str(client_of(tx)), {"reason": reason})
+
+
+async def resume(tx: TenantTx, *, actor: str) -> None:
+    """Serves a client again."""
+    await Client.resume(tx)
+    await AuditEntry.add(tx, actor, "client.resumed", str(client_of(tx)))
+
+
+async def allow(tx: TenantTx, quota: Quota, *, actor: str) -> None:
+    """Sets what a client may use."""
+    await Client.allow(tx, quota)
+    details = quota.model_dump(exclude_none=True)
+    await AuditEntry.add(tx, actor, "client.quota_set", str(client_of(tx)), details)

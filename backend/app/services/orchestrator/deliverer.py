@@ -18,6 +18,7 @@ from app.core.errors import (
     AccountBlocked,
     Conflict,
     Indeterminate,
+    Suspended,
     Unreachable,
     UpstreamRefused,
     WafaaError,
@@ -35,6 +36,7 @@ from app.services.channels.base import Address, Channel, Citation, Outgoing, Sen
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.events import tell
 from app.services.orchestrator.jobs import DeliverMessage
+from app.services.orchestrator.standing import Standings
 from app.services.queue.jobs import Work
 
 log = structlog.get_logger(__name__)
@@ -59,18 +61,21 @@ class Deliverer:
         db: Database,
         channels: Channels,
         now: Callable[[], datetime],
+        standings: Standings,
         *,
         indeterminate_seconds: float,
     ) -> None:
         self._db = db
         self._now = now
         self._channels = channels
+        self._standings = standings
         self._patience = indeterminate_seconds
 
     async def deliver(self, job: DeliverMessage, work: Work) -> None:
         """Delivers one message: intent, send, outcome."""
+        standing = await self._standings.of(work.client_id)
         async with self._db.tenant(work.client_id) as tx:
-            parcel = await self._intend(tx, job, work)
+            parcel = await self._intend(tx, job, work, served=standing.is_active)
         if parcel is None:
             return None
         channel = self._channels.open(parcel.account)
@@ -85,10 +90,14 @@ class Deliverer:
             raise
         return await self._accepted(job, work, sent)
 
-    async def _intend(self, tx: TenantTx, job: DeliverMessage, work: Work) -> Parcel | None:
+    async def _intend(
+        self, tx: TenantTx, job: DeliverMessage, work: Work, *, served: bool
+    ) -> Parcel | None:
         """Writes down that the message is about to be sent; None when it isn't to be."""
         message = await Message.get(tx, job.message_id, lock=True)
         match message.delivery_state:
+            case "queued" if not served:
+                await _settle_as(tx, work, message, "parked", Suspended())
             case "queued":
                 return await self._address(tx, message, work)
             case "sending" | "indeterminate":

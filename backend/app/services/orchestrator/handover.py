@@ -16,7 +16,7 @@ from app.models.message import Author, Message, NewMessage
 from app.models.staff import Staff
 from app.services.orchestrator import phrases
 from app.services.orchestrator.events import say, tell
-from app.services.orchestrator.jobs import DeliverMessage, NotifyStaff
+from app.services.orchestrator.jobs import DeliverMessage, NotifyStaff, TellQuota
 from app.services.queue.jobs import Work, enqueue
 
 log = structlog.get_logger(__name__)
@@ -89,10 +89,17 @@ async def reply(
 class StaffNotifier:
     """Tells people by e-mail that a human is wanted. Without a mail server the waiting list has to do."""
 
-    def __init__(self, db: Database, mailer: Mailer | None, console_url: str) -> None:
+    def __init__(
+        self,
+        db: Database,
+        mailer: Mailer | None,
+        console_url: str,
+        platform_email: str | None = None,
+    ) -> None:
         self._db = db
         self._mailer = mailer
         self._console_url = console_url
+        self._platform_email = platform_email
 
     async def notify(self, job: NotifyStaff, work: Work) -> None:
         """Sends one mail for one wish. A mail may come twice when a worker dies right after sending it."""
@@ -111,6 +118,25 @@ class StaffNotifier:
         log.info(
             "staff_notified", conversation_id=str(job.conversation_id), recipients=len(recipients)
         )
+        async with self._db.tenant(work.client_id) as tx:
+            return await Job.settle(tx, work.lease)
+
+    async def tell_quota(self, _: TellQuota, work: Work) -> None:
+        """Tells owners, and whoever runs the installation, that a quota is used up."""
+        async with self._db.tenant(work.client_id) as tx:
+            client = await Client.mine(tx)
+            told = await Staff.owners(tx)
+            recipients = told + ([self._platform_email] if self._platform_email else [])
+            if not recipients or self._mailer is None:
+                return await Job.settle(tx, work.lease)
+        work.assert_mine()
+        language = client.assistant.language
+        mail = EmailMessage()
+        mail["Subject"] = phrases.say("quota_subject", language, client=client.name)
+        mail["To"] = ", ".join(recipients)
+        url = f"{self._console_url}/conversations"
+        mail.set_content(phrases.say("quota_body", language, client=client.name, url=url))
+        await self._mailer.send(mail)
         async with self._db.tenant(work.client_id) as tx:
             return await Job.settle(tx, work.lease)
 

@@ -44,11 +44,20 @@ class Silent:
     """Say nothing."""
 
 
-Route = Answer | Say | HandOver | OptOut | OptIn | Silent
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """Answer nobody now; ``reason`` is what colleagues read."""
+
+    reason: str
+
+
+Route = Answer | Say | HandOver | OptOut | OptIn | Silent | PutOff
 
 
 def route(session: Session) -> Route:
     """What to do with the contact's words. Wishes that bind us are looked at before any model."""
+    if session.suspended:
+        return PutOff("suspended")
     wish = _last_wish(session)
     if wish or session.opted_out:
         return wish or Silent()

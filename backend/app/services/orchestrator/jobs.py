@@ -55,6 +55,19 @@ class NotifyStaff(JobBase):
 
 
 @dataclass(frozen=True, slots=True)
+class TellQuota(JobBase):
+    """Owners, and whoever runs the installation, are to be told that a quota is used up."""
+
+    kind: ClassVar[str] = "tell_quota"
+    queue: ClassVar[str] = NOTIFY
+
+    @property
+    def lane_id(self) -> UUID:
+        """One of each client's own."""
+        return uuid5(NAMESPACE_OID, "quota")
+
+
+@dataclass(frozen=True, slots=True)
 class IndexDocument(JobBase):
     """A document waits to be learned."""
 

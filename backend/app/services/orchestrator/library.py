@@ -12,6 +12,7 @@ from app.models.job import Job
 from app.models.knowledge_base import KnowledgeDocument, KnowledgeSource, Upload
 from app.services.knowledge.indexer import Indexer
 from app.services.orchestrator.jobs import IndexDocument
+from app.services.orchestrator.standing import require_room
 from app.services.queue.jobs import Work, enqueue
 
 MOST_BYTES = 20 * 1024 * 1024
@@ -32,12 +33,14 @@ async def add(
     Raises:
         InvalidInput: The file is empty or has no name.
         TooLarge: It is larger than 20 MB.
+        QuotaExceeded: The client may keep no more.
     """
     name = PurePath(filename.replace("\\", "/")).name.replace("\0", "")[:200]
     if not content or not name:
         raise InvalidInput("Send a file with a name and something in it.", pointer="/file")
     if len(content) > MOST_BYTES:
         raise TooLarge("A file may have 20 MB at the most. Split it, or leave pictures out.")
+    await require_room(tx, len(content))
     source_id = await KnowledgeSource.named(tx, source)
     digest = hashlib.sha256(content).hexdigest()
     upload = Upload(source_id, name, media_type, content, digest, filename=name)

@@ -29,6 +29,10 @@ PHRASES: dict[str, dict[str, str]] = {
         "ar": "عذرًا، لا أستطيع الإجابة الآن. أبلغت فريقنا وسيرد عليك أحد الزملاء هنا.",
         "en": "Sorry, I can't answer right now. I've told our team, and a colleague will reply here.",
     },
+    "over_quota": {
+        "ar": "شكرًا لرسالتك. أبلغت فريقنا وسيرد عليك أحد الزملاء هنا.",
+        "en": "Thank you for your message. I've told our team, and a colleague will reply here.",
+    },
     "opted_out": {
         "ar": "تم إيقاف الرسائل. أرسل «ابدأ» إذا أردت العودة.",
         "en": "You won't get further messages. Send START if you change your mind.",
@@ -48,6 +52,16 @@ PHRASES: dict[str, dict[str, str]] = {
     "order": {
         "ar": "وصلنا طلبك، وسيؤكده أحد الزملاء هنا.",
         "en": "We received your order. A colleague will confirm it here.",
+    },
+    "quota_subject": {
+        "ar": "استُنفدت حصة هذا الشهر لدى {client}",
+        "en": "This month's quota is used up at {client}",
+    },
+    "quota_body": {
+        "ar": "استُنفدت حصة هذا الشهر لدى {client}. لا تضيع أي رسالة: كل سؤال جديد يُحال إلى الزملاء.\n\n"
+        "المحادثات:\n{url}\n",
+        "en": "This month's quota is used up at {client}. No message is lost: every new question goes to colleagues."
+        "\n\nThe conversations:\n{url}\n",
     },
     "mail_subject": {
         "ar": "عميل ينتظر ردًا من موظف لدى {client}",

@@ -45,6 +45,7 @@ class Session:
         introduced: Whether the assistant has said that it is automated.
         waiting: Whether a human is wanted already.
         opted_out: Whether the contact wants to hear nothing more.
+        suspended: Whether the client isn't served now.
         arrived_at: When the oldest of the messages was written down, as a Unix time in seconds.
     """
 
@@ -62,6 +63,7 @@ class Session:
     introduced: bool
     waiting: bool
     opted_out: bool
+    suspended: bool
     arrived_at: float
 
 
@@ -176,6 +178,11 @@ class SessionManager:
             await Message.mark_answered(tx, [message_id], message_id)
         await Job.settle(tx, work.lease)
 
+    async def put_off(self, tx: TenantTx, work: Work, session: Session, reason: str) -> None:
+        """Leaves the messages unanswered where colleagues see them, with the reason; the contact hears nothing."""
+        await Conversation.want_human(tx, session.conversation_id, reason)
+        await Job.settle(tx, work.lease)
+
     async def _write(
         self, tx: TenantTx, work: Work, session: Session, reply: Reply, *, streamed: bool
     ) -> UUID:
@@ -189,6 +196,7 @@ class SessionManager:
             reply.model,
             (reply.tokens.input, reply.tokens.output),
             reply.milliseconds,
+            session.channel,
         )
         trace = reply.trace or {"rule": reply.model}
         await AnswerTrace.add(tx, message.id, {"question": session.question.text, **trace})
@@ -240,6 +248,7 @@ def _session(conversation_id: UUID, turn: LoadedTurn, history: tuple[Turn, ...])
         introduced=turn.disclosed_at is not None,
         waiting=turn.waiting_since is not None,
         opted_out=turn.opted_out,
+        suspended=not turn.is_active,
         arrived_at=float(turn.waiting[0]["arrived_at"]),
     )
 

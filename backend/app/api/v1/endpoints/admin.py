@@ -1,22 +1,27 @@
 """What needs a person's eye: jobs that failed for good, events that weren't processed, what it cost."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from app.api.deps import TenantTxDep, require
+from app.api.deps import ServicesDep, TenantTxDep, require
+from app.core.multi_tenant import Row
 from app.core.security import Principal, Role, Scope
 from app.models.audit import AuditEntry
+from app.models.client import Client
 from app.models.job import Job
 from app.models.message import InboundEvent
 from app.models.usage import UsageRecord
-from app.schemas.admin import AuditOut, KeptEventOut, UsageOut
+from app.schemas.admin import AuditOut, KeptEventOut, QuotaOut, UsageOut
 from app.schemas.conversations import JobOut
+from app.services.ai.prices import Prices
 
 router = APIRouter(prefix="/v1", tags=["admin"])
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.ADMIN)]
+Days = Annotated[int, Query(ge=1, le=366)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
@@ -42,10 +47,27 @@ async def kept_events(tx: TenantTxDep, _: OwnerDep, limit: Limit = 100) -> list[
 
 @router.get("/usage")
 async def usage(
-    tx: TenantTxDep, _: OwnerDep, days: Annotated[int, Query(ge=1, le=366)] = 31
+    tx: TenantTxDep, _: OwnerDep, services: ServicesDep, days: Days = 31
 ) -> list[UsageOut]:
-    """Answers and tokens by day and model."""
-    return [UsageOut.model_validate(dict(row)) for row in await UsageRecord.by_day(tx, days)]
+    """Answers, tokens and cost by day, model and channel."""
+    return priced(await UsageRecord.by_day(tx, days), services.prices)
+
+
+def priced(rows: Sequence[Row], prices: Prices) -> list[UsageOut]:
+    """Usage with what it cost."""
+    return [
+        UsageOut(
+            **row,
+            cost_usd=prices.cost(row["model"], row["input_tokens"], row["output_tokens"]),
+        )
+        for row in rows
+    ]
+
+
+@router.get("/quota")
+async def quota(tx: TenantTxDep, _: OwnerDep) -> QuotaOut:
+    """What the business may use in a month, and what it has used."""
+    return QuotaOut(allowed=(await Client.mine(tx)).allowed, used=await UsageRecord.this_month(tx))
 
 
 @router.get("/audit")

@@ -55,6 +55,7 @@ async def open_session(given: SessionIn, request: Request, services: ServicesDep
     if route is None:
         raise NotFound("There is no chat with this key. Check the page's snippet.")
     await services.origins.check(route, request.headers.get("origin"), request.url.netloc)
+    await services.standings.require_served(route.client_id)
     visitor = _visitor(services, route, given.visitor_token)
     async with services.db.tenant(route.client_id) as tx:
         address = ("visitor", str(visitor.visitor_id))
@@ -126,6 +127,7 @@ async def say(
     _own(conversation_id, visitor)
     if idempotency_key not in (None, str(given.client_message_id)):
         raise Conflict("Idempotency-Key and client_message_id must be the same.")
+    await services.standings.require_served(visitor.client_id)
     now = services.tools.now()
     (received,) = await services.receiver.receive(
         visitor.client_id, _account(services, visitor), [_event(visitor, given, now)], now

@@ -9,7 +9,12 @@ from app.api.deps import READERS, ServicesDep, TenantTxDep, require
 from app.core.security import Principal, Role, Scope, hash_password
 from app.models.audit import AuditEntry
 from app.models.client import Client
-from app.schemas.clients import ClientIn, ClientOut, ClientSummary, NewClientIn
+from app.schemas.clients import (
+    ClientIn,
+    ClientOut,
+    ClientSummary,
+    NewClientIn,
+)
 from app.services.orchestrator import clients
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
@@ -66,5 +71,6 @@ def _shown(client: Client) -> ClientOut:
         name=client.name,
         slug=client.slug,
         is_active=client.is_active,
+        suspended_for=client.suspended_for,
         settings=client.assistant,
     )
