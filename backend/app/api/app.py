@@ -38,6 +38,7 @@ WEB_PATHS = ("/web/v1",)
 TAGS = {
     "auth": "Signing in.",
     "health": "Whether the installation is alive and well.",
+    "assistant": "How a client's assistant behaves: drafts, published versions.",
     "clients": "The businesses that rent the service.",
     "channels": "Where contacts write to a client.",
     "webhooks": "What the platforms tell us.",

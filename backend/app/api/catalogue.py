@@ -121,6 +121,18 @@ PROBLEMS: dict[str, Entry] = {
         "This is no longer kept. Load a fresh snapshot and go on from there.",
         "لم يعد هذا محفوظًا. حمّل نسخة حديثة وتابع منها.",
     ),
+    "precondition_failed": _entry(
+        "Changed meanwhile",
+        "تغيّر أثناء ذلك",
+        "Somebody changed this since you read it. Read it again, compare, then send your change with the new ETag.",
+        "عدّله شخص آخر بعد قراءتك. أعد القراءة وقارن، ثم أرسل تعديلك مع ETag الجديد.",
+    ),
+    "precondition_required": _entry(
+        "Say what you have seen",
+        "حدّد ما قرأته",
+        "Say which state you have seen: send the ETag of what you read as If-Match.",
+        "حدّد الحالة التي قرأتها: أرسل قيمة ETag في ترويسة If-Match.",
+    ),
     "rate_limited": _entry(
         "Too many requests",
         "طلبات كثيرة",

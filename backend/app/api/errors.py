@@ -33,9 +33,11 @@ _CODES = {
     405: "method_not_allowed",
     409: "conflict",
     410: "gone",
+    412: "precondition_failed",
     413: "too_large",
     415: "unsupported_media",
     422: "invalid_input",
+    428: "precondition_required",
     429: "rate_limited",
     503: "unavailable",
 }

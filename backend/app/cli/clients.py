@@ -17,9 +17,11 @@ from app.core.errors import InvalidInput
 from app.core.multi_tenant import TenantTx
 from app.core.security import hash_password
 from app.models.client import Client, ClientSettings, Quota
+from app.models.client_version import ClientVersion
 from app.models.usage import UsageRecord
 from app.schemas.clients import NewClientIn
-from app.services.orchestrator import clients
+from app.services.orchestrator import clients, configuration
+from app.utils.differences import differences
 
 T = TypeVar("T")
 
@@ -66,9 +68,12 @@ def _checked(wish: NewClient, password: str) -> NewClientIn:
     try:
         return NewClientIn.model_validate(fields)
     except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise InvalidInput(f"{place}: {problem['msg']}.") from error
+        raise _invalid(error) from error
+
+
+def _invalid(error: ValidationError) -> InvalidInput:
+    problem = error.errors(include_input=False, include_url=False)[0]
+    return InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}.")
 
 
 def _given_password(file: Path | None) -> str | None:
@@ -108,6 +113,47 @@ def look(slug: str) -> dict[str, Any]:
         }  # fmt: skip
 
     return _within(slug, act)
+
+
+def configure(slug: str, name: str | None, fields: dict[str, Any], note: str | None) -> int:
+    """Publishes the configuration with some fields changed; gives its number."""
+
+    async def act(tx: TenantTx, _: Services) -> int:
+        client = await Client.mine(tx)
+        try:
+            settings = ClientSettings.model_validate(client.settings | fields)
+        except ValidationError as error:
+            raise _invalid(error) from error
+        return await configuration.publish(
+            tx, name or client.name, settings, actor="cli", note=note, over=client.version
+        )
+
+    return _within(slug, act)
+
+
+def history(slug: str) -> list[dict[str, Any]]:
+    """What was published, newest first, with what each version changed."""
+
+    async def act(tx: TenantTx, _: Services) -> list[dict[str, Any]]:
+        versions = await ClientVersion.latest(tx)
+        before = [configuration.plain(v.name, v.assistant) for v in versions[1:]]
+        return [
+            {
+                "version": v.version, "author": v.author, "at": v.created_at, "note": v.note,
+                "changes": [
+                    asdict(change)
+                    for change in differences(old, configuration.plain(v.name, v.assistant))
+                ] if old is not None else [],
+            }
+            for v, old in zip(versions, [*before, None], strict=True)
+        ]  # fmt: skip
+
+    return _within(slug, act)
+
+
+def restore(slug: str, version: int) -> int:
+    """Publishes an earlier version again; gives its new number."""
+    return _within(slug, lambda tx, _: configuration.restore(tx, version, actor="cli"))
 
 
 def suspend(slug: str, reason: str) -> None:

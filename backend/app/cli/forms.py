@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,3 +102,19 @@ def _missing(name: str, schema: Mapping[str, Any]) -> str:
 def _is_secret(schema: Mapping[str, Any]) -> bool:
     parts = [schema, *schema.get("anyOf", [])]
     return any(part.get("format") == "password" for part in parts)
+
+
+def toml_values(words: Sequence[str]) -> dict[str, Any]:
+    """Fields of ``FIELD=VALUE`` words; a value that isn't TOML is a text: ``tone=formal``, ``providers=["llama"]``.
+
+    Raises:
+        InvalidInput: A word has no ``=``.
+    """
+    return {name: _toml(value) for name, value in map(_pair, words)}
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

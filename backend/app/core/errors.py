@@ -104,6 +104,20 @@ class Gone(WafaaError):
     code = "gone"
 
 
+class PreconditionFailed(WafaaError):
+    """Somebody changed this since you read it. Read it again, compare, then send your change with the new ETag."""
+
+    status = 412
+    code = "precondition_failed"
+
+
+class PreconditionRequired(WafaaError):
+    """Say which state you have seen: send the ETag of what you read as If-Match."""
+
+    status = 428
+    code = "precondition_required"
+
+
 class RateLimited(WafaaError):
     """Too many requests. Wait as long as Retry-After says."""
 

@@ -45,6 +45,11 @@ SENTENCES: dict[str, str] = {
     "The verify token doesn't match. Enter the same one on both sides.": "رمز التحقق غير متطابق. أدخل الرمز نفسه في الطرفين.",
     "The answer broke off.": "انقطعت الإجابة.",
     "The embedding server doesn't answer. It will be tried again.": "خادم التضمين لا يجيب. ستُعاد المحاولة.",
+    # Configuration.
+    "There is no draft.": "لا توجد مسودة.",
+    "There is no such version.": "لا توجد نسخة بهذا الرقم.",
+    "Somebody published since. Compare, then save again.": "نُشرت نسخة أخرى بعد ذلك. قارن ثم احفظ من جديد.",
+    "Your documents may have {} bytes together. Remove some, or ask for more room.": "الحد الأقصى لمجموع مستنداتك {} بايت. احذف بعضها أو اطلب مساحة أكبر.",
     # Addresses that people give.
     "Only addresses that begin with https:// are fetched.": "لا تُجلب إلا العناوين التي تبدأ بـ https://.",
     "This address isn't on the list of those that may be fetched.": "هذا العنوان ليس في قائمة المسموح بجلبه.",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import BigInteger, CheckConstraint, String, text
+from sqlalchemy import BigInteger, CheckConstraint, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
@@ -94,6 +94,7 @@ class Client(Created, Base):
     weight: Mapped[int] = mapped_column(
         CheckConstraint("weight BETWEEN 1 AND 100", name="weight"), server_default=text("1")
     )
+    version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     suspended_at: Mapped[datetime | None]
     suspended_for: Mapped[str | None]
     quota: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
@@ -122,14 +123,6 @@ class Client(Created, Base):
             raise NotFound
         client: Client = cls.of(row)
         return client
-
-    @classmethod
-    async def configure(cls, tx: TenantTx, name: str, settings: ClientSettings) -> None:
-        """Replaces name and settings."""
-        await tx.run(
-            "UPDATE clients SET name = $2, settings = $3 WHERE id = $1",
-            client_of(tx), name, settings.model_dump(),
-        )  # fmt: skip
 
     @classmethod
     async def suspend(cls, tx: TenantTx, reason: str) -> None:

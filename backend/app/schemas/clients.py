@@ -17,6 +17,7 @@ class ClientOut(OutModel):
     name: str
     slug: str
     is_active: bool
+    version: int = Field(description="Of the configuration in use.")
     suspended_for: str | None = Field(None, description="Why nobody is answered now.")
     settings: ClientSettings
 

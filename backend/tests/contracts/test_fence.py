@@ -18,6 +18,7 @@ from app.core.errors import Conflict, Misconfigured
 from app.core.multi_tenant import Database, TenantSigner
 from app.models.base import Base
 from app.models.client import Client, ClientSettings, new_client_id
+from app.models.client_version import ClientVersion
 from tests.fixtures.product import SECRET, migrate_now, settings_for
 
 LINT = (Path(__file__).parents[2] / "migrations" / "rls_lint.sql").read_text("utf-8")
@@ -244,7 +245,7 @@ async def test_pooled_connections_come_back_without_a_tenant(settings, two) -> N
 async def test_a_failed_transaction_writes_nothing(db: Database, two) -> None:
     with pytest.raises(ZeroDivisionError):
         async with db.tenant(two[0]) as tx:
-            await Client.configure(tx, "Changed", ClientSettings())
+            await ClientVersion.publish(tx, "Changed", ClientSettings(), author="test")
             raise ZeroDivisionError
     async with db.tenant(two[0]) as tx:
         assert (await Client.mine(tx)).name == "One"

@@ -22,6 +22,7 @@ from tests.isolation.world import House
 
 PUBLIC_NAMES = {
     "client_slug": "A webhook's address is public; without a client's signature it opens nothing.",
+    "version": "Versions are counted from 1 in every client.",
     "slug": "The hosted chat's address is public. Platform staff name clients by it, and see none of their words.",
     "channel_key": "The web chat's key stands in the client's web page: anyone may write to it, none may read.",
     "email": "Signing in answers alike for known and unknown addresses; tried apart, as attempts are counted.",
@@ -226,7 +227,7 @@ class Caller:
         mine = {
             "conversation_id": self.house.conversation, "message_id": self.house.reply, "kind": "web",
             "channel": "whatsapp", "client_slug": self.house.business.ref.slug,
-            "slug": self.house.business.ref.slug, "name": "page.css",
+            "slug": self.house.business.ref.slug, "name": "page.css", "version": "1",
         }  # fmt: skip
         things = self.house.objects.get(name.removesuffix("_id"), ())
         return mine.get(name) or (things[0] if things else "unknown")

@@ -53,7 +53,10 @@ async def test_a_write_lands_with_its_writer(world: World) -> None:
     for one in (found for found in operations(app) if found.makes):
         before, own = await _others(world, actor), await world.sums()
         for header in HEADERS:
-            named = ((header, other.id if header != "Cookie" else f"client_id={other.id}"),)
+            named = (
+                (header, other.id if header != "Cookie" else f"client_id={other.id}"),
+                ("If-Match", "*"),
+            )
             body = BODIES.get(one.title, one.body)
             answer = await send(app, _request(actor, one.title, body, named, query))
             assert answer.status < 500, (one.title, header, answer.body)

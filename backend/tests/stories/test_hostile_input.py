@@ -70,7 +70,7 @@ class Fortress:
         """The credential that a path wants."""
         if path == "/v1/clients" or path.startswith("/v1/clients/{slug}"):
             return self.platform
-        return self.visitor if path.startswith("/web/") else self.cafe.staff
+        return self.visitor if path.startswith("/web/") else self.cafe.staff | {"If-Match": "*"}
 
     def document(self) -> Document:
         """The API's description, with values for what takes only some."""
@@ -87,7 +87,8 @@ class Fortress:
         """A path with ids that exist where they can."""
         known = {
             "conversation_id": self.conversation, "channel": "web", "client_slug": "cafe", "kind": "web",
-            "job_id": str(uuid4()), "document_id": str(uuid4()), "message_id": self.message, "slug": SPARE,
+            "job_id": str(uuid4()), "document_id": str(uuid4()), "message_id": self.message,
+            "slug": SPARE, "version": "1",
         }  # fmt: skip
         return template.format_map(known)
 

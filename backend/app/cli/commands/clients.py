@@ -64,6 +64,57 @@ def look(slug: Slug, as_json: Json = False) -> None:
     show(found, [f"{found['name']} ({found['slug']}), {state}", *table(rows, "")], as_json=as_json)
 
 
+@app.command("configure")
+def configure(
+    slug: Slug,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Such as tone=formal, or a TOML value."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="How the business is called.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why; kept with the version.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change settings of the assistant, and publish them as a new version."""
+    from app.cli.clients import configure
+    from app.cli.forms import toml_values
+    from app.cli.output import show
+
+    version = configure(slug, name, toml_values(values or []), note)
+    value = {"slug": slug, "version": version}
+    show(value, [f"{slug} uses version {version}."], as_json=as_json)
+
+
+@app.command("history")
+def history(slug: Slug, as_json: Json = False) -> None:
+    """List what was published, newest first, and what each version changed."""
+    from app.cli.clients import history
+    from app.cli.output import show
+
+    found = history(slug)
+    lines = []
+    for one in found:
+        note = f"  {one['note']}" if one["note"] else ""
+        lines.append(f"{one['version']}  {one['at']:%Y-%m-%d %H:%M}  {one['author']}{note}")
+        lines += [f"     {c['path']}: {c['before']!r} → {c['after']!r}" for c in one["changes"]]
+    show(found, lines, as_json=as_json)
+
+
+@app.command("restore")
+def restore(
+    slug: Slug,
+    version: Annotated[int, typer.Argument(min=1, help="Its number in the history.")],
+    as_json: Json = False,
+) -> None:
+    """Publish an earlier version again."""
+    from app.cli.clients import restore
+    from app.cli.output import show
+
+    number = restore(slug, version)
+    value = {"slug": slug, "version": number}
+    show(value, [f"{slug} uses version {number}, which is as {version}."], as_json=as_json)
+
+
 @app.command("suspend")
 def suspend(
     slug: Slug,

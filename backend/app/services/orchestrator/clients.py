@@ -3,6 +3,7 @@
 from app.core.multi_tenant import Database, TenantTx, client_of
 from app.models.audit import AuditEntry
 from app.models.client import Client, ClientRef, ClientSettings, Quota, new_client_id
+from app.models.client_version import ClientVersion
 from app.models.staff import Staff
 from app.services.orchestrator.accounts import connect
 from app.services.orchestrator.channels import Channels
@@ -35,6 +36,7 @@ async def create(
     email, person, password_hash = owner
     async with db.tenant(new_client_id()) as tx:
         client = await Client.add(tx, name, slug, settings)
+        await ClientVersion.publish(tx, name, settings, author=actor)
         await Staff.add(tx, email, person, "owner", password_hash)
         await connect(tx, channels, "web", name, {}, actor=actor)
         await AuditEntry.add(tx, actor, "client.created", str(client.id))

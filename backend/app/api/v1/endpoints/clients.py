@@ -3,11 +3,12 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from app.api import etags
 from app.api.deps import READERS, ServicesDep, TenantTxDep, require
+from app.api.etags import IfMatch
 from app.core.security import Principal, Role, Scope, hash_password
-from app.models.audit import AuditEntry
 from app.models.client import Client
 from app.schemas.clients import (
     ClientIn,
@@ -15,7 +16,7 @@ from app.schemas.clients import (
     ClientSummary,
     NewClientIn,
 )
-from app.services.orchestrator import clients
+from app.services.orchestrator import clients, configuration
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
 
@@ -25,17 +26,20 @@ PlatformDep = Annotated[Principal, require(Role.PLATFORM, scope=Scope.PLATFORM)]
 
 
 @router.get("/me")
-async def read_mine(tx: TenantTxDep, _: StaffDep) -> ClientOut:
+async def read_mine(tx: TenantTxDep, _: StaffDep, response: Response) -> ClientOut:
     """The client whose credential this is."""
-    return _shown(await Client.mine(tx))
+    return _shown(await Client.mine(tx), response)
 
 
 @router.put("/me")
-async def configure(given: ClientIn, tx: TenantTxDep, owner: OwnerDep) -> ClientOut:
-    """Replaces name and settings."""
-    await Client.configure(tx, given.name, given.settings)
-    await AuditEntry.add(tx, owner.subject, "client.configured", str(owner.client_id))
-    return _shown(await Client.mine(tx))
+async def configure(
+    given: ClientIn, tx: TenantTxDep, owner: OwnerDep, seen: IfMatch, response: Response
+) -> ClientOut:
+    """Replaces name and settings, and puts them in use at once; see `/v1/assistant` for drafts."""
+    version = (await Client.mine(tx)).version
+    etags.require(seen, etags.published(version))
+    await configuration.publish(tx, given.name, given.settings, actor=owner.subject, over=version)
+    return _shown(await Client.mine(tx), response)
 
 
 @router.get("")
@@ -65,11 +69,13 @@ async def create(given: NewClientIn, services: ServicesDep, platform: PlatformDe
     return ClientSummary.model_validate(client)
 
 
-def _shown(client: Client) -> ClientOut:
+def _shown(client: Client, response: Response) -> ClientOut:
+    response.headers["ETag"] = etags.published(client.version)
     return ClientOut(
         id=client.id,
         name=client.name,
         slug=client.slug,
+        version=client.version,
         is_active=client.is_active,
         suspended_for=client.suspended_for,
         settings=client.assistant,

@@ -1,0 +1,142 @@
+"""A client's configuration over time: published versions, each as it was, and the draft of the next."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Integer, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.errors import NotFound
+from app.core.multi_tenant import TenantTx, client_of
+from app.models.base import Created, TenantRow
+from app.models.client import ClientSettings
+
+
+class ClientVersion(Created, TenantRow):
+    """One published configuration. The application role may neither UPDATE nor DELETE."""
+
+    __tablename__ = "client_versions"
+    grants: ClassVar[str] = "SELECT, INSERT"
+
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    author: Mapped[str]
+    note: Mapped[str | None]
+
+    @classmethod
+    async def publish(
+        cls,
+        tx: TenantTx,
+        name: str,
+        settings: ClientSettings,
+        *,
+        author: str,
+        note: str | None = None,
+        over: int | None = None,
+    ) -> int | None:
+        """Makes a configuration the one in use, and gives its number.
+
+        Args:
+            tx: The client's transaction.
+            name: How the business is called.
+            settings: How its assistant behaves.
+            author: Who publishes.
+            note: Why.
+            over: The version it must replace; None where another was published meanwhile.
+        """
+        number: int | None = await tx.value(
+            "WITH next AS (UPDATE clients SET name = $2, settings = $3, version = version + 1 "
+            "WHERE id = $1 AND ($6::int IS NULL OR version = $6) RETURNING version) "
+            "INSERT INTO client_versions (client_id, version, name, settings, author, note) "
+            "SELECT $1, version, $2, $3, $4, $5 FROM next RETURNING version",
+            client_of(tx), name, settings.model_dump(), author, note, over,
+        )  # fmt: skip
+        return number
+
+    @classmethod
+    async def get(cls, tx: TenantTx, version: int) -> "ClientVersion":
+        """One version.
+
+        Raises:
+            NotFound: There is none of that number.
+        """
+        row = await tx.one(
+            "SELECT * FROM client_versions WHERE client_id = $1 AND version = $2",
+            client_of(tx),
+            version,
+        )
+        if row is None:
+            raise NotFound("There is no such version.")
+        found: ClientVersion = cls.of(row)
+        return found
+
+    @classmethod
+    async def latest(cls, tx: TenantTx, limit: int = 100) -> list["ClientVersion"]:
+        """What was published, newest first."""
+        rows = await tx.all(
+            "SELECT * FROM client_versions WHERE client_id = $1 ORDER BY version DESC LIMIT $2",
+            client_of(tx), limit,
+        )  # fmt: skip
+        return [cls.of(row) for row in rows]
+
+    @property
+    def assistant(self) -> ClientSettings:
+        """The settings as a value."""
+        return ClientSettings.model_validate(self.settings)
+
+
+class ClientDraft(TenantRow):
+    """The next configuration, as it is being prepared.
+
+    Attributes:
+        base: The published version that it was begun from, or last compared with.
+        revision: Raised by every change of the draft.
+    """
+
+    __tablename__ = "client_drafts"
+
+    client_id: Mapped[UUID] = mapped_column(
+        ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
+    )
+    base: Mapped[int] = mapped_column(Integer)
+    revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    name: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    author: Mapped[str]
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+    @classmethod
+    async def find(cls, tx: TenantTx, *, lock: bool = False) -> "ClientDraft | None":
+        """The draft, if there is one."""
+        row = await tx.one(
+            "SELECT * FROM client_drafts WHERE client_id = $1" + (" FOR UPDATE" if lock else ""),
+            client_of(tx),
+        )
+        return cls.of(row) if row else None
+
+    @classmethod
+    async def save(
+        cls, tx: TenantTx, base: int, name: str, settings: ClientSettings, *, author: str
+    ) -> None:
+        """Writes the draft, in place of the one there is."""
+        await tx.run(
+            "INSERT INTO client_drafts AS d (client_id, base, name, settings, author) VALUES ($1, $2, $3, $4, $5) "
+            "ON CONFLICT (client_id) DO UPDATE SET base = excluded.base, revision = d.revision + 1, "
+            "name = excluded.name, settings = excluded.settings, author = excluded.author, updated_at = now()",
+            client_of(tx), base, name, settings.model_dump(), author,
+        )  # fmt: skip
+
+    @classmethod
+    async def discard(cls, tx: TenantTx) -> None:
+        """Throws the draft away."""
+        await tx.run("DELETE FROM client_drafts WHERE client_id = $1", client_of(tx))
+
+    @property
+    def assistant(self) -> ClientSettings:
+        """The settings as a value."""
+        return ClientSettings.model_validate(self.settings)
