@@ -34,4 +34,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   WHERE s.email = wanted AND s.is_active ORDER BY s.id LIMIT 1
 $$;
 
+CREATE OR REPLACE FUNCTION app.resume_session(secret bytea, idle interval)
+RETURNS TABLE (client_id uuid, session_id uuid, staff_id uuid, role text, name text, stage text, ends_at timestamptz)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  WITH found AS (
+    SELECT s.client_id, s.id, s.staff_id, p.role, p.name, s.stage, s.ends_at, s.seen_at
+    FROM public.staff_sessions s
+    JOIN public.staff p ON p.client_id = s.client_id AND p.id = s.staff_id AND p.is_active
+    WHERE s.secret_hash = secret AND s.ends_at > clock_timestamp() AND s.seen_at > clock_timestamp() - idle
+  ), noted AS (
+    UPDATE public.staff_sessions s SET seen_at = clock_timestamp() FROM found f
+    WHERE s.client_id = f.client_id AND s.id = f.id AND f.seen_at < clock_timestamp() - interval '1 minute'
+  )
+  SELECT f.client_id, f.id, f.staff_id, f.role, f.name, f.stage, f.ends_at FROM found f
+$$;
+
 RESET ROLE;
