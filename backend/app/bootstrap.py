@@ -10,6 +10,7 @@ from uuid import UUID
 import aiohttp
 
 from app.core import effects, plugins
+from app.core.audit_chain import HeadSigner
 from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.errors import Misconfigured, Unavailable
@@ -34,6 +35,7 @@ from app.services.knowledge.indexer import Indexer
 from app.services.knowledge.parsing import parse
 from app.services.knowledge.retriever import Retriever
 from app.services.orchestrator.answers import Answers
+from app.services.orchestrator.auditing import Auditor, Heads
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.chat_orchestrator import ChatOrchestrator
 from app.services.orchestrator.deliverer import Deliverer
@@ -54,6 +56,7 @@ from app.services.orchestrator.receiver import Clockwork, Receiver
 from app.services.orchestrator.session_manager import Reply, SessionManager
 from app.services.orchestrator.standing import Standings
 from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
+from app.services.queue.steps import Scheduler, Step
 
 ISSUER = "wafaa"
 LATE_SECONDS = 60.0
@@ -84,6 +87,8 @@ class Services:
     standings: Standings
     prices: Prices
     worker: Worker
+    auditor: Auditor
+    scheduler: Scheduler
     parts: tuple[Part, ...]
     adapters: tuple[object, ...]
 
@@ -236,6 +241,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     )
     tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER)
     sessions = Sessions(db)
+    auditor = _auditor(settings, db)
     return Services(
         settings=settings,
         db=db,
@@ -257,6 +263,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         standings=standings,
         prices=Prices.parse(settings.prices),
         worker=worker,
+        auditor=auditor,
+        scheduler=Scheduler(db, _steps(auditor)),
         parts=_parts(settings, db, cache, embedder),
         adapters=(embedder, cache),
     )
@@ -306,6 +314,21 @@ def _places(settings: Settings) -> dict[str, int]:
     return {CHAT: settings.worker_concurrency} | dict.fromkeys(
         (NOTIFY, INDEXING, PROACTIVE), background
     )
+
+
+def _steps(auditor: Auditor) -> tuple[Step, ...]:
+    """What the installation does by itself, and how often, in seconds."""
+    return (Step("seal_audit", 10.0, auditor.seal_all),)
+
+
+def heads_file(settings: Settings) -> Path:
+    """Where the heads of audit logs are kept beside the database."""
+    return settings.home / "audit-heads.jsonl"
+
+
+def _auditor(settings: Settings, db: Database) -> Auditor:
+    signer = HeadSigner(settings.master_key.get_secret_value())
+    return Auditor(db, signer, Heads(heads_file(settings), signer))
 
 
 def public_url(settings: Settings) -> str:

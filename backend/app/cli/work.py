@@ -38,7 +38,11 @@ async def work(settings: Settings, patience: float) -> None:
 
 async def _work(services: Services) -> None:
     on_stop(services.worker.stop)
-    beside = [asyncio.create_task(_warm(services)), asyncio.create_task(_measure(services))]
+    beside = [
+        asyncio.create_task(_warm(services)),
+        asyncio.create_task(_measure(services)),
+        asyncio.create_task(services.scheduler.run()),
+    ]
     try:
         await services.worker.run()
     finally:

@@ -33,9 +33,9 @@ WITHHELD = "[withheld]"
 
 _TEXT_FIELDS = """
 adapter app audience breaker cache channel check client code column container content_type decision direction embedder
-error_code error_type event file finish_reason form job kind lane language lease level logger media_type method mode
-model operation outcome part path phase pool provider purpose reason result role route seam server signal slug stage
-state status step store table task template timestamp version worker
+error_code error_type event file finish_reason form head job kind lane language lease level logger media_type method
+mode model operation outcome part path phase pool provider purpose reason result role route seam server signal slug
+stage state status step store table task template timestamp version worker
 """
 TEXT_FIELDS = frozenset(_TEXT_FIELDS.split())
 """Where a text may stand, beside names that end in ``_id``: it comes from us, never from a person."""

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.multi_tenant import TenantTx, client_of
@@ -15,6 +15,7 @@ class AuditEntry(Created, TenantRow):
     """One act. The application role may neither UPDATE nor DELETE."""
 
     __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_sealing", "client_id", "created_at", "id"),)
     grants: ClassVar[str] = "SELECT, INSERT"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -34,7 +35,10 @@ class AuditEntry(Created, TenantRow):
     ) -> None:
         """Notes an act: ``actor`` is a staff id, ``cli``, ``assistant`` or ``system``."""
         await tx.run(
-            "INSERT INTO audit_log (client_id, id, actor, action, target, details) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO audit_log (client_id, id, actor, action, target, details, created_at) "
+            # Never before the last seal, even if the clock was set back: what comes later belongs to a later batch.
+            "VALUES ($1, $2, $3, $4, $5, $6, greatest(now(), "
+            "(SELECT upto FROM audit_seals WHERE client_id = $1 ORDER BY number DESC LIMIT 1)))",
             client_of(tx), uuid7(), actor, action, target, details or {},
         )  # fmt: skip
 

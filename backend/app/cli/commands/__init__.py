@@ -2,7 +2,17 @@
 
 import typer
 
-from app.cli.commands import channels, clients, inbox, jobs, knowledge, running, talking, upkeep
+from app.cli.commands import (
+    audit,
+    channels,
+    clients,
+    inbox,
+    jobs,
+    knowledge,
+    running,
+    talking,
+    upkeep,
+)
 
 OPTIONS = {"rich_markup_mode": None, "no_args_is_help": True, "add_completion": False}
 
@@ -35,6 +45,7 @@ for name, group in (
     ("knowledge", knowledge.app),
     ("inbox", inbox.app),
     ("jobs", jobs.app),
+    ("audit", audit.app),
     ("config", upkeep.config),
     ("emulate", talking.emulate),
 ):
