@@ -29,7 +29,9 @@ from app.services.ai.prices import Prices
 from app.services.ai.rag_engine import RagEngine
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials
+from app.services.identity.safe import InstallationSafe
 from app.services.identity.sessions import Sessions
+from app.services.identity.signing_keys import SigningKeys
 from app.services.knowledge.base import Embedder, Purpose, VectorStore, model_of
 from app.services.knowledge.indexer import Indexer
 from app.services.knowledge.parsing import parse
@@ -73,6 +75,7 @@ class Services:
     limits: Limits
     tools: Tools
     tokens: Tokens
+    signing_keys: SigningKeys
     credentials: Credentials
     sessions: Sessions
     visits: Visits
@@ -216,9 +219,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     )
     standings = Standings(db)
     answers = Answers(db, engine, cache, metrics, _models(settings), standings)
-    channels = Channels(
-        Sealer(settings.master_key.get_secret_value()), tools, _shared_credentials(settings)
-    )
+    sealer = Sealer(settings.master_key.get_secret_value())
+    channels = Channels(sealer, tools, _shared_credentials(settings))
     receiver = Receiver(db, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)))
     handlers = _handlers(
         settings,
@@ -239,9 +241,10 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
     )
-    tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER)
+    tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER, clock.seconds)
     sessions = Sessions(db)
     auditor = _auditor(settings, db)
+    signing_keys = SigningKeys(db, InstallationSafe(sealer), public_url(settings), clock.seconds)
     return Services(
         settings=settings,
         db=db,
@@ -249,8 +252,9 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         limits=limits_for(settings),
         tools=tools,
         tokens=tokens,
-        credentials=Credentials(tokens, sessions),
         sessions=sessions,
+        signing_keys=signing_keys,
+        credentials=Credentials.over(db, tokens, sessions, signing_keys),
         visits=Visits(settings.jwt_secret_key.get_secret_value()),
         metrics=metrics,
         channels=channels,

@@ -45,6 +45,7 @@ TAGS = {
     "chat": "The web page's channel.",
     "conversations": "Exchanges with contacts: read, take over, reply, hand back.",
     "knowledge": "What the assistant's answers rest on.",
+    "keys": "API keys: what programs show instead of a person's sign-in.",
     "admin": "Running the installation.",
     "analytics": "Figures.",
 }

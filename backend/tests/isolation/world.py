@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from app.bootstrap import owner_url
-from app.core.security import Principal, Role, Tokens
+from app.core.security import RIGHTS, Principal, Role, Tokens
 from app.models.audit import AuditEntry
 from app.models.channel_config import ChannelConfig
 from app.models.contact import Contact
@@ -19,7 +19,7 @@ from app.models.job import Job
 from app.models.message import Attachment, Author, InboundEvent, NewMessage
 from app.models.staff import Staff
 from app.models.usage import AnswerTrace, UsageRecord
-from app.services.identity import sessions
+from app.services.identity import api_keys, sessions
 from app.services.orchestrator import accounts
 from app.services.orchestrator.events import say
 from tests.fixtures.product import Business, Product
@@ -38,6 +38,7 @@ TOUCHED = ("last_used_at", "last_seen_at")
 KINDS = {
     "channel_config": "account", "knowledge_document": "document", "knowledge_source": "source",
     "knowledge_chunk": "chunk", "audit_log": "audit", "staff_session": "session",
+    "api_key": "key",
 }  # fmt: skip
 """What paths call the rows of a table, where it isn't the table's name."""
 
@@ -200,9 +201,13 @@ async def _furnish(world: World, house: House) -> None:
         await tx.run("UPDATE jobs SET state = 'parked', error = $2 WHERE id = $1", job, secret)
         await tx.run("UPDATE lanes SET due_at = NULL WHERE id = $1", lane)
         await InboundEvent.keep(tx, account, f"key-{secret}", "quarantined", {"text": secret})
+        wish = api_keys.Wish(f"Key of {secret}", RIGHTS[Role.OWNER])
+        owner = staff[Role.OWNER]
+        key = await api_keys.create(tx, wish, staff_id=owner, role=Role.OWNER, actor=str(owner))
         await AuditEntry.add(tx, f"actor {secret}", "test.planted", secret, {"note": secret})
     house.conversation, house.reply = made[0]["conversation"], made[0]["reply"]
     _introduce(world, house, staff, made[0]["contact"], account)
+    house.callers["key"] = lambda: (("Authorization", f"Bearer {key.key}"),)
     await _name(world, house, made, str(job))
 
 

@@ -26,6 +26,7 @@ from app.core.security import Scope as Right
 from app.schemas.common import InModel
 from app.services.identity.credentials import Credentials
 from app.services.identity.sessions import Sessions
+from app.services.identity.signing_keys import SigningKeys
 
 SECRET = "a secret of more than thirty-two bytes"
 CLIENT = UUID("01890000-0000-7000-8000-000000000001")
@@ -50,10 +51,13 @@ class Ledger:
     async def directory(self) -> AsyncIterator["Ledger"]:
         yield self
 
-    async def one(self, _sql: str, _email: str) -> None:
+    async def one(self, _sql: str, *_: object) -> None:
         return None
 
     async def call(self, _sql: str, *_: object) -> list[dict[str, object]]:
+        return []
+
+    async def all(self, _sql: str) -> list[dict[str, object]]:
         return []
 
     @asynccontextmanager
@@ -67,6 +71,16 @@ class Ledger:
         if self.commit_fails:
             raise BrokenCommit("secret-canary in /etc/passwd: INSERT INTO messages")
         self.ended.append("committed")
+
+
+class Pocket:
+    """Keeps keys as they are."""
+
+    async def seal(self, _kid: str, plain: bytes) -> tuple[bytes, str]:
+        return plain, ""
+
+    async def open(self, _kid: str, sealed: bytes, _under: str) -> bytes:
+        return sealed
 
 
 LISTED = "https://shop.example"
@@ -93,6 +107,7 @@ class Stage:
     settings: Settings
     db: Ledger = field(default_factory=Ledger)
     tokens: Tokens = field(default_factory=lambda: Tokens(SECRET, "wafaa"))
+    signing_keys: SigningKeys = field(init=False)
     credentials: Credentials = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     limits: LocalLimits = field(default_factory=LocalLimits)
@@ -102,8 +117,10 @@ class Stage:
     opened: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(cast(Database, self.db))
-        self.credentials = Credentials(self.tokens, self.sessions)
+        db = cast(Database, self.db)
+        self.sessions = Sessions(db)
+        self.signing_keys = SigningKeys(db, Pocket(), "https://wafaa.test")
+        self.credentials = Credentials.over(db, self.tokens, self.sessions, self.signing_keys)
 
     async def open(self, *, serving: bool = False) -> None:
         self.opened.append("open serving" if serving else "open")

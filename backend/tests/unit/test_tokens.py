@@ -38,7 +38,7 @@ TOKENS = Tokens(SECRET, ISSUER, Clock())
 
 
 def b64(value: bytes | str | dict[str, Any]) -> str:
-    raw = json.dumps(value).encode() if isinstance(value, dict) else value
+    raw = json.dumps(value, separators=(",", ":")).encode() if isinstance(value, dict) else value
     return (
         base64.urlsafe_b64encode(raw.encode() if isinstance(raw, str) else raw)
         .rstrip(b"=")

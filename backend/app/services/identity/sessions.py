@@ -9,7 +9,7 @@ from uuid import UUID
 from app.core.errors import Unauthenticated
 from app.core.multi_tenant import Database, TenantTx
 from app.core.principal import LONGEST_LIFE, Principal, Role
-from app.core.tokens import LEEWAY_SECONDS
+from app.core.token_keys import LEEWAY_SECONDS
 from app.models.staff_session import LONGEST, StaffSession, Stage
 from app.utils.remembered import Remembered
 
