@@ -102,6 +102,16 @@ class Conversation(Created, TenantRow):
         return conversation
 
     @classmethod
+    async def has_moved_on(cls, tx: TenantTx, conversation_id: UUID, since: int | None) -> bool:
+        """Whether the contact has said more since a number (None: it doesn't matter), or a human has it now."""
+        moved = await tx.value(
+            "SELECT owner <> 'assistant' OR last_contact_seq > coalesce($3, last_contact_seq) "
+            "FROM conversations WHERE client_id = $1 AND id = $2",
+            client_of(tx), conversation_id, since,
+        )  # fmt: skip
+        return moved is not False  # One that is gone has moved on as well.
+
+    @classmethod
     async def touch(
         cls,
         tx: TenantTx,
@@ -127,6 +137,16 @@ class Conversation(Created, TenantRow):
             "UPDATE conversations SET disclosed_at = coalesce(disclosed_at, now()), language = $3, "
             "last_message_at = now() WHERE client_id = $1 AND id = $2",
             client_of(tx), conversation_id, language,
+        )  # fmt: skip
+
+    @classmethod
+    async def unspeak(cls, tx: TenantTx, conversation_id: UUID) -> None:
+        """Takes back that the assistant introduced itself, when nothing of what it said since then went out."""
+        await tx.run(
+            "UPDATE conversations c SET disclosed_at = NULL WHERE client_id = $1 AND id = $2 AND NOT EXISTS ("
+            "SELECT FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author = 'assistant' "
+            "AND delivery_state <> 'cancelled' AND created_at >= c.disclosed_at)",
+            client_of(tx), conversation_id,
         )  # fmt: skip
 
     @classmethod
@@ -302,7 +322,8 @@ SELECT c.account_id, c.contact_id, c.status, c.owner, c.language, c.last_contact
        (SELECT id FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author <> 'contact'
         ORDER BY seq DESC LIMIT 1) AS last_reply_id,
        coalesce((SELECT jsonb_agg(to_jsonb(m) ORDER BY m.seq) FROM (
-         SELECT id, seq, kind, text, platform_message_id, extract(epoch FROM created_at) AS arrived_at
+         SELECT id, seq, kind, text, platform_message_id, extract(epoch FROM created_at) AS arrived_at,
+           extract(epoch FROM clock_timestamp() - created_at) AS age
          FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author = 'contact'
          AND answered_by IS NULL AND NOT is_stale AND NOT is_deleted ORDER BY seq DESC LIMIT $3) m), '[]') AS waiting
 FROM conversations c

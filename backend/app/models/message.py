@@ -170,6 +170,18 @@ class Message(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
+    async def reopen(cls, tx: TenantTx, reply: "Message", *, most: int, seconds: float) -> bool:
+        """Takes back what a reply that hasn't gone out answers, so that a newer turn answers it; tells whether it did.
+
+        Not when the contact wants silence, nor for more messages or after more seconds than these: somebody who
+        never stops gets a reply all the same.
+        """
+        touched = await tx.run(
+            _REOPEN, client_of(tx), reply.conversation_id, reply.id, most, seconds
+        )
+        return bool(touched)
+
+    @classmethod
     async def advance(
         cls,
         tx: TenantTx,
@@ -245,6 +257,17 @@ class Message(Created, TenantRow):
         if not found:
             raise NotFound
 
+
+_REOPEN = """
+WITH answered AS (
+  SELECT count(*) AS messages, min(created_at) AS since FROM messages
+  WHERE client_id = $1 AND conversation_id = $2 AND answered_by = $3 AND author = 'contact')
+UPDATE messages m SET answered_by = NULL FROM answered a
+WHERE m.client_id = $1 AND m.conversation_id = $2 AND m.answered_by = $3 AND m.author = 'contact'
+  AND a.messages < $4 AND a.since > clock_timestamp() - make_interval(secs => $5)
+  AND NOT (SELECT p.opted_out FROM conversations c JOIN contacts p ON p.client_id = c.client_id AND p.id = c.contact_id
+           WHERE c.client_id = $1 AND c.id = $2)
+"""
 
 _SILENCE = """
 SELECT extract(epoch FROM clock_timestamp() - greatest(m.sending_since, i.open_since)

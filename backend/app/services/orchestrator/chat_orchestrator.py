@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from app.services.ai.base import Question
 from app.services.ai.rag_engine import Answer, Released
 from app.services.channels.base import Capabilities, Citation
 from app.services.orchestrator import phrases
+from app.services.orchestrator.attention import Attention, Outdated
+from app.services.orchestrator.bursts import left, left_in_doubt
 from app.services.orchestrator.intent_router import (
     HandOver,
     OptIn,
@@ -78,8 +81,10 @@ class ChatOrchestrator:
         answerer: Answerer,
         observer: TurnObserver,
         quotas: Quotas,
+        attention: Attention,
         *,
         capabilities: "CapabilitiesOf",
+        quiet_seconds: float,
         max_attempts: int,
     ) -> None:
         self._db = db
@@ -87,21 +92,53 @@ class ChatOrchestrator:
         self._answerer = answerer
         self._observer = observer
         self._quotas = quotas
+        self._attention = attention
         self._capabilities = capabilities
+        self._quiet_seconds = quiet_seconds
         self._max_attempts = max_attempts
 
     async def answer(self, job: AnswerMessage, work: Work) -> None:
-        """Answers one message, once."""
+        """Answers one message, once; gives way as soon as the contact says more."""
+        with self._attention.follow(job.conversation_id) as news:
+            begun = await self._begin(job, work)
+            if begun is None:
+                return None
+            session, decision = begun
+            streamed = self._capabilities(session.channel).streams
+            thought = self._reply(decision, session, work, streamed=streamed)
+            try:
+                reply = await self._attention.think(thought, session, work.client_id, news)
+            except Outdated:
+                return await self._give_way(session, work)
+        doubtful = reply is not None and _knows_nothing(reply) and not streamed
+        if doubtful and (seconds := left_in_doubt(session.burst, self._quiet_seconds)):
+            return await self._postpone(work, seconds)
+        return await self._record(session, reply, work, streamed=streamed)
+
+    async def _begin(self, job: AnswerMessage, work: Work) -> tuple[Session, Route] | None:
+        """What to answer now, and how; None when there is nothing, or the contact may not have finished."""
         async with self._db.tenant(work.client_id) as tx:
             session = await self._sessions.load(tx, job)
             if session is None:
-                return await Job.settle(tx, work.lease)
+                await Job.settle(tx, work.lease)
+                return None
+            if (seconds := left(session.burst, self._quiet_seconds)) > 0:
+                await Job.postpone(tx, work.lease, delay=seconds)
+                return None
             match decision := route(session):
                 case PutOff(reason):
-                    return await self._sessions.put_off(tx, work, session, reason)
-        streamed = self._capabilities(session.channel).streams
-        reply = await self._reply(decision, session, work, streamed=streamed)
-        return await self._record(session, reply, work, streamed=streamed)
+                    await self._sessions.put_off(tx, work, session, reason)
+                    return None
+        return session, decision
+
+    async def _postpone(self, work: Work, seconds: float) -> None:
+        async with self._db.tenant(work.client_id) as tx:
+            await Job.postpone(tx, work.lease, delay=seconds)
+
+    async def _give_way(self, session: Session, work: Work) -> None:
+        log.info("turn_superseded", conversation_id=str(session.conversation_id))
+        async with self._db.tenant(work.client_id) as tx:
+            await self._sessions.give_way(tx, work, session)
 
     async def _reply(
         self, decision: Route, session: Session, work: Work, *, streamed: bool
@@ -142,17 +179,19 @@ class ChatOrchestrator:
         if stage:
             await stage.begin(_introduction(session))
         answer: Answer | None = None
-        async for piece in self._answerer.stream(
+        pieces = self._answerer.stream(
             session.question,
             work.client_id,
             providers=tuple(session.settings.providers),
             version=session.knowledge_version,
             channel=session.channel,
-        ):
-            if isinstance(piece, Answer):
-                answer = piece
-            elif stage:
-                await stage.show(piece.text)
+        )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    answer = piece
+                elif stage:
+                    await stage.show(piece.text)
         if answer is None:
             raise UpstreamUnavailable("The answer broke off.")
         return _from_answer(session, answer)
@@ -208,6 +247,11 @@ class _Stage:
             turn = {"turn_id": str(self._work.lease.job_id), **data}
             await ConversationEvent.append(tx, self._conversation_id, type_, turn)
             await Lane.hold(tx, self._work.lease)
+
+
+def _knows_nothing(reply: Reply) -> bool:
+    """Whether nothing was found to answer with, so that no model was even asked."""
+    return reply.offer_human and not reply.citations and not reply.tokens.input
 
 
 def _introduction(session: Session) -> str:

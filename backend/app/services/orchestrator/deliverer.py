@@ -33,6 +33,7 @@ from app.models.job import Job, Lane, LeaseLost
 from app.models.message import Author, Message
 from app.services.ai.text import without_citations
 from app.services.channels.base import Address, Channel, Citation, Outgoing, Sent
+from app.services.orchestrator.bursts import LONGEST_BURST, longest_wait
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.events import tell
 from app.services.orchestrator.jobs import DeliverMessage
@@ -64,12 +65,14 @@ class Deliverer:
         standings: Standings,
         *,
         indeterminate_seconds: float,
+        quiet_seconds: float,
     ) -> None:
         self._db = db
         self._now = now
         self._channels = channels
         self._standings = standings
         self._patience = indeterminate_seconds
+        self._longest_wait = longest_wait(quiet_seconds)
 
     async def deliver(self, job: DeliverMessage, work: Work) -> None:
         """Delivers one message: intent, send, outcome."""
@@ -94,24 +97,29 @@ class Deliverer:
         self, tx: TenantTx, job: DeliverMessage, work: Work, *, served: bool
     ) -> Parcel | None:
         """Writes down that the message is about to be sent; None when it isn't to be."""
+        # The conversation is locked first, as everywhere; what the contact says from now on comes after this reply.
+        conversation = await Conversation.get(tx, job.conversation_id, lock=True)
         message = await Message.get(tx, job.message_id, lock=True)
         match message.delivery_state:
             case "queued" if not served:
                 await _settle_as(tx, work, message, "parked", Suspended())
             case "queued":
-                return await self._address(tx, message, work)
+                return await self._address(tx, conversation, message, work)
             case "sending" | "indeterminate":
                 await self._reconcile(tx, message, work)
             case _:
                 await Job.settle(tx, work.lease)  # Its status has come, or somebody took it back.
         return None
 
-    async def _address(self, tx: TenantTx, message: Message, work: Work) -> Parcel | None:
-        conversation = await Conversation.get(tx, message.conversation_id)
-        if conversation.owner == Owner.AGENT and message.author == Author.ASSISTANT:
-            await Message.cancel(
-                tx, message.id
-            )  # A human took over meanwhile: the assistant is silent.
+    async def _address(
+        self, tx: TenantTx, conversation: Conversation, message: Message, work: Work
+    ) -> Parcel | None:
+        taken_over = conversation.owner == Owner.AGENT  # The assistant is silent then.
+        if message.author == Author.ASSISTANT and (
+            taken_over or await self._outrun(tx, message, conversation)
+        ):
+            await Message.cancel(tx, message.id)
+            await Conversation.unspeak(tx, conversation.id)
             await Job.settle(tx, work.lease)
             return None
         if _window_closed(conversation.window_expires_at, self._now()):
@@ -124,6 +132,12 @@ class Deliverer:
         return Parcel(
             account, _outgoing(message, [Address(a.kind, a.value) for a in addresses], original)
         )
+
+    async def _outrun(self, tx: TenantTx, reply: Message, conversation: Conversation) -> bool:
+        """Whether the contact said more between the draft and now: then the newer message's turn answers everything."""
+        if conversation.waiting_since or conversation.last_contact_seq < reply.seq:
+            return False
+        return await Message.reopen(tx, reply, most=LONGEST_BURST, seconds=self._longest_wait)
 
     async def _send(self, channel: Channel, outgoing: Outgoing, work: Work) -> Sent:
         with checked(work.assert_mine):  # A paused worker finds out that it was replaced.

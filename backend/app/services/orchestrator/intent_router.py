@@ -1,11 +1,15 @@
 """Decides what a message asks for. Pure: its tests are a table."""
 
+import re
 from dataclasses import dataclass
 
 from app.services.ai import nlu_service as nlu
 from app.services.orchestrator.session_manager import Session
 
 WITHOUT_WORDS = {"location": "location"}
+_SAYS_SOMETHING = re.compile(r"[^\W_]|[?؟]")
+"""A letter, a digit or a question mark; signs and hearts alone ask for nothing."""
+
 SILENT_KINDS = frozenset({"sticker", "system"})
 
 
@@ -68,6 +72,8 @@ def route(session: Session) -> Route:
         return Say("order", handover="order")
     if not session.question.text.strip():
         return _wordless(session.kind)
+    if not any(_SAYS_SOMETHING.search(words) for words in session.said):
+        return Silent()
     small_talk = [_pleasantry(words) for words in session.said]
     return Say(small_talk[-1]) if small_talk[-1] and all(small_talk) else Answer()
 

@@ -13,6 +13,7 @@ from app.models.job import Job
 from app.models.message import Author, InboundEvent, Message, NewMessage
 from app.services.channels.base import Address, Attachment, Capabilities, EventKind
 from app.services.channels.base import InboundEvent as Event
+from app.services.orchestrator.bursts import first_look
 from app.services.orchestrator.events import say, tell
 from app.utils.batching import Batcher
 
@@ -31,18 +32,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Clockwork:
-    """When a burst ends, and when a message is too old to be answered."""
+    """How long a quiet window is, and when a message is too old to be answered."""
 
     quiet_seconds: float
     stale_after: timedelta
-
-
-def quiet_window(text: str | None, seconds: float) -> float:
-    """How long to wait for the rest of a burst: not at all after a clear question, longer after a fragment."""
-    words = (text or "").split()
-    if words and words[-1].endswith(("?", "؟")):
-        return 0.0
-    return seconds if len(words) > 3 else seconds * 1.5
 
 
 class Receiver:
@@ -94,7 +87,7 @@ class Receiver:
             platform_message_id=event.platform_message_id,
             occurred_at=event.occurred_at,
             window_hours=account.capabilities.service_window_hours,
-            quiet=None if stale else quiet_window(event.text, self._clockwork.quiet_seconds),
+            quiet=None if stale else first_look(event.text, self._clockwork.quiet_seconds),
             attachments=tuple(_reference(medium) for medium in event.attachments),
         )
 

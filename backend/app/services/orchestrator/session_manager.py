@@ -17,13 +17,13 @@ from app.services.ai.base import Persona, Question, Tokens, Turn
 from app.services.ai.nlu_service import language_of
 from app.services.cache.base import Cache
 from app.services.channels.base import Citation
+from app.services.orchestrator.bursts import LONGEST_BURST, Said, is_full
 from app.services.orchestrator.events import say, tell
 from app.services.orchestrator.jobs import AnswerMessage, DeliverMessage, NotifyStaff
 from app.services.queue.jobs import Work, enqueue
 
 HISTORY = 12
 SESSION_SECONDS = 3600.0
-LONGEST_BURST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Session:
         contact_id: Who is answered.
         question: What is to be answered, with its history.
         said: The words of each message in it: a wish that binds us may stand among questions.
+        burst: The same messages with their ages.
+        final: Whether it is answered even when the contact says more meanwhile.
         message_ids: The messages that the answer answers, oldest first.
         kind: The content type of the newest of them.
         newest: The newest message's platform id, to reply to.
@@ -53,6 +55,8 @@ class Session:
     contact_id: UUID
     question: Question
     said: tuple[str, ...]
+    burst: tuple[Said, ...]
+    final: bool
     message_ids: tuple[UUID, ...]
     kind: str
     newest: str | None
@@ -99,8 +103,9 @@ class Reply:
 class SessionManager:
     """Loads and records turns. The cached session is a memory aid: without it the history is read again."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, *, quiet_seconds: float) -> None:
         self._cache = cache
+        self._quiet_seconds = quiet_seconds
 
     async def load(self, tx: TenantTx, job: AnswerMessage) -> Session | None:
         """What is to be answered now; None when there is nothing.
@@ -111,9 +116,10 @@ class SessionManager:
         turn = await LoadedTurn.read(tx, job.conversation_id, 2 * LONGEST_BURST)
         if turn.owner != Owner.ASSISTANT or not _carries(job.message_id, turn.waiting):
             return None
-        return _session(
-            job.conversation_id, turn, await self._history(tx, job.conversation_id, turn)
-        )
+        burst = tuple(Said(m["text"], float(m["age"])) for m in turn.waiting)
+        history = await self._history(tx, job.conversation_id, turn)
+        final = is_full(burst, self._quiet_seconds)
+        return _session(job.conversation_id, turn, history, burst, final=final)
 
     async def _history(
         self, tx: TenantTx, conversation_id: UUID, turn: LoadedTurn
@@ -152,25 +158,19 @@ class SessionManager:
         message's own job answers everything.
         """
         conversation = await Conversation.get(tx, session.conversation_id, lock=True)
-        outdated = (
-            conversation.last_contact_seq > session.last_contact_seq
-            or conversation.owner != Owner.ASSISTANT
-        )
-        reply_id = None
-        if outdated:
-            turn_id = str(work.lease.job_id)
-            await tell(
-                tx,
-                session.conversation_id,
-                "turn.failed",
-                turn_id=turn_id,
-                code="superseded",
-                retryable=True,
-            )
-        else:
-            reply_id = await self._write(tx, work, session, reply, streamed=streamed)
+        more = conversation.last_contact_seq > session.last_contact_seq and not session.final
+        if more or conversation.owner != Owner.ASSISTANT:
+            await self.give_way(tx, work, session)
+            return None
+        reply_id = await self._write(tx, work, session, reply, streamed=streamed)
         await Job.settle(tx, work.lease)
         return reply_id
+
+    async def give_way(self, tx: TenantTx, work: Work, session: Session) -> None:
+        """Ends a turn whose draft is worthless."""
+        turn = {"turn_id": str(work.lease.job_id), "code": "superseded", "retryable": True}
+        await tell(tx, session.conversation_id, "turn.failed", **turn)
+        await Job.settle(tx, work.lease)
 
     async def keep_silent(self, tx: TenantTx, work: Work, session: Session) -> None:
         """Settles messages that ask for no reply: each counts as answered by itself."""
@@ -225,7 +225,14 @@ def _carries(message_id: UUID, waiting: Sequence[dict[str, Any]]) -> bool:
     )
 
 
-def _session(conversation_id: UUID, turn: LoadedTurn, history: tuple[Turn, ...]) -> Session:
+def _session(
+    conversation_id: UUID,
+    turn: LoadedTurn,
+    history: tuple[Turn, ...],
+    burst: tuple[Said, ...],
+    *,
+    final: bool,
+) -> Session:
     settings = ClientSettings.model_validate(turn.settings)
     said = tuple(m["text"] for m in turn.waiting if m["text"])
     text = "\n".join(said)
@@ -238,6 +245,8 @@ def _session(conversation_id: UUID, turn: LoadedTurn, history: tuple[Turn, ...])
             text, language, Persona(turn.client_name, settings.tone, settings.fallback), history
         ),
         said=said,
+        burst=burst,
+        final=final,
         message_ids=tuple(UUID(m["id"]) for m in turn.waiting),
         kind=newest["kind"],
         newest=newest["platform_message_id"],

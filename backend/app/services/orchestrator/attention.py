@@ -1,0 +1,68 @@
+"""Listening while thinking: what a contact says meanwhile makes a draft worthless, and whoever is asked is hung up on."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from app.core.errors import Unavailable
+from app.core.multi_tenant import Database
+from app.models.conversation import Conversation
+from app.services.orchestrator.session_manager import Session
+
+T = TypeVar("T")
+
+
+class Outdated(Exception):
+    """What is being thought would be for nothing."""
+
+
+class News(Protocol):
+    """Tells that something happened in a conversation."""
+
+    def follow(self, conversation_id: UUID) -> AbstractContextManager[asyncio.Event]:
+        """An event that is set whenever something may have."""
+
+
+class Attention:
+    """Follows conversations that are being answered."""
+
+    def __init__(self, db: Database, news: News) -> None:
+        self._db = db
+        self._news = news
+
+    def follow(self, conversation_id: UUID) -> AbstractContextManager[asyncio.Event]:
+        """News of a conversation, to be opened before it is read: nothing is missed in between."""
+        return self._news.follow(conversation_id)
+
+    async def think(
+        self, thought: Coroutine[Any, Any, T], session: Session, client_id: UUID, news: asyncio.Event
+    ) -> T:
+        """Thinks to the end, unless that is for nothing: then the thought is cancelled, its calls and all.
+
+        Raises:
+            Outdated: It is for nothing.
+        """
+        thinking = asyncio.create_task(thought)
+        watching = asyncio.create_task(self._outdated(session, client_id, news))
+        try:
+            await asyncio.wait((thinking, watching), return_when=asyncio.FIRST_COMPLETED)
+            if thinking.done():
+                return thinking.result()
+            raise Outdated
+        finally:
+            for task in (thinking, watching):
+                task.cancel()
+            await asyncio.gather(thinking, watching, return_exceptions=True)
+
+    async def _outdated(self, session: Session, client_id: UUID, news: asyncio.Event) -> None:
+        """Comes back when the contact has said more, or a human has taken the conversation."""
+        since = None if session.final else session.last_contact_seq
+        while True:
+            await news.wait()
+            news.clear()
+            with suppress(Unavailable):  # Then recording the answer finds out.
+                async with self._db.tenant(client_id) as tx:
+                    if await Conversation.has_moved_on(tx, session.conversation_id, since):
+                        return
