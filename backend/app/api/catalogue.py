@@ -115,6 +115,18 @@ PROBLEMS: dict[str, Entry] = {
         "This doesn't fit the present state. Read it again, then decide.",
         "هذا لا يوافق الحالة الراهنة. أعد القراءة ثم قرّر.",
     ),
+    "idempotency_key_reused": _entry(
+        "Key already used",
+        "المفتاح مستخدم من قبل",
+        "This Idempotency-Key was used for another request. Use a new one for each thing you want done.",
+        "استُخدم مفتاح Idempotency-Key هذا لطلب آخر. استخدم مفتاحًا جديدًا لكل عملية.",
+    ),
+    "idempotency_key_in_use": _entry(
+        "Still being worked on",
+        "الطلب قيد التنفيذ",
+        "The first request with this Idempotency-Key is still being worked on. Send it again in a moment.",
+        "ما زال الطلب الأول بمفتاح Idempotency-Key هذا قيد التنفيذ. أعد إرساله بعد لحظات.",
+    ),
     "gone": _entry(
         "No longer kept",
         "لم يعد محفوظًا",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
+from app.api import once
 from app.api.cookies import SAFE_METHODS, SESSION, Cookies
 from app.api.language import language_of
 from app.api.shown import FOUND
@@ -165,12 +166,16 @@ async def tenant_tx(
     if request.method != "GET":
         await services.standings.require_served(principal.client_id)
     async with services.db.tenant(principal.client_id) as tx:
+        await once.enter(request, services, tx, principal)
         yield tx
 
 
-async def visitor_tx(services: ServicesDep, visitor: VisitorDep) -> AsyncIterator[TenantTx]:
+async def visitor_tx(
+    request: Request, services: ServicesDep, visitor: VisitorDep
+) -> AsyncIterator[TenantTx]:
     """A transaction in the client whose page the visitor is on."""
     async with services.db.tenant(visitor.client_id) as tx:
+        await once.enter(request, services, tx, visitor)
         yield tx
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.api.deps import ServicesDep, TenantTxDep, require
+from app.api.once import OnceRoute
 from app.core.multi_tenant import Row
 from app.core.security import Principal, Role, Scope
 from app.models.audit import AuditEntry
@@ -18,7 +19,7 @@ from app.schemas.admin import AuditOut, KeptEventOut, QuotaOut, UsageOut
 from app.schemas.conversations import JobOut
 from app.services.ai.prices import Prices
 
-router = APIRouter(prefix="/v1", tags=["admin"])
+router = APIRouter(prefix="/v1", tags=["admin"], route_class=OnceRoute)
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.ADMIN)]
 Days = Annotated[int, Query(ge=1, le=366)]

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 
 from app.api.deps import READERS, ServicesDep, TenantTxDep, require
+from app.api.once import OnceRoute
 from app.core.errors import InvalidInput
 from app.core.security import Principal, Role, Scope
 from app.models.channel_config import ChannelConfig
 from app.schemas.channels import AccountIn, AccountOut, KindOut
 from app.services.orchestrator import accounts
 
-router = APIRouter(prefix="/v1/channels", tags=["channels"])
+router = APIRouter(prefix="/v1/channels", tags=["channels"], route_class=OnceRoute)
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.CHANNELS_WRITE)]
 StaffDep = Annotated[Principal, require(*READERS, scope=Scope.CHANNELS_READ)]

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api.deps import ServicesDep, VisitorDep, VisitorTxDep
+from app.api.once import OnceRoute
 from app.bootstrap import Services
 from app.core.errors import Conflict, NotFound, Unauthenticated
 from app.core.security import Principal, Role
@@ -40,7 +41,7 @@ from app.services.orchestrator.events import message_json
 from app.services.orchestrator.receiver import Account
 from app.services.orchestrator.session_manager import want_human
 
-router = APIRouter(prefix="/web/v1", tags=["chat"])
+router = APIRouter(prefix="/web/v1", tags=["chat"], route_class=OnceRoute)
 
 SESSION_SECONDS = 3600
 QUIET_SECONDS = 10.0

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api.deps import READERS, PrincipalDep, ServicesDep, TenantTxDep, require
+from app.api.once import OnceRoute
 from app.api.v1.endpoints.chat import follow
 from app.core.security import Principal, Role, Scope
 from app.models.channel_config import ChannelConfig
@@ -21,7 +22,7 @@ from app.schemas.conversations import ConversationOut, JobOut, ReplyIn, ReplyOut
 from app.services.orchestrator import handover
 from app.services.orchestrator.events import message_json
 
-router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/v1/conversations", tags=["conversations"], route_class=OnceRoute)
 
 AgentDep = Annotated[Principal, require(Role.OWNER, Role.AGENT, scope=Scope.CONVERSATIONS_WRITE)]
 ReaderDep = Annotated[Principal, require(*READERS, scope=Scope.CONVERSATIONS_READ)]

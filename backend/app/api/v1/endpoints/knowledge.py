@@ -13,6 +13,7 @@ from app.api.deps import (
     TenantTxDep,
     require,
 )
+from app.api.once import OnceRoute
 from app.core import wording
 from app.core.security import Principal, Role, Scope
 from app.models.knowledge_base import KnowledgeDocument
@@ -20,7 +21,7 @@ from app.schemas.knowledge import AnswerOut, CitationOut, DocumentOut, PassageOu
 from app.services.ai.nlu_service import language_of
 from app.services.orchestrator import library
 
-router = APIRouter(prefix="/v1", tags=["knowledge"])
+router = APIRouter(prefix="/v1", tags=["knowledge"], route_class=OnceRoute)
 
 MOST_BYTES = library.MOST_BYTES + 64 * 1024
 OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.KNOWLEDGE_WRITE)]

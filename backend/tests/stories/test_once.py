@@ -1,0 +1,131 @@
+"""A request that is sent again is done once, and its answer is the first one's."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from tests.fixtures.shop import LAYLA, Shop
+
+
+@pytest.fixture
+async def talk(shop: Shop) -> str:
+    """A conversation that the owner has taken: where its messages are posted."""
+    await shop.hears("Hello")
+    path = f"/v1/conversations/{(await shop.conversation())['id']}"
+    assert await shop.post(f"{path}/takeover") == 204
+    return f"{path}/messages"
+
+
+async def send(
+    shop: Shop, path: str, text: str, key: str | None, **headers: str
+) -> tuple[int, Any, bool]:
+    """Status, body, and whether it is an earlier answer."""
+    given = {**shop.business.staff, **headers} | ({"Idempotency-Key": key} if key else {})
+    async with shop.product.api.post(path, json={"text": text}, headers=given) as answer:
+        return answer.status, await answer.json(), "Idempotency-Replayed" in answer.headers
+
+
+async def test_the_same_again_gets_the_same_answer_and_does_nothing(shop: Shop, talk: str) -> None:
+    key = str(uuid4())
+    first = await send(shop, talk, "Come by at noon.", key)
+    assert (first[0], first[2]) == (202, False)
+    for spelled in (key, f'"{key}"'):
+        assert await send(shop, talk, "Come by at noon.", spelled) == (202, first[1], True)
+    await shop.product.drain()
+    assert shop.replies()[1:] == ["Come by at noon."]
+    await send(shop, talk, "Come by at noon.", str(uuid4()))
+    await send(shop, talk, "Come by at noon.", None)
+    await shop.product.drain()
+    assert shop.replies()[1:] == ["Come by at noon."] * 3
+
+
+@pytest.mark.parametrize(
+    ("language", "title"), [("en", "Key already used"), ("ar", "المفتاح مستخدم من قبل")]
+)
+async def test_another_request_under_the_same_key_is_refused(
+    shop: Shop, talk: str, language: str, title: str
+) -> None:
+    key = str(uuid4())
+    await send(shop, talk, "Come by at noon.", key)
+    status, problem, _ = await send(
+        shop, talk, "Come at one.", key, **{"Accept-Language": language}
+    )
+    assert (status, problem["code"], problem["title"]) == (422, "idempotency_key_reused", title)
+    await shop.product.drain()
+    assert shop.replies()[1:] == ["Come by at noon."]
+
+
+async def test_of_many_at_once_one_is_done_and_all_hear_of_it(shop: Shop, talk: str) -> None:
+    key = str(uuid4())
+    answers = await asyncio.gather(*(send(shop, talk, "Yes.", key) for _ in range(12)))
+    assert {status for status, _, _ in answers} == {202}
+    assert len({body["message_id"] for _, body, _ in answers}) == 1
+    assert sum(not replayed for _, _, replayed in answers) == 1
+    await shop.product.drain()
+    assert shop.replies()[1:] == ["Yes."]
+
+
+async def test_a_request_that_failed_leaves_its_key_free(shop: Shop) -> None:
+    await shop.hears("Hello")
+    path = f"/v1/conversations/{(await shop.conversation())['id']}"
+    key = str(uuid4())
+    status, _, _ = await send(shop, f"{path}/messages", "Not mine yet.", key)
+    assert status == 409
+    await shop.post(f"{path}/takeover")
+    assert (await send(shop, f"{path}/messages", "Not mine yet.", key))[0] == 202
+
+
+async def test_a_key_is_its_callers_own(shop: Shop, talk: str) -> None:
+    other = await shop.product.business("bakery")
+    key = str(uuid4())
+    await send(shop, talk, "Come by at noon.", key)
+    headers = {**other.staff, "Idempotency-Key": key}
+    async with shop.product.api.post(talk, json={"text": "Come by at noon."}, headers=headers) as a:
+        assert a.status == 404
+
+
+async def test_a_file_is_taken_once_whatever_its_forms_boundary(shop: Shop) -> None:
+    key, ids = str(uuid4()), set()
+    for content in ("We close at ten.", "We close at ten."):
+        form = aiohttp.FormData()
+        form.add_field("file", content.encode(), filename="hours.md", content_type="text/markdown")
+        headers = {**shop.business.staff, "Idempotency-Key": key}
+        async with shop.product.api.post("/v1/documents", data=form, headers=headers) as answer:
+            assert answer.status == 202, await answer.text()
+            ids.add((await answer.json())["id"])
+    assert len(ids) == 1
+
+
+async def test_what_is_kept_holds_no_words_and_goes_after_a_day(shop: Shop, talk: str) -> None:
+    key = str(uuid4())
+    await send(shop, talk, "A private word.", key)
+    kept = await shop.rows(
+        "SELECT t::text AS row, encode(answer, 'escape') AS answer FROM idempotency_keys t"
+    )
+    assert len(kept) == 1
+    assert key not in kept[0]["row"]
+    assert "message_id" not in kept[0]["answer"]
+    await shop.value(
+        "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours' RETURNING 1"
+    )
+    assert (await send(shop, talk, "Another one.", key))[::2] == (202, False)
+    assert await shop.value("SELECT count(*) FROM idempotency_keys") == 1
+
+
+async def test_a_visitor_asks_for_a_human_once(shop: Shop) -> None:
+    async with shop.product.api.post(
+        "/web/v1/sessions", json={"channel_key": shop.business.channel_key}
+    ) as answer:
+        session = await answer.json()
+    headers = {
+        "Authorization": f"Bearer {session['session_token']}",
+        "Idempotency-Key": str(uuid4()),
+    }
+    path = f"/web/v1/conversations/{session['conversation_id']}/handover"
+    for replayed in (False, True):
+        async with shop.product.api.post(path, json={}, headers=headers) as answer:
+            assert (answer.status, "Idempotency-Replayed" in answer.headers) == (202, replayed)
+    assert shop.meta.inbox(LAYLA) == []
