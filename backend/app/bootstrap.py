@@ -14,12 +14,13 @@ from app.core.audit_chain import HeadSigner
 from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.errors import Misconfigured, Unavailable
-from app.core.limits import Limits, LocalLimits
-from app.core.limits_redis import EnduringLimits, RedisLimits
+from app.core.limits import Limits
 from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
 from app.core.observability import Metrics, Part, message_processed
+from app.core.once import Notary
 from app.core.revision import wanted
 from app.core.security import Sealer, Tokens
+from app.core.shared import breaker_for, circuit_of, limits_for
 from app.core.tools import Tools
 from app.core.visits import Visits
 from app.models.job import Lane
@@ -37,6 +38,7 @@ from app.services.knowledge.indexer import Indexer
 from app.services.knowledge.parsing import parse
 from app.services.knowledge.retriever import Retriever
 from app.services.orchestrator.answers import Answers
+from app.services.orchestrator.attention import Attention
 from app.services.orchestrator.auditing import Auditor, Heads
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.chat_orchestrator import ChatOrchestrator
@@ -61,6 +63,7 @@ from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, t
 from app.services.queue.steps import Scheduler, Step
 
 ISSUER = "wafaa"
+PROVIDERS = "app.services.ai.providers"
 LATE_SECONDS = 60.0
 """Work older than this means that nobody works."""
 
@@ -79,6 +82,7 @@ class Services:
     credentials: Credentials
     sessions: Sessions
     visits: Visits
+    notary: Notary
     metrics: Metrics
     channels: Channels
     origins: Origins
@@ -116,7 +120,7 @@ class Services:
         """Lets go of everything."""
         self.followers.close()
         for adapter in self.adapters:
-            if close := getattr(adapter, "close", None):
+            if close := getattr(adapter, "close", getattr(adapter, "aclose", None)):
                 await close()
         await self.tools.http.close()
         await self.limits.aclose()
@@ -214,14 +218,22 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     embedder = _embedder(settings, tools)
     store = _store(settings, db, embedder, tools)
     retriever = Retriever(db, embedder, store, observer.searched(settings.vector_db_provider))
+    breaker = breaker_for(settings)
     engine = RagEngine(
-        retriever, LLMGateway(_providers(settings, tools), seconds=settings.answer_seconds)
+        retriever,
+        LLMGateway(
+            _providers(settings, tools),
+            breaker=breaker,
+            circuits=_circuits(settings),
+            seconds=settings.answer_seconds,
+        ),
     )
     standings = Standings(db)
     answers = Answers(db, engine, cache, metrics, _models(settings), standings)
     sealer = Sealer(settings.master_key.get_secret_value())
     channels = Channels(sealer, tools, _shared_credentials(settings))
     receiver = Receiver(db, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)))
+    attention = Attention(db, followers := Followers(db))
     handlers = _handlers(
         settings,
         db,
@@ -231,6 +243,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         channels,
         observer,
         standings,
+        attention,
         Indexer(db, embedder, store, parse),
     )
     worker = Worker(
@@ -256,12 +269,13 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         signing_keys=signing_keys,
         credentials=Credentials.over(db, tokens, sessions, signing_keys),
         visits=Visits(settings.jwt_secret_key.get_secret_value()),
+        notary=Notary(settings.jwt_secret_key.get_secret_value()),
         metrics=metrics,
         channels=channels,
         origins=Origins(db, settings.public_url),
         receiver=receiver,
         ingress=Ingress(db, channels, receiver, tools, observer),
-        followers=Followers(db),
+        followers=followers,
         retriever=retriever,
         answers=answers,
         standings=standings,
@@ -270,7 +284,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         auditor=auditor,
         scheduler=Scheduler(db, _steps(auditor)),
         parts=_parts(settings, db, cache, embedder),
-        adapters=(embedder, cache),
+        adapters=(embedder, cache, breaker),
     )
 
 
@@ -283,16 +297,19 @@ def _handlers(
     channels: Channels,
     observer: Observer,
     standings: Standings,
+    attention: Attention,
     indexer: Indexer,
 ) -> dict[str, Any]:
     """Every job, and what runs it."""
     chat = ChatOrchestrator(
         db,
-        SessionManager(cache),
+        SessionManager(cache, quiet_seconds=settings.quiet_seconds),
         answers,
         observer,
         standings,
+        attention,
         capabilities=channels.capabilities,
+        quiet_seconds=settings.quiet_seconds,
         max_attempts=settings.max_attempts,
     )
     deliverer = Deliverer(
@@ -301,6 +318,7 @@ def _handlers(
         tools.now,
         standings,
         indeterminate_seconds=settings.indeterminate_seconds,
+        quiet_seconds=settings.quiet_seconds,
     )
     notifier = StaffNotifier(db, _mailer(settings), public_url(settings), settings.platform_email)
     return {
@@ -372,14 +390,6 @@ def _cache(settings: Settings, tools: Tools) -> Cache:
     return redis
 
 
-def limits_for(settings: Settings) -> Limits:
-    """Who counts how often somebody came: Redis where there is one, else each process for itself."""
-    local = LocalLimits()
-    if settings.redis_url is None:
-        return local
-    return EnduringLimits(RedisLimits(settings.redis_url.get_secret_value()), local)
-
-
 def _store(settings: Settings, db: Database, embedder: Embedder, tools: Tools) -> VectorStore:
     name = settings.vector_db_provider
     known = {"database": db, "model": model_of(embedder)} if name == "postgres" else {}
@@ -389,9 +399,21 @@ def _store(settings: Settings, db: Database, embedder: Embedder, tools: Tools) -
 
 def _providers(settings: Settings, tools: Tools) -> list[Provider]:
     """The language models in order of preference. The extractive one is always last: it can't fail."""
+    names = _provider_names(settings)
+    return [_adapter(settings, PROVIDERS, name, tools) for name in names]
+
+
+def _provider_names(settings: Settings) -> list[str]:
     names = [name.strip() for name in settings.llm_providers.split(",") if name.strip()]
-    wanted = [*(name for name in names if name != "extractive"), "extractive"]
-    return [_adapter(settings, "app.services.ai.providers", name, tools) for name in wanted]
+    return [*(name for name in names if name != "extractive"), "extractive"]
+
+
+def _circuits(settings: Settings) -> dict[str, str]:
+    """What fails together: each provider with the credential and the address that it is asked with."""
+    configs = {
+        n: settings.adapter(n, plugins.load(PROVIDERS, n).Config) for n in _provider_names(settings)
+    }
+    return {name: circuit_of(name, config) for name, config in configs.items()}
 
 
 def _models(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import UploadFile
@@ -23,6 +24,9 @@ from app.models.idempotency import IdempotencyKey
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+TOLD = ("content-type", "etag", "location")
+"""The headers of an answer that are part of it."""
+
 _PARAMETER = {
     "name": HEADER,
     "in": "header",
@@ -78,7 +82,8 @@ class _Entry:
     request: Repeatable
 
     async def keep(self, response: Response) -> None:
-        answer = self.request.seal(bytes(response.body))
+        told = {name: response.headers[name] for name in TOLD if name in response.headers}
+        answer = self.request.seal(orjson.dumps(told) + b"\n" + bytes(response.body))
         await IdempotencyKey.keep(self.tx, self.request.name, response.status_code, answer)
 
 
@@ -101,9 +106,8 @@ async def enter(request: Request, services: Services, tx: TenantTx, principal: P
         return
     if kept.fingerprint != asked.fingerprint:
         raise KeyReused
-    body = asked.open(kept.answer)
-    headers = {REPLAYED: "true"} | ({"content-type": "application/json"} if body else {})
-    raise _DoneBefore(Response(body, kept.status, headers))
+    told, _, body = asked.open(kept.answer).partition(b"\n")
+    raise _DoneBefore(Response(body, kept.status, {**orjson.loads(told), REPLAYED: "true"}))
 
 
 async def _fingerprint(request: Request) -> bytes:

@@ -1,18 +1,12 @@
 """Limits that all processes share, in Redis 7 or Valkey; and what happens when it is gone."""
 
-import time
 from collections.abc import Sequence
 from typing import Final, cast
 
-import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.core.limits import Charge, Clock, Decision, Limits, decide, key_of
-
-log = structlog.get_logger(__name__)
+from app.core.redis_link import Rest, connect
 
 SCRIPT: Final = """
 -- KEYS: the counts. ARGV: the time in microseconds, or '' for the server's own; then price and bound of each.
@@ -58,16 +52,7 @@ class RedisLimits:
             connections: At most so many.
             clock: Microseconds; the server's when absent, so that all processes agree.
         """
-        pool = BlockingConnectionPool.from_url(
-            url,
-            protocol=2,  # As for the cache: the client then discards a connection with unread data.
-            max_connections=connections,
-            timeout=seconds,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),  # Another try could charge twice.
-        )
-        self._redis = Redis.from_pool(pool)
+        self._redis = connect(url, seconds, connections)
         self._script = self._redis.register_script(SCRIPT)
         self._clock = clock
 
@@ -96,25 +81,19 @@ class EnduringLimits:
     def __init__(self, server: RedisLimits, local: Limits, *, pause: float = 1.0) -> None:
         self._server = server
         self._local = local
-        self._pause = pause
-        self._resume = 0.0
+        self._rest = Rest("limits_unshared", pause)
         self.unreached = 0  # Decisions made here for want of the server.
 
     async def take(self, group: str, charges: Sequence[Charge]) -> Decision:
         """Takes all charges or none."""
-        if time.monotonic() >= self._resume:
+        if self._rest.is_over:
             try:
                 return await self._server.take(group, charges)
             except (RedisError, OSError) as error:
-                self._leave_alone(error)
+                self._rest.begin(error)
         self.unreached += 1
         return await self._local.take(group, charges)
 
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._server.aclose()
-
-    def _leave_alone(self, error: Exception) -> None:
-        if time.monotonic() >= self._resume:  # Said once a pause, not once a request.
-            log.warning("limits_unshared", error_type=type(error).__name__, pause=self._pause)
-        self._resume = time.monotonic() + self._pause

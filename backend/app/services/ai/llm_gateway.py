@@ -1,7 +1,7 @@
 """One way to any language model: in order of preference, past the ones that fail, within one deadline."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -61,11 +61,22 @@ class LLMGateway:
         providers: Sequence[Provider],
         *,
         breaker: Breaker | None = None,
+        circuits: Mapping[str, str] | None = None,
         seconds: float = 12.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Prepares the way.
+
+        Args:
+            providers: In order of preference.
+            breaker: Remembers who fails.
+            circuits: What fails together, by a provider's name: the provider with the credential it is asked with.
+            seconds: By when an answer must be there.
+            clock: Monotonic seconds.
+        """
         self._providers = providers
         self._breaker = breaker or LocalBreaker(clock=clock)
+        self._circuits = circuits or {}
         self._seconds = seconds
         self._clock = clock
 
@@ -134,7 +145,7 @@ class LLMGateway:
         self, provider: Provider, prompt: Prompt, *, whole: bool
     ) -> AsyncGenerator[Chunk, None]:
         """One provider, behind its circuit."""
-        key = provider.name
+        key = self._circuits.get(provider.name, provider.name)
         if not await self._breaker.admits(key):
             raise CircuitOpen
         settled = False

@@ -1,4 +1,7 @@
-"""Listening while thinking: what a contact says meanwhile makes a draft worthless, and whoever is asked is hung up on."""
+"""Listening while thinking: what a contact says meanwhile makes a draft worthless, and whoever is asked is hung up on.
+
+The news comes by NOTIFY; losing it costs an answer that nobody will send, never an answer too many.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -37,7 +40,11 @@ class Attention:
         return self._news.follow(conversation_id)
 
     async def think(
-        self, thought: Coroutine[Any, Any, T], session: Session, client_id: UUID, news: asyncio.Event
+        self,
+        thought: Coroutine[Any, Any, T],
+        session: Session,
+        client_id: UUID,
+        news: asyncio.Event,
     ) -> T:
         """Thinks to the end, unless that is for nothing: then the thought is cancelled, its calls and all.
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from app.api.deps import READERS, TenantTxDep, require
 from app.api.etags import IfMatch, drafted, published
 from app.api.etags import require as require_tag
+from app.api.once import OnceRoute
 from app.core.errors import NotFound
 from app.core.security import Principal, Role, Scope
 from app.models.client import Client
@@ -16,7 +17,7 @@ from app.schemas.clients import ClientIn
 from app.services.orchestrator import configuration
 from app.utils.differences import differences
 
-router = APIRouter(prefix="/v1/assistant", tags=["assistant"])
+router = APIRouter(prefix="/v1/assistant", tags=["assistant"], route_class=OnceRoute)
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.CLIENT_WRITE)]
 StaffDep = Annotated[Principal, require(*READERS, scope=Scope.CLIENT_READ)]
