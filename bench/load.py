@@ -1,6 +1,12 @@
-"""The load: HTTP requests written beforehand, over kept connections, at the least cost that Python can have."""
+"""The load: HTTP requests written beforehand, over kept connections, at the least cost that Python can have.
+
+``post_all`` is a closed loop: the next goes out when the last was answered. ``post_at`` is an open one: each goes out at
+its moment, whatever became of those before, and its time counts from that moment.
+"""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
@@ -68,3 +74,89 @@ async def post_all(url: str, requests: Iterable[bytes], at_once: int) -> int:
         await loop.create_connection(lambda done=done: _Connection(left, done), parts.hostname, parts.port)
     await asyncio.gather(*dones)
     return count
+
+
+class _Line(asyncio.Protocol):
+    """A kept connection of the open loop: one request at a time."""
+
+    def __init__(self) -> None:
+        self._answer = b""
+        self._answered: asyncio.Future[int] | None = None
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def post(self, request: bytes) -> "asyncio.Future[int]":
+        """Sends a request; the future becomes the answer's status."""
+        self._answer, self._answered = b"", asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return self._answered
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        head, end, body = self._answer.partition(b"\r\n\r\n")
+        if end and len(body) >= _length(head) and self._answered:
+            self._answered.set_result(int(head[9:12]))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._answered and not self._answered.done():
+            self._answered.set_exception(error or ConnectionError("The server hung up."))
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._transport.close()
+
+
+class Answered:
+    """How one request of the open loop ended: status, seconds since its moment, and when, by the loop's clock."""
+
+    def __init__(self, status: int, seconds: float, at: float) -> None:
+        self.status, self.seconds, self.at = status, seconds, at
+
+
+async def post_at(url: str, requests: Iterable[bytes], per_second: float, lines: int = 256) -> list[Answered]:
+    """Posts requests at a steady rate over ``lines`` connections; one that finds none free waits, and its time runs."""
+    parts, loop = urlsplit(url), asyncio.get_running_loop()
+    free = deque([(await loop.create_connection(_Line, parts.hostname, parts.port))[1] for _ in range(lines)])
+    every, ended, waiting, running = list(free), [], deque[tuple[bytes, float]](), 0
+    done = loop.create_future()
+
+    def begin(request: bytes, moment: float) -> None:
+        nonlocal running
+        running += 1
+        line = free.popleft()
+        line.post(request).add_done_callback(lambda answer: end(line, answer, moment))
+
+    def end(line: _Line, answer: "asyncio.Future[int]", moment: float) -> None:
+        nonlocal running
+        running -= 1
+        free.append(line)
+        now = time.perf_counter()
+        ended.append(Answered(0 if answer.exception() else answer.result(), now - moment, now))
+        if waiting:
+            begin(*waiting.popleft())
+        elif sent_all and not running and not done.done():
+            done.set_result(None)
+
+    began, sent_all = time.perf_counter(), False
+    for number, request in enumerate(requests):
+        moment = began + number / per_second
+        while (ahead := moment - time.perf_counter()) > 0:
+            await asyncio.sleep(ahead)
+        if number % 64 == 0:
+            await asyncio.sleep(0)  # Late by itself: answers are read all the same.
+        begin(request, moment) if free else waiting.append((request, moment))
+    sent_all = True
+    if running:
+        await done
+    for line in every:
+        line.close()
+    return ended
+
+
+def percentile(seconds: "Iterable[float]", share: float) -> float:
+    """The time within which a share of all ended, in milliseconds."""
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000

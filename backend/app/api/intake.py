@@ -20,6 +20,11 @@ from app.bootstrap import Services
 from app.core.errors import TooLarge, WafaaError
 from app.core.logs import log_context
 from app.schemas.webhooks import Taken
+from app.utils.places import Places
+
+MOST_AT_ONCE = 256
+LONGEST_WAIT = 5.0
+"""Of more, who waits for longer is asked to come again: late 200s help nobody, the platform has hung up by then."""
 
 
 class Intake:
@@ -32,6 +37,7 @@ class Intake:
         self._services = services
         self._gate = gate
         self._proxies = proxies
+        self._places = Places(MOST_AT_ONCE, seconds=LONGEST_WAIT)
         self._safe = safe_headers(https=https)
         body = Taken().model_dump_json().encode()
         head = {"content-type": "application/json", "content-length": str(len(body)), **self._safe}
@@ -43,19 +49,34 @@ class Intake:
         named = _named(scope)
         if named is None:
             await self._app(scope, receive, send)
-            return
+        elif await self._places.enter():
+            try:
+                await self._serve(scope, receive, send, *named)
+            finally:
+                self._places.leave()
+        else:  # Counted, not logged: a line for each would be work, when there is too much of it.
+            self._services.metrics.error(None, "overloaded")
+            refused = errors.for_status(scope, 503)
+            await self._marked(refused, id_of(scope))(scope, receive, send)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, channel: str, slug: str
+    ) -> None:
         began, request_id = time.perf_counter(), id_of(scope)
         with log_context(request_id=request_id):
-            refused = await self._refusal(scope, receive, *named)
+            refused = await self._refusal(scope, receive, channel, slug)
             if refused is None:
                 head = [*self._head, (REQUEST_ID.encode(), request_id.encode())]
                 await send({"type": "http.response.start", "status": 200, "headers": head})
                 await send(self._taken)
                 return  # It isn't logged: what came in is counted by client.
-            refused.headers.update({**self._safe, REQUEST_ID: request_id})
-            await refused(scope, receive, send)
+            await self._marked(refused, request_id)(scope, receive, send)
             ms = round((time.perf_counter() - began) * 1000)
             tell(scope, self._services.metrics, webhooks.PATH, refused.status_code, ms)
+
+    def _marked(self, response: Response, request_id: str) -> Response:
+        response.headers.update({**self._safe, REQUEST_ID: request_id})
+        return response
 
     async def _refusal(
         self, scope: Scope, receive: Receive, channel: str, slug: str

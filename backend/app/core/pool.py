@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import asyncpg
 import orjson
 
+from app.utils.places import Places
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 WAIT_SECONDS = 5.0
@@ -28,7 +30,7 @@ class Pool:
     ) -> None:
         self._connect = connect
         self._size = size
-        self._places = asyncio.Semaphore(size + overflow)
+        self._places = Places(size + overflow, seconds=WAIT_SECONDS)
         self._kept: list[Connection] = []
         self._ends: dict[Connection, float] = {}
 
@@ -38,15 +40,12 @@ class Pool:
         Raises:
             TimeoutError: Every place was taken for ``WAIT_SECONDS``.
         """
-        if self._places.locked():
-            async with asyncio.timeout(WAIT_SECONDS):
-                await self._places.acquire()
-        else:
-            await self._places.acquire()
+        if not await self._places.enter():
+            raise TimeoutError
         try:
             return self._living() or await self._open()
         except BaseException:
-            self._places.release()
+            self._places.leave()
             raise
 
     def give(self, connection: Connection, *, clean: bool) -> None:
@@ -55,7 +54,7 @@ class Pool:
             self._kept.append(connection)
         else:
             self._drop(connection)
-        self._places.release()
+        self._places.leave()
 
     async def close(self) -> None:
         """Closes every connection that is kept."""

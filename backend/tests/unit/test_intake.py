@@ -1,5 +1,6 @@
 """A webhook's short way in front of the framework answers as the framework does."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -150,3 +151,27 @@ async def test_a_caller_who_leaves_early_is_not_taken_for_a_whole_call() -> None
     await app(scope, receive, send)
     assert not services.ingress.admitted
     assert told[0]["status"] == 500
+
+
+async def test_more_calls_than_there_are_places_for_are_asked_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.api.intake.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("app.api.intake.LONGEST_WAIT", 0.05)
+    app, services = front("https://wafaa.example")
+    leave = asyncio.Event()
+
+    async def slowly(kind: str, slug: str, request: WebhookRequest) -> None:
+        await leave.wait()
+
+    services.ingress.admit = slowly  # type: ignore[method-assign]
+    taken = [asyncio.create_task(call(app, "POST", "/webhook/whatsapp/bakery")) for _ in range(2)]
+    await asyncio.sleep(0)
+    refused = await call(app, "POST", "/webhook/whatsapp/bakery", headers={"accept-language": "ar"})
+    assert (refused.status, refused.json()["code"]) == (503, "unavailable")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert b'code="overloaded"' in services.metrics.render()
+    leave.set()
+    assert [answer.status for answer in await asyncio.gather(*taken)] == [200, 200]
+    assert (await call(app, "POST", "/webhook/whatsapp/bakery")).status == 200
