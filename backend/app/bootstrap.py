@@ -170,14 +170,21 @@ def app_url(settings: Settings) -> str:
     Raises:
         Misconfigured: There is no database.
     """
-    url = settings.database_url
-    if url is None:
+    if settings.database_url is None:
         raise Misconfigured("There is no DATABASE_URL. `wafaa up` brings a database along.")
+    return _as_app(settings, settings.database_url.get_secret_value())
+
+
+def direct_url(settings: Settings) -> str | None:
+    """The same past a pooler, where there is one."""
+    url = settings.direct_database_url
+    return _as_app(settings, url.get_secret_value()) if url else None
+
+
+def _as_app(settings: Settings, url: str) -> str:
     if settings.admin_database_url is not None:
-        return url.get_secret_value()
-    return Database.as_role(
-        url.get_secret_value(), APP_ROLE, settings.app_database_password.get_secret_value()
-    )
+        return url
+    return Database.as_role(url, APP_ROLE, settings.app_database_password.get_secret_value())
 
 
 def owner_url(settings: Settings) -> str:
@@ -186,7 +193,7 @@ def owner_url(settings: Settings) -> str:
     Raises:
         Misconfigured: There is no database.
     """
-    url = settings.admin_database_url or settings.database_url
+    url = settings.admin_database_url or settings.direct_database_url or settings.database_url
     if url is None:
         raise Misconfigured("There is no DATABASE_URL. `wafaa up` brings a database along.")
     return url.get_secret_value()
@@ -207,6 +214,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         signer(settings, clock),
         size=settings.pool_size,
         overflow=settings.pool_overflow,
+        direct=direct_url(settings),
     )
     tools = Tools(
         http=aiohttp.ClientSession(

@@ -77,6 +77,12 @@ class Settings(BaseSettings):
         description="The tables' owner, for migrations. Without it DATABASE_URL is the owner's, and the product "
         "itself signs in as wafaa_app, a role that migrations make.",
     )
+    direct_database_url: SecretStr | None = Field(
+        None,
+        alias="WAFAA_DIRECT_DATABASE_URL",
+        description="The database itself, where DATABASE_URL is a pooler that lends sessions for a transaction "
+        "(PgBouncer): for migrations and for listening.",
+    )
     app_database_password: SecretStr = Field(SecretStr(""), alias="WAFAA_APP_DATABASE_PASSWORD")
     tenant_key: SecretStr = Field(
         SecretStr(""), alias="WAFAA_TENANT_KEY", description="Signs tenant tokens."

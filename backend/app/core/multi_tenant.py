@@ -20,7 +20,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from app.core.clock import SteadyClock
 from app.core.errors import Conflict, Misconfigured, Unavailable
-from app.core.pool import Connection, Pool, as_role, connect
+from app.core.pool import Connection, Pool, as_role, connect, undivided
 from app.utils.tenant_context import TenantContext
 
 TENANT_SETTING = "app.current_tenant_id"
@@ -94,23 +94,50 @@ class TenantSigner:
 class Database:
     """PostgreSQL, seen through transactions that belong to one client or to none."""
 
-    def __init__(self, url: str, pool: Pool, signer: TenantSigner) -> None:
-        self._url = url
+    def __init__(self, pool: Pool, signer: TenantSigner, *, direct: str, pooled: bool) -> None:
+        """Takes its parts.
+
+        Args:
+            pool: Where connections come from.
+            signer: Signs tenant tokens.
+            direct: Where a session of one's own is to be had, for listening.
+            pooled: Whether another pooler stands between: sessions change from one transaction to the next.
+        """
+        self._direct = direct
+        self._pooled = pooled
         self._pool = pool
         self._signer = signer
 
     @classmethod
     def connect(
-        cls, url: str, signer: TenantSigner, *, size: int = 20, overflow: int = 10
+        cls,
+        url: str,
+        signer: TenantSigner,
+        *,
+        size: int = 20,
+        overflow: int = 10,
+        direct: str | None = None,
     ) -> "Database":
-        """Prepares a pool; connections open when first used."""
+        """Prepares a pool; connections open when first used.
+
+        Args:
+            url: The database, or a pooler before it that lends sessions for a transaction.
+            signer: Signs tenant tokens.
+            size: How many connections are kept.
+            overflow: How many more there may be.
+            direct: The database itself, where ``url`` is a pooler.
+        """
+        pooled = direct is not None
+        session = _ONLY_NAMES if pooled else _SESSION
 
         async def open_one() -> Connection:
-            connection = await connect(url, **_SESSION)
-            signer.clock.hear(await connection.fetchval(_NOW))
+            connection = await connect(url, cached=0 if pooled else 100, **session)
+            async with undivided(connection, pooled=pooled):
+                signer.clock.hear(await connection.fetchval(_NOW))
             return connection
 
-        return cls(url, Pool(open_one, size=size, overflow=overflow), signer)
+        pool = Pool(open_one, size=size, overflow=overflow)
+        return cls(pool, signer, direct=direct or url, pooled=pooled)
 
     @staticmethod
     def as_role(url: str, role: str, password: str) -> str:
@@ -165,13 +192,16 @@ class Database:
         The token is bound, never written into a statement: every session of our role may read the statements of
         every other, and an injected query would find other clients' tokens there.
         """
-        await raw.execute("BEGIN")
+        await raw.execute(_BEGIN_POOLED if self._pooled else "BEGIN")
         if client_id is not None:
             token = self._signer.token(client_id)
             await raw.fetchval("SELECT pg_catalog.set_config($1, $2, true)", TENANT_SETTING, token)
 
     async def call(self, sql: str, *args: object) -> list[Row]:
         """One statement that is a transaction of its own, in one round trip, in no client's scope."""
+        if self._pooled:  # Without a cache a statement takes two steps, which must not be parted.
+            async with self.directory() as tx:
+                return await tx.all(sql, *args)
         connection = await self._checkout()
         done = False
         try:
@@ -202,7 +232,7 @@ class Database:
             await asyncio.sleep(0.5)
 
     async def _listen_once(self, channel: str, name: str) -> AsyncIterator[str | None]:
-        connection = await connect(self._url, application_name=name)
+        connection = await connect(self._direct, application_name=name)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
 
         def heard(
@@ -262,13 +292,15 @@ class Database:
             )
 
 
-_SESSION = {
-    "application_name": "wafaa",
+_ONLY_NAMES = {"application_name": "wafaa", "timezone": "UTC"}
+"""What a pooler keeps apart for each of its clients; other settings would meet whoever has the session next."""
+_TIMEOUTS = {
     "statement_timeout": "20000",
     "lock_timeout": "5000",
     "idle_in_transaction_session_timeout": "30000",
-    "timezone": "UTC",
 }
+_SESSION = _ONLY_NAMES | _TIMEOUTS
+_BEGIN_POOLED = "BEGIN" + "".join(f"; SET LOCAL {name} = {ms}" for name, ms in _TIMEOUTS.items())
 
 _NOW = "SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8"
 

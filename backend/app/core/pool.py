@@ -7,6 +7,7 @@ webhook and several times a turn.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -81,20 +82,31 @@ class Pool:
         connection.terminate()
 
 
-async def connect(url: str, **settings: str) -> Connection:
+async def connect(url: str, *, cached: int = 100, **settings: str) -> Connection:
     """Opens a connection that speaks jsonb as plain Python values.
 
     Args:
         url: Where to, ``postgresql+asyncpg://…``.
+        cached: How many statements stay prepared. None behind a pooler, where the next transaction has another session.
         settings: The session's settings.
     """
     connection = await asyncpg.connect(
-        driver_url(url), timeout=10, command_timeout=30, server_settings=settings
+        driver_url(url),
+        timeout=10,
+        command_timeout=30,
+        server_settings=settings,
+        statement_cache_size=cached,
     )
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=_write_json, decoder=orjson.loads
-    )
+    async with undivided(connection, pooled=not cached):
+        await connection.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=_write_json, decoder=orjson.loads
+        )
     return connection
+
+
+def undivided(connection: Connection, *, pooled: bool) -> AbstractAsyncContextManager[Any]:
+    """Keeps the two steps of a statement, preparing and running it, in one session where a pooler might part them."""
+    return connection.transaction() if pooled else nullcontext()
 
 
 def driver_url(url: str) -> str:
