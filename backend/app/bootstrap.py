@@ -43,9 +43,11 @@ from app.services.orchestrator.auditing import Auditor, Heads
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.chat_orchestrator import ChatOrchestrator
 from app.services.orchestrator.deliverer import Deliverer
+from app.services.orchestrator.doors import Doors
 from app.services.orchestrator.followers import Followers
 from app.services.orchestrator.handover import StaffNotifier
 from app.services.orchestrator.ingress import Ingress
+from app.services.orchestrator.intake import DirectIntake, Intake
 from app.services.orchestrator.jobs import (
     AnswerMessage,
     DeliverMessage,
@@ -54,12 +56,16 @@ from app.services.orchestrator.jobs import (
     TellQuota,
 )
 from app.services.orchestrator.library import Librarian
+from app.services.orchestrator.logged_intake import LoggedEvents, LoggedIntake
 from app.services.orchestrator.mail import SmtpMailer
 from app.services.orchestrator.origins import Origins
 from app.services.orchestrator.receiver import Clockwork, Receiver
 from app.services.orchestrator.session_manager import Reply, SessionManager
 from app.services.orchestrator.standing import Standings
+from app.services.queue.base import TOPICS, EventLog
+from app.services.queue.consumer import Consumer
 from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
+from app.services.queue.producer import Cipher, Ciphers, Producer
 from app.services.queue.steps import Scheduler, Step
 
 ISSUER = "wafaa"
@@ -96,6 +102,8 @@ class Services:
     worker: Worker
     auditor: Auditor
     scheduler: Scheduler
+    event_log: EventLog | None
+    consumer: Consumer | None
     parts: tuple[Part, ...]
     adapters: tuple[object, ...]
 
@@ -114,7 +122,8 @@ class Services:
             raise Misconfigured(
                 f"The database is at revision {found}, not {wanted()}. Run `wafaa migrate`."
             )
-        self.followers.open(serving=serving)
+        # With a log in front, what platforms say reaches the database by whoever reads it.
+        self.followers.open(serving=serving and self.event_log is None)
 
     async def close(self) -> None:
         """Lets go of everything."""
@@ -147,6 +156,14 @@ class Observer:
     def searched(self, store: str) -> Callable[[UUID, float], None]:
         """Who is told how long searches in a vector store take."""
         return lambda client_id, seconds: self._metrics.vector_search(client_id, store, seconds)
+
+    def taken_in(self, records: int, age_seconds: float) -> None:
+        """Records of the event log were taken in."""
+        self._metrics.log_age(age_seconds)
+
+    def buried(self, code: str) -> None:
+        """A record became a dead letter."""
+        self._metrics.error(None, f"buried_{code}")
 
     def job_failed(self, client_id: UUID, kind: str, code: str, *, parked: bool) -> None:
         """A job failed."""
@@ -262,6 +279,10 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
     )
+    event_log = event_log_for(settings, tools)
+    doors = Doors(db, channels, outlive=event_log is not None)
+    direct = DirectIntake(db, doors, channels, receiver, tools, observer)
+    ciphers = SealerCiphers(sealer)
     tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER, clock.seconds)
     sessions = Sessions(db)
     auditor = _auditor(settings, db)
@@ -282,8 +303,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         channels=channels,
         origins=Origins(db, settings.public_url),
         receiver=receiver,
-        ingress=Ingress(db, channels, receiver, tools, observer),
         followers=followers,
+        ingress=Ingress(doors, _intake(settings, event_log, ciphers, doors, direct)),
         retriever=retriever,
         answers=answers,
         standings=standings,
@@ -291,9 +312,83 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         worker=worker,
         auditor=auditor,
         scheduler=Scheduler(db, _steps(auditor)),
-        parts=_parts(settings, db, cache, embedder),
-        adapters=(embedder, cache, breaker),
+        event_log=event_log,
+        consumer=_consumer(event_log, ciphers, direct, observer),
+        parts=_parts(settings, db, cache, embedder, event_log),
+        adapters=(embedder, cache, breaker, event_log),
     )
+
+
+class SealerCiphers:
+    """Clients' ciphers, from the master key."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    async def of(self, client_id: UUID) -> Cipher:
+        """A client's cipher."""
+        return _SealerCipher(self._sealer, client_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _SealerCipher:
+    sealer: Sealer
+    client_id: UUID
+
+    def seal(self, plaintext: bytes, place: bytes, row: bytes) -> bytes:
+        return self.sealer.seal(
+            plaintext, client_id=self.client_id, table=place.decode(), column="", row=row.hex()
+        )
+
+    def open(self, sealed: bytes, place: bytes, row: bytes) -> bytes:
+        return self.sealer.unseal(
+            sealed, client_id=self.client_id, table=place.decode(), column="", row=row.hex()
+        )
+
+    def index(self, value: str, purpose: str) -> bytes:
+        return self.sealer.blind_index(value, self.client_id, purpose)
+
+
+def event_log_for(settings: Settings, tools: Tools) -> EventLog | None:
+    """The event log, where one is wanted."""
+    if settings.queue_broker is None:
+        return None
+    log: EventLog = _adapter(settings, "app.services.queue.brokers", settings.queue_broker, tools)
+    return log
+
+
+def _consumer(
+    event_log: EventLog | None, ciphers: Ciphers, direct: DirectIntake, observer: Observer
+) -> Consumer | None:
+    if event_log is None:
+        return None
+    return Consumer(event_log, ciphers, LoggedEvents(direct).take, observer)
+
+
+async def prepare_event_log(settings: Settings) -> list[str]:
+    """Makes the topics that are missing, where there is an event log, and names them.
+
+    Raises:
+        Misconfigured: The log refuses.
+        Unavailable: It can't be reached.
+    """
+    async with aiohttp.ClientSession() as http:
+        event_log = event_log_for(settings, Tools(http, lambda: datetime.now(UTC)))
+        return await event_log.prepare(TOPICS) if event_log else []
+
+
+def _intake(
+    settings: Settings,
+    event_log: EventLog | None,
+    ciphers: Ciphers,
+    doors: Doors,
+    direct: DirectIntake,
+) -> Intake:
+    """Where webhooks go: into the log where there is one, else straight into the database."""
+    if event_log is None:
+        return direct
+    patience = settings.log_patience_seconds
+    return LoggedIntake(Producer(event_log, ciphers), doors, direct, patience=patience)
 
 
 def _handlers(
@@ -443,7 +538,13 @@ def _minutes(minutes: float) -> timedelta:
     return timedelta(minutes=minutes)
 
 
-def _parts(settings: Settings, db: Database, cache: Cache, embedder: Embedder) -> tuple[Part, ...]:
+def _parts(
+    settings: Settings,
+    db: Database,
+    cache: Cache,
+    embedder: Embedder,
+    event_log: EventLog | None,
+) -> tuple[Part, ...]:
     """What must be well for the installation to be."""
 
     async def database() -> str:
@@ -473,4 +574,5 @@ def _parts(settings: Settings, db: Database, cache: Cache, embedder: Embedder) -
         Part("worker", worker),
         Part("embedder", embed),
         Part("cache", cached, needed=False),
+        *([Part("event log", event_log.ping, needed=False)] if event_log else []),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.bootstrap import owner_url, signer
+from app.bootstrap import owner_url, prepare_event_log, signer
 from app.cli.installation import ENV_FILE, read_settings, servers
 from app.core.config import Settings, generate_secrets
 from app.core.observability import configure_logging
@@ -10,10 +10,15 @@ from app.migration import Revisions, migrate, revisions
 
 
 async def bring_up(settings: Settings) -> Revisions:
-    """Migrates. The application's role gets its password unless somebody else takes care of that role."""
+    """Migrates, and makes the topics that are missing.
+
+    The application's role gets its password unless somebody else takes care of that role.
+    """
     ours = settings.admin_database_url is None
     password = settings.app_database_password.get_secret_value() if ours else None
-    return await migrate(owner_url(settings), signer(settings), password)
+    found = await migrate(owner_url(settings), signer(settings), password)
+    await prepare_event_log(settings)
+    return found
 
 
 def migrate_now() -> Revisions:

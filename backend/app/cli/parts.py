@@ -85,8 +85,9 @@ class EmbeddingServer(EmbeddedServer):
 
 
 def postgres(settings: Settings) -> EmbeddedPostgres:
-    """The embedded PostgreSQL, with room for the pools of API and worker, for commands and people."""
-    pools = 2 * (settings.pool_size + settings.pool_overflow)
+    """The embedded PostgreSQL, with room for the pools of all processes, for commands and people."""
+    processes = 3 if settings.queue_broker else 2
+    pools = processes * (settings.pool_size + settings.pool_overflow)
     return EmbeddedPostgres(
         settings.home, max_connections=pools + _LISTENERS + _COMMANDS_AND_PEOPLE
     )
@@ -110,6 +111,11 @@ def api(settings: Settings, env: Mapping[str, str]) -> Part:
 def worker(env: Mapping[str, str]) -> Part:
     """What answers, delivers and learns."""
     return Part("worker", ourselves("work", *_PATIENT), {**our_path(), **env})
+
+
+def consumer(env: Mapping[str, str]) -> Part:
+    """What takes in what the event log holds."""
+    return Part("consumer", ourselves("consume", *_PATIENT), {**our_path(), **env})
 
 
 def listening(host: str, port: int) -> bool:

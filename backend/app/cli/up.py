@@ -107,6 +107,8 @@ class Up:
         self._progress.at("Starting …")
         self._env |= {_ADDRESSES[s.name]: s.url for s in servers if s.name in _ADDRESSES}
         ours = [parts.api(self._settings, self._env), parts.worker(self._env)]
+        if self._settings.queue_broker:
+            ours.append(parts.consumer(self._env))
         try:
             async with asyncio.TaskGroup() as group:
                 starting = {

@@ -57,7 +57,11 @@ class Settings(BaseSettings):
         description="In order of preference, by comma: openai,anthropic,llama.",
     )
     embedder: str = Field("local", alias="EMBEDDER")
-    queue_broker: str | None = Field(None, alias="QUEUE_BROKER")
+    queue_broker: str | None = Field(
+        None,
+        alias="QUEUE_BROKER",
+        description="kafka: an event log in front of the lanes and behind them; none when absent.",
+    )
     smtp_url: SecretStr | None = Field(
         None, alias="SMTP_URL", description="smtp://user:password@host:port"
     )
@@ -116,6 +120,13 @@ class Settings(BaseSettings):
     )
     stale_minutes: float = Field(
         15.0, alias="WAFAA_STALE_MINUTES", gt=0, description="Older is not answered."
+    )
+    log_patience_seconds: float = Field(
+        15.0,
+        alias="WAFAA_LOG_PATIENCE_SECONDS",
+        ge=0,
+        description="How long webhooks are told to come again while the event log is away; then "
+        "they are written directly.",
     )
     answer_seconds: float = Field(
         12.0, alias="WAFAA_ANSWER_SECONDS", gt=0, description="A model's deadline."

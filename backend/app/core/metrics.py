@@ -67,6 +67,9 @@ class Metrics:
         )
         self._backlog = self._gauge("wafaa_lane_backlog", "Jobs that wait")
         self._oldest = self._gauge("wafaa_lane_oldest_seconds", "Age of the oldest job that waits")
+        self._log_age = self._gauge(
+            "wafaa_log_age_seconds", "How long the oldest record of the last batch had waited"
+        )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
         return Counter(f"wafaa_{name}", help_text, ("client", *labels), registry=self._registry)
@@ -102,6 +105,10 @@ class Metrics:
         """Keeps how many jobs wait, and for how long the oldest has."""
         self._backlog.set(backlog)
         self._oldest.set(oldest_seconds)
+
+    def log_age(self, seconds: float) -> None:
+        """Keeps how long records wait in the event log."""
+        self._log_age.set(seconds)
 
     def render(self) -> bytes:
         """Everything in Prometheus' text format, of all processes. Reads files: call it from a thread."""

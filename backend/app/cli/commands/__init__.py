@@ -28,6 +28,7 @@ for name, function, hidden in (
     ("up", running.up, False),
     ("serve", running.serve, False),
     ("work", running.work, False),
+    ("consume", running.consume, False),
     ("embed", running.embed, False),
     ("prepare", running.prepare, True),
     ("migrate", upkeep.migrate, False),

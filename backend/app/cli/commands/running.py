@@ -53,6 +53,16 @@ def work(patience: Patience = 10.0) -> None:
     run(settings, work(settings, patience))
 
 
+def consume(patience: Patience = 10.0) -> None:
+    """Take in what the event log holds; one of the parts that `up` runs where there is one."""
+    from app.cli.consume import consume
+    from app.cli.roles import run
+    from app.core.config import Settings
+
+    settings = Settings.load()
+    run(settings, consume(settings, patience))
+
+
 def embed(
     installation: Annotated[
         str, typer.Option(help="Whose it is, as its supervisor knows it.")

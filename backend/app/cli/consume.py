@@ -1,0 +1,77 @@
+"""The role that takes in what the event log holds."""
+
+import asyncio
+from contextlib import suppress
+
+from app.bootstrap import Services, bootstrap
+from app.cli.patience import until_migrated
+from app.cli.roles import on_stop
+from app.core.config import Settings
+from app.core.errors import Misconfigured, Unavailable
+from app.models.message import INTAKE
+from app.services.queue.base import EventLog
+from app.services.queue.consumer import Consumer
+
+LOOK_SECONDS = 2.0
+
+
+async def consume(settings: Settings, patience: float) -> None:
+    """Takes in until asked to stop, then finishes the batch it has.
+
+    Args:
+        settings: The installation's.
+        patience: Seconds to wait for the database.
+
+    Raises:
+        Misconfigured: There is no event log.
+    """
+    services = bootstrap(settings)
+    consuming = asyncio.current_task()
+    if consuming is not None:
+        on_stop(consuming.cancel)
+    try:
+        if services.event_log is None or services.consumer is None:
+            raise Misconfigured("There is no event log to read. Set QUEUE_BROKER=kafka.")
+        await until_migrated(services, patience)
+        await services.open()
+        await _consume(services, services.event_log, services.consumer)
+    finally:
+        await services.close()
+
+
+async def _consume(services: Services, event_log: EventLog, consumer: Consumer) -> None:
+    on_stop(consumer.stop)
+    beside = asyncio.create_task(_count_as_intake(services, event_log, consumer))
+    try:
+        await consumer.run()
+    finally:
+        beside.cancel()
+
+
+async def _count_as_intake(services: Services, event_log: EventLog, consumer: Consumer) -> None:
+    """Counts as open intake while nothing lies unread: only then does a status that is missing mean anything."""
+    open_intake: asyncio.Task[None] | None = None
+    try:
+        while True:
+            reads = consumer.up_to_date and await _answers(event_log)
+            if reads and open_intake is None:
+                open_intake = asyncio.create_task(_stay_open(services))
+            elif not reads and open_intake is not None:
+                open_intake.cancel()
+                open_intake = None
+            await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        if open_intake is not None:
+            open_intake.cancel()
+
+
+async def _stay_open(services: Services) -> None:
+    async for _ in services.db.listen("wafaa_intake", name=INTAKE):
+        pass
+
+
+async def _answers(event_log: EventLog) -> bool:
+    with suppress(Unavailable):
+        await event_log.ping()
+        return True
+    return False

@@ -1,0 +1,116 @@
+"""Events whose signature is right, on their way to step 1: written at once, or read from the log and written then."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from app.core.multi_tenant import Database
+from app.core.tools import Tools
+from app.models.message import InboundEvent
+from app.services.channels.base import EventKind
+from app.services.channels.base import InboundEvent as Event
+from app.services.orchestrator.channels import Channels
+from app.services.orchestrator.doors import Doors
+from app.services.orchestrator.receiver import Account, Receiver
+
+
+class IntakeObserver(Protocol):
+    """Who is told of what came in."""
+
+    def received(self, client_id: UUID, channel: str, messages: int) -> None:
+        """New messages were written."""
+
+    def refused(self, client_id: UUID, code: str, events: int) -> None:
+        """Events were kept unprocessed: quarantined, unrouted or unparsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Whose secret signed a body.
+
+    Attributes:
+        client_id: The client by whose door it came.
+        account_id: The account whose secret it was.
+        shared: Whether it was the installation's shared secret instead.
+    """
+
+    client_id: UUID
+    account_id: UUID
+    shared: bool
+
+
+class Intake(Protocol):
+    """Takes verified events."""
+
+    async def take(
+        self, kind: str, signer: Signer, events: Sequence[Event], given: str | None
+    ) -> None:
+        """Makes events durable.
+
+        Args:
+            kind: The channel's.
+            signer: Whose secret signed them.
+            events: What one body told, in its order.
+            given: The ``traceparent`` that the platform sent along, if any.
+
+        Raises:
+            Unavailable: It can't be done now.
+        """
+
+
+class DirectIntake:
+    """Writes events in the database, now."""
+
+    def __init__(
+        self,
+        db: Database,
+        doors: Doors,
+        channels: Channels,
+        receiver: Receiver,
+        tools: Tools,
+        observer: IntakeObserver,
+    ) -> None:
+        self._db = db
+        self._doors = doors
+        self._channels = channels
+        self._receiver = receiver
+        self._tools = tools
+        self._observer = observer
+
+    async def take(
+        self, kind: str, signer: Signer, events: Sequence[Event], given: str | None
+    ) -> None:
+        """Writes events. When this returns, everything is committed."""
+        by_account: dict[str, list[Event]] = defaultdict(list)
+        for event in events:
+            by_account[event.account].append(event)
+        # One order for everybody, as within an account: batches that overlap wait for each other, not in a circle.
+        for external_id in sorted(by_account):
+            await self._deliver(kind, signer, external_id, by_account[external_id])
+
+    async def _deliver(
+        self, kind: str, signer: Signer, external_id: str, events: list[Event]
+    ) -> None:
+        if not external_id:
+            return await self._keep(signer, "unparsed", events)
+        route = await self._doors.route(kind, external_id)
+        if route is None:
+            return await self._keep(signer, "unrouted", events)
+        if not signer.shared and route.client_id != signer.client_id:
+            return await self._keep(signer, "quarantined", events)
+        account = Account(route.account_id, kind, self._channels.capabilities(kind))
+        received = await self._receiver.receive(route.client_id, account, events, self._tools.now())
+        self._observer.received(route.client_id, kind, sum(one is not None for one in received))
+        unparsed = sum(event.kind is EventKind.UNPARSED for event in events)
+        return self._observer.refused(route.client_id, "unparsed", unparsed) if unparsed else None
+
+    async def _keep(self, signer: Signer, state: str, events: Sequence[Event]) -> None:
+        """Keeps events that aren't processed with the client whose secret signed them."""
+        async with self._db.tenant(signer.client_id) as tx:
+            new = [
+                await InboundEvent.keep(tx, signer.account_id, e.event_key, state, dict(e.raw))
+                for e in events
+            ]
+        self._observer.refused(signer.client_id, state, sum(new))
