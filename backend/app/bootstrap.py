@@ -373,7 +373,7 @@ async def prepare_event_log(settings: Settings) -> list[str]:
         Unavailable: It can't be reached.
     """
     async with aiohttp.ClientSession() as http:
-        event_log = event_log_for(settings, Tools(http, lambda: datetime.now(UTC)))
+        event_log = event_log_for(settings, Tools(http, SteadyClock().now))
         return await event_log.prepare(TOPICS) if event_log else []
 
 

@@ -98,7 +98,7 @@ def test_every_command_that_tells_something_can_tell_it_to_a_program(
     wafaa: Run, words: tuple[str, ...]
 ) -> None:
     told = wafaa(*words, "--help")[1]
-    assert "--json" in told or words[0] in ("serve", "work", "embed")
+    assert "--json" in told or words[0] in ("serve", "work", "consume", "embed")
 
 
 def test_without_a_command_help_is_shown_as_help_is(wafaa: Run) -> None:
