@@ -12,9 +12,18 @@ def faq() -> list[tuple[str, str]]:
         entry
         for n, place in enumerate(PLACES)
         for entry in (
-            (f"Do you deliver to {place}?", f"Yes, we deliver to {place}. It costs {10 + n} riyals and takes {30 + n} minutes."),
-            (f"When does the {place} branch open?", f"The {place} branch opens at {6 + n % 5} in the morning, Friday at 1 pm."),
-            (f"Is there parking at the {place} branch?", f"The {place} branch has {5 + n} parking spaces behind the building."),
+            (
+                f"Do you deliver to {place}?",
+                f"Yes, we deliver to {place}. It costs {10 + n} riyals and takes {30 + n} minutes.",
+            ),
+            (
+                f"When does the {place} branch open?",
+                f"The {place} branch opens at {6 + n % 5} in the morning, Friday at 1 pm.",
+            ),
+            (
+                f"Is there parking at the {place} branch?",
+                f"The {place} branch has {5 + n} parking spaces behind the building.",
+            ),
         )
     ]
 

@@ -182,9 +182,16 @@ def process(
         log: The file.
         processor: The only one that it may use.
     """
-    with log.open("ab") as out, subprocess.Popen(
-        argv, cwd=BACKEND, env={**os.environ, "PYTHONPATH": f"{BACKEND}:{ROOT}", **env}, stdout=out, stderr=out
-    ) as child:
+    with (
+        log.open("ab") as out,
+        subprocess.Popen(
+            argv,
+            cwd=BACKEND,
+            env={**os.environ, "PYTHONPATH": f"{BACKEND}:{ROOT}", **env},
+            stdout=out,
+            stderr=out,
+        ) as child,
+    ):
         try:
             if processor is not None:
                 pin(processor, child.pid)

@@ -13,7 +13,11 @@ from urllib.parse import urlsplit
 
 def request(url: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     """A POST as it goes over the wire."""
-    lines = [f"POST {path} HTTP/1.1", f"Host: {urlsplit(url).netloc}", f"Content-Length: {len(body)}"]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"Host: {urlsplit(url).netloc}",
+        f"Content-Length: {len(body)}",
+    ]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
@@ -71,7 +75,9 @@ async def post_all(url: str, requests: Iterable[bytes], at_once: int) -> int:
     loop, parts = asyncio.get_running_loop(), urlsplit(url)
     dones: list[asyncio.Future[None]] = [loop.create_future() for _ in range(at_once)]
     for done in dones:
-        await loop.create_connection(lambda done=done: _Connection(left, done), parts.hostname, parts.port)
+        await loop.create_connection(
+            lambda done=done: _Connection(left, done), parts.hostname, parts.port
+        )
     await asyncio.gather(*dones)
     return count
 

@@ -36,7 +36,9 @@ def settings(env: dict[str, str]) -> Settings:
 async def prepare(env: dict[str, str], count: int, graph_url: str) -> list[str]:
     """Migrates and makes clients with a WhatsApp number each; gives the numbers' ids."""
     chosen = settings(env)
-    await migrate(owner_url(chosen), signer(chosen), chosen.app_database_password.get_secret_value())
+    await migrate(
+        owner_url(chosen), signer(chosen), chosen.app_database_password.get_secret_value()
+    )
     services = bootstrap(chosen)
     try:
         return [await _client(services, n, graph_url) for n in range(count)]
@@ -50,13 +52,20 @@ async def _client(services: Services, n: int, graph_url: str) -> str:
         services.db, services.channels, name=f"Client {n}", slug=f"client-{n}",
         settings=ClientSettings(language="en"), owner=(f"owner@{n}.example", "Owner", "no hash"), actor="bench",
     )  # fmt: skip
-    fields = {"phone_number_id": number, "access_token": f"token-{n}", "verify_token": "verify", "graph_url": graph_url}
+    fields = {
+        "phone_number_id": number,
+        "access_token": f"token-{n}",
+        "verify_token": "verify",
+        "graph_url": graph_url,
+    }
     async with services.db.tenant(ref.id) as tx:
         await accounts.connect(tx, services.channels, "whatsapp", "WhatsApp", fields, actor="bench")
     return number
 
 
-def body(number: str, sender: str, text: str, at: int, wamid: str | None = None) -> tuple[bytes, dict[str, str]]:
+def body(
+    number: str, sender: str, text: str, at: int, wamid: str | None = None
+) -> tuple[bytes, dict[str, str]]:
     """One signed webhook with one message."""
     payload = {
         "object": "whatsapp_business_account",
@@ -82,12 +91,25 @@ def role(name: str) -> list[str]:
 
 def naive(port: int) -> list[str]:
     """How the naive app is started."""
-    return [sys.executable, "-m", "uvicorn", "bench.naive.app:app", "--port", str(port), "--log-level", "warning"]
+    return [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "bench.naive.app:app",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+    ]
 
 
 def naive_env(database: str, graph_url: str = "") -> dict[str, str]:
     """Settings of the naive app."""
-    return {"NAIVE_DATABASE_URL": database, "NAIVE_APP_SECRET": APP_SECRET, "NAIVE_GRAPH_URL": graph_url}
+    return {
+        "NAIVE_DATABASE_URL": database,
+        "NAIVE_APP_SECRET": APP_SECRET,
+        "NAIVE_GRAPH_URL": graph_url,
+    }
 
 
 async def prepare_naive(database: str, numbers: list[str], texts: Sequence[str] = ()) -> None:
@@ -171,7 +193,9 @@ async def teach(env: dict[str, str], slugs: Sequence[str], content: bytes) -> No
             async with services.db.directory() as directory:
                 client = await Client.find(directory, slug)
             async with services.db.tenant(client.id) as tx:
-                await library.add(tx, content, filename="faq.txt", media_type="text/plain", actor="bench")
+                await library.add(
+                    tx, content, filename="faq.txt", media_type="text/plain", actor="bench"
+                )
         await _until_learned(services, client.id)
     finally:
         await services.close()

@@ -12,7 +12,10 @@ MARKS = ("<!-- figures -->", "<!-- /figures -->")
 def figures(results: dict[str, Any]) -> list[str]:
     """A race's rows."""
     goals = results["goals"]
-    return [f"| {name} | {value:.3g} | {goals.get(name, '')} |" for name, value in results["figures"].items()]
+    return [
+        f"| {name} | {value:.3g} | {goals.get(name, '')} |"
+        for name, value in results["figures"].items()
+    ]
 
 
 def race(folder: str) -> str:
@@ -30,8 +33,14 @@ def costs(results: dict[str, Any]) -> list[str]:
         return []
     told = []
     for name, summary in results["racers"].items():
-        cpu = [f"{group[:-7]} {value['median']:,.0f}" for group, value in summary.items() if group.endswith("_cpu_us")]
-        told.append(f"- {name}: {summary['per_second']['median']:,.0f} a second; CPU in µs each: {', '.join(cpu)}")
+        cpu = [
+            f"{group[:-7]} {value['median']:,.0f}"
+            for group, value in summary.items()
+            if group.endswith("_cpu_us")
+        ]
+        told.append(
+            f"- {name}: {summary['per_second']['median']:,.0f} a second; CPU in µs each: {', '.join(cpu)}"
+        )
     return ["", *told]
 
 
@@ -55,8 +64,13 @@ def answerability() -> str:
     for one in results["held_out_own_language"]:
         hard = {name: part["refused"] for name, part in one.items() if isinstance(part, dict)}
         refused = ", ".join(f"{name} {share:.0%}" for name, share in hard.items())
-        rows.append(f"| {one['cases']} ({one['language']}) | {one['questions']} | {one['wrongly_refused']:.1%} | {refused} |")
-    head = ["| held-out questions | number | wrongly refused | rightly refused |", "| --- | --- | --- | --- |"]
+        rows.append(
+            f"| {one['cases']} ({one['language']}) | {one['questions']} | {one['wrongly_refused']:.1%} | {refused} |"
+        )
+    head = [
+        "| held-out questions | number | wrongly refused | rightly refused |",
+        "| --- | --- | --- | --- |",
+    ]
     return "\n".join(["### Answerability", "", *head, *rows])
 
 

@@ -242,8 +242,15 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     cache = _cache(settings, tools)
     embedder = _embedder(settings, tools)
     store = _store(settings, db, embedder, tools)
-    retriever = Retriever(db, embedder, store, observer.searched(settings.vector_db_provider))
     breaker = breaker_for(settings)
+    standings = Standings(db)
+    retriever = Retriever(
+        db,
+        embedder,
+        store,
+        observer.searched(settings.vector_db_provider),
+        standings.permit,
+    )
     engine = RagEngine(
         retriever,
         LLMGateway(
@@ -252,8 +259,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
             circuits=_circuits(settings),
             seconds=settings.answer_seconds,
         ),
+        standings.permit,
     )
-    standings = Standings(db)
     answers = Answers(db, engine, cache, metrics, _models(settings), standings)
     sealer = Sealer(settings.master_key.get_secret_value())
     channels = Channels(sealer, tools, _shared_credentials(settings))
@@ -269,7 +276,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         observer,
         standings,
         attention,
-        Indexer(db, embedder, store, parse),
+        Indexer(db, embedder, store, parse, standings.permit),
     )
     worker = Worker(
         db,

@@ -9,7 +9,17 @@ from pathlib import Path
 
 from bench import knowledge, product
 from bench.graph import Graph
-from bench.lib import BACKEND, cpu_seconds, environment, postgres_pids, pss_mb, publish, servers, tree, workplace
+from bench.lib import (
+    BACKEND,
+    cpu_seconds,
+    environment,
+    postgres_pids,
+    pss_mb,
+    publish,
+    servers,
+    tree,
+    workplace,
+)
 from bench.turn.run import Turns
 
 GOALS = {"API, PSS in MB": "<= 80", "API, CPU seconds until ready": "<= 1"}
@@ -23,9 +33,16 @@ def import_seconds(module: str) -> float:
 
 def _import_once(module: str) -> float:
     path = f"{BACKEND}{os.pathsep}{BACKEND.parent}"
-    env = {**os.environ, "PYTHONPATH": path, "NAIVE_DATABASE_URL": "postgresql+asyncpg://x@/x", "NAIVE_APP_SECRET": "x"}
+    env = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "NAIVE_DATABASE_URL": "postgresql+asyncpg://x@/x",
+        "NAIVE_APP_SECRET": "x",
+    }
     code = f"import {module}, os; print(sum(os.times()[:2]))"
-    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=BACKEND, check=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=BACKEND, check=True, capture_output=True
+    )
     return float(done.stdout)
 
 
@@ -44,7 +61,9 @@ async def main() -> None:
             async with product.running(env, home) as installed:
                 ready_cpu = cpu_seconds([installed.api])
                 await product.teach(env, [f"client-{n}" for n in range(5)], knowledge.as_text())
-                turns = Turns(installed.url, "/webhook/whatsapp/client-{n}", numbers, graph, given.count)
+                turns = Turns(
+                    installed.url, "/webhook/whatsapp/client-{n}", numbers, graph, given.count
+                )
                 turns.make()
                 await turns.run()
                 await asyncio.sleep(2.0)

@@ -17,7 +17,17 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from bench import product
-from bench.lib import Racer, environment, postgres_pids, publish, race, ratio, servers, tree, workplace
+from bench.lib import (
+    Racer,
+    environment,
+    postgres_pids,
+    publish,
+    race,
+    ratio,
+    servers,
+    tree,
+    workplace,
+)
 
 from app.bootstrap import app_url, signer
 from app.core.multi_tenant import Database
@@ -40,6 +50,7 @@ class Stub:
     """Embeds by a look at the text's hash."""
 
     name: ClassVar[str] = "stub"
+    region: str = "local"
     dimensions = 384
 
     def __init__(self) -> None:
@@ -77,7 +88,9 @@ class Shelf:
             source = await KnowledgeSource.named(tx, "uploads")
             for n in which:
                 content = self._text().encode()
-                upload = Upload(source, f"{n}.txt", "text/plain", content, hashlib.sha256(content).hexdigest())
+                upload = Upload(
+                    source, f"{n}.txt", "text/plain", content, hashlib.sha256(content).hexdigest()
+                )
                 document_id = await KnowledgeDocument.put(tx, upload)
                 assert document_id
                 self._ids[f"{n}.txt"] = document_id
@@ -87,7 +100,9 @@ class Shelf:
         return "\n\n".join(self._paragraph() for _ in range(40))
 
     def _paragraph(self) -> str:
-        words = (f"{self._chance.choice(_SYLLABLES)}{self._chance.choice(_SYLLABLES)}" for _ in range(16))
+        words = (
+            f"{self._chance.choice(_SYLLABLES)}{self._chance.choice(_SYLLABLES)}" for _ in range(16)
+        )
         return " ".join(words).capitalize() + "."
 
     async def index(self) -> int:
@@ -95,23 +110,49 @@ class Shelf:
         for document_id in self._ids.values():
             await self._indexer.index(self._client_id, document_id)
         async with self._db.tenant(self._client_id) as tx:
-            return int(await tx.value("SELECT count(*) FROM knowledge_chunks WHERE client_id = $1", self._client_id))
+            return int(
+                await tx.value(
+                    "SELECT count(*) FROM knowledge_chunks WHERE client_id = $1", self._client_id
+                )
+            )
 
 
-_SYLLABLES = ["ba", "ne", "ri", "to", "lu", "sam", "ker", "pol", "din", "fa", "gul", "hor", "mi", "zet", "qua", "shi"]
+_SYLLABLES = [
+    "ba",
+    "ne",
+    "ri",
+    "to",
+    "lu",
+    "sam",
+    "ker",
+    "pol",
+    "din",
+    "fa",
+    "gul",
+    "hor",
+    "mi",
+    "zet",
+    "qua",
+    "shi",
+]
 
 
 class Floor:
     """The limit: the same rows, written bare."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", vectors: list[Vector], per_document: int) -> None:
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", vectors: list[Vector], per_document: int
+    ) -> None:
         self._pool, self._vectors, self._per_document = pool, vectors, per_document
         self.documents = 0
 
     async def run(self) -> int:
         """Writes so many documents' chunks."""
         for _ in range(self.documents):
-            written = ["[" + ",".join(map(repr, vector)) + "]" for vector in self._vectors[: self._per_document]]
+            written = [
+                "[" + ",".join(map(repr, vector)) + "]"
+                for vector in self._vectors[: self._per_document]
+            ]
             ids, text = [uuid4() for _ in written], "x" * 800
             await self._pool.execute(
                 "INSERT INTO floor_rows (id, document_id, ordinal, text, embedding) SELECT w.id, $1, w.n, $2, w.v::vector "
@@ -162,14 +203,22 @@ async def main() -> None:
             return await confined.index()
 
         chunks = await full()
-        floor = Floor(pool, await stub.embed([str(n) for n in range(99)], Purpose.PASSAGE), round(chunks / given.count))
+        floor = Floor(
+            pool,
+            await stub.embed([str(n) for n in range(99)], Purpose.PASSAGE),
+            round(chunks / given.count),
+        )
         floor.documents = given.count
         everything = {
-            "app": lambda: [pid for pid in tree(os.getpid()) if pid not in set(postgres_pids(postgres)())],
+            "app": lambda: [
+                pid for pid in tree(os.getpid()) if pid not in set(postgres_pids(postgres)())
+            ],
             "postgres": postgres_pids(postgres),
         }
         whole, same = Racer("full", full, everything), Racer("unchanged", unchanged, everything)
-        some, limit = Racer("10 % changed", tenth, everything), Racer("bare insert", floor.run, everything)
+        some, limit = Racer("10 % changed", tenth, everything), Racer(
+            "bare insert", floor.run, everything
+        )
         child = Racer("full, parsed in a confined child", in_child, everything)
         racers = [whole, same, some, limit, child]
         await race(racers, given.rounds)

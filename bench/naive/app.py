@@ -144,7 +144,9 @@ async def health() -> dict[str, bool]:
 
 
 @app.post("/webhook")
-async def webhook(request: Request, tasks: BackgroundTasks, db: AsyncSession = Depends(session)) -> dict[str, str]:
+async def webhook(
+    request: Request, tasks: BackgroundTasks, db: AsyncSession = Depends(session)
+) -> dict[str, str]:
     raw = await request.body()
     expected = "sha256=" + hmac.new(SECRET, raw, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected, request.headers.get("X-Hub-Signature-256", "")):
@@ -164,16 +166,22 @@ async def webhook(request: Request, tasks: BackgroundTasks, db: AsyncSession = D
 
 
 async def store(db: AsyncSession, value: Value, inbound: Inbound) -> Message | None:
-    client = await db.scalar(select(Client).where(Client.phone_number_id == value.metadata.phone_number_id))
+    client = await db.scalar(
+        select(Client).where(Client.phone_number_id == value.metadata.phone_number_id)
+    )
     if client is None or await db.scalar(select(Message).where(Message.wamid == inbound.id)):
         return None
-    contact = await db.scalar(select(Contact).where(Contact.client_id == client.id, Contact.wa_id == inbound.from_))
+    contact = await db.scalar(
+        select(Contact).where(Contact.client_id == client.id, Contact.wa_id == inbound.from_)
+    )
     if contact is None:
         contact = Contact(client_id=client.id, wa_id=inbound.from_, name=None)
         db.add(contact)
         await db.flush()
     conversation = await db.scalar(
-        select(Conversation).where(Conversation.client_id == client.id, Conversation.contact_id == contact.id)
+        select(Conversation).where(
+            Conversation.client_id == client.id, Conversation.contact_id == contact.id
+        )
     )
     if conversation is None:
         conversation = Conversation(client_id=client.id, contact_id=contact.id)
@@ -197,17 +205,36 @@ async def answer(http: aiohttp.ClientSession, message_id: UUID) -> None:
         contact = await db.get_one(Contact, conversation.contact_id)
         history = (
             await db.scalars(
-                select(Message).where(Message.conversation_id == conversation.id).order_by(Message.created_at.desc()).limit(12)
+                select(Message)
+                .where(Message.conversation_id == conversation.id)
+                .order_by(Message.created_at.desc())
+                .limit(12)
             )
         ).all()
         chunks = (await db.scalars(select(Chunk).where(Chunk.client_id == client.id))).all()
         words = set(message.text.lower().split())
         best = max(chunks, key=lambda c: len(words & set(c.text.lower().split())), default=None)
-        prompt = [client.prompt, *(m.text for m in reversed(history)), best.text if best else "", message.text]
+        prompt = [
+            client.prompt,
+            *(m.text for m in reversed(history)),
+            best.text if best else "",
+            message.text,
+        ]
         reply = best.text if best and prompt else "I don't have that info."
-        db.add(Message(client_id=client.id, conversation_id=conversation.id, author="assistant", text=reply))
+        db.add(
+            Message(
+                client_id=client.id, conversation_id=conversation.id, author="assistant", text=reply
+            )
+        )
         await db.commit()
-    body = {"messaging_product": "whatsapp", "to": contact.wa_id, "type": "text", "text": {"body": reply}}
+    body = {
+        "messaging_product": "whatsapp",
+        "to": contact.wa_id,
+        "type": "text",
+        "text": {"body": reply},
+    }
     headers = {"Authorization": f"Bearer token-{int(client.phone_number_id) - 700_000}"}
-    async with http.post(f"{GRAPH}/v25.0/{client.phone_number_id}/messages", json=body, headers=headers) as sent:
+    async with http.post(
+        f"{GRAPH}/v25.0/{client.phone_number_id}/messages", json=body, headers=headers
+    ) as sent:
         sent.raise_for_status()

@@ -26,7 +26,11 @@ from app.models.knowledge_search import Sought
 
 CHUNKS, DIMENSIONS, MODEL = 60, 384, "stub/384"
 SAMPLE = 60
-GOALS = {"CPU, most clients / fewest": "<= 1.15", "p50, most clients / fewest": "<= 1.15", "recall@5": "1.000"}
+GOALS = {
+    "CPU, most clients / fewest": "<= 1.15",
+    "p50, most clients / fewest": "<= 1.15",
+    "recall@5": "1.000",
+}
 
 # Everything is made in the database, from sixty topics and a noise of each client's own.
 _FILL = """
@@ -95,9 +99,12 @@ class Crowd:
         return statistics.fmean(shares)
 
 
-async def _exact(connection: "asyncpg.Connection[asyncpg.Record]", client_id: UUID, vector: object) -> set[UUID]:
+async def _exact(
+    connection: "asyncpg.Connection[asyncpg.Record]", client_id: UUID, vector: object
+) -> set[UUID]:
     rows = await connection.fetch(
-        "SELECT chunk_id, embedding::real[] AS v FROM knowledge_vectors WHERE client_id = $1", client_id
+        "SELECT chunk_id, embedding::real[] AS v FROM knowledge_vectors WHERE client_id = $1",
+        client_id,
     )
     matrix = np.array([row["v"] for row in rows], dtype=np.float64)
     best = np.argsort(-(matrix @ np.array(vector)))[:5]
@@ -110,7 +117,11 @@ def _unit(random: np.random.Generator, count: int, length: float) -> np.ndarray:
 
 
 def _texts(vectors: np.ndarray) -> str:
-    return "{" + ",".join('"[' + ",".join(f"{x:.5f}" for x in vector) + ']"' for vector in vectors) + "}"
+    return (
+        "{"
+        + ",".join('"[' + ",".join(f"{x:.5f}" for x in vector) + ']"' for vector in vectors)
+        + "}"
+    )
 
 
 async def crowd(env: dict[str, str], url: str, clients: int) -> Crowd:
@@ -118,18 +129,31 @@ async def crowd(env: dict[str, str], url: str, clients: int) -> Crowd:
     random = np.random.default_rng(11)
     topics, noises = _unit(random, CHUNKS, 1.0), _unit(random, 97, 0.8)
     settings = product.settings({**env, "DATABASE_URL": url})
-    await migrate(owner_url(settings), signer(settings), settings.app_database_password.get_secret_value())
-    values = {"topics": _texts(topics), "noises": _texts(noises), "clients": clients, "chunks": CHUNKS, "model": MODEL}
+    await migrate(
+        owner_url(settings), signer(settings), settings.app_database_password.get_secret_value()
+    )
+    values = {
+        "topics": _texts(topics),
+        "noises": _texts(noises),
+        "clients": clients,
+        "chunks": CHUNKS,
+        "model": MODEL,
+    }
     connection = await asyncpg.connect(product.plain(url))
     try:
         await connection.execute(_FILL % values)
-        ids = [row["id"] for row in await connection.fetch("SELECT id FROM clients ORDER BY id LIMIT $1", SAMPLE)]
+        ids = [
+            row["id"]
+            for row in await connection.fetch("SELECT id FROM clients ORDER BY id LIMIT $1", SAMPLE)
+        ]
     finally:
         await connection.close()
     asked = topics + _unit(random, CHUNKS, 0.6)
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
     sample = (ids * SAMPLE)[:SAMPLE]
-    return Crowd(Database.connect(app_url(settings), signer(settings), size=1), sample, asked.tolist(), [])
+    return Crowd(
+        Database.connect(app_url(settings), signer(settings), size=1), sample, asked.tolist(), []
+    )
 
 
 async def main() -> None:
@@ -143,7 +167,9 @@ async def main() -> None:
         env = environment("", valkey.url, home, 1)
         urls = {count: postgres.createdb(f"t{count}") for count in given.clients}
         crowds = {count: await crowd(env, url, count) for count, url in urls.items()}
-        racers = {n: Racer(f"{n} clients", one.run, {"postgres": database}) for n, one in crowds.items()}
+        racers = {
+            n: Racer(f"{n} clients", one.run, {"postgres": database}) for n, one in crowds.items()
+        }
         await race(list(racers.values()), given.rounds)
         recall = {n: await one.recall(urls[n]) for n, one in crowds.items()}
         p50 = {n: statistics.median(one.seconds[SAMPLE:]) * 1000 for n, one in crowds.items()}
@@ -155,7 +181,9 @@ async def main() -> None:
         {
             "race": "P11 tenant-flat",
             "figures": {
-                "CPU, most clients / fewest": ratio(racers[most], racers[fewest], "postgres_cpu_us"),
+                "CPU, most clients / fewest": ratio(
+                    racers[most], racers[fewest], "postgres_cpu_us"
+                ),
                 "p50, most clients / fewest": p50[most] / p50[fewest],
                 "recall@5": min(recall.values()),
             },

@@ -17,7 +17,20 @@ import asyncpg
 
 from bench import knowledge, product
 from bench.graph import Graph
-from bench.lib import Racer, environment, pin, postgres_pids, process, publish, race, ratio, servers, tree, until_answers, workplace
+from bench.lib import (
+    Racer,
+    environment,
+    pin,
+    postgres_pids,
+    process,
+    publish,
+    race,
+    ratio,
+    servers,
+    tree,
+    until_answers,
+    workplace,
+)
 from bench.load import post_all, request
 
 AT_ONCE = 16
@@ -33,7 +46,13 @@ class Turns:
     """A round: everybody asks once, and waits for the answer."""
 
     def __init__(self, url: str, path: str, numbers: list[str], graph: Graph, count: int) -> None:
-        self._url, self._path, self._numbers, self._graph, self._count = url, path, numbers, graph, count
+        self._url, self._path, self._numbers, self._graph, self._count = (
+            url,
+            path,
+            numbers,
+            graph,
+            count,
+        )
         self._chance = random.Random(7)  # noqa: S311
         self._serial = itertools.count()
         self._made: list[bytes] = []
@@ -106,7 +125,10 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=200)
     given = parser.parse_args()
-    with workplace() as place, servers(Path(place), shared_preload_libraries="pg_stat_statements") as (postgres, valkey):
+    with (
+        workplace() as place,
+        servers(Path(place), shared_preload_libraries="pg_stat_statements") as (postgres, valkey),
+    ):
         home = Path(place)
         ours, theirs = postgres.createdb("ours"), postgres.createdb("naive")
         owner = await asyncpg.connect(product.plain(ours))
@@ -119,12 +141,16 @@ async def main() -> None:
                 product.running(env, home) as installed,
                 naive_app(theirs, their_graph.url, home / "naive.log") as (naive_url, naive_pid),
             ):
-                await product.teach(env, [f"client-{n}" for n in range(CLIENTS)], knowledge.as_text())
+                await product.teach(
+                    env, [f"client-{n}" for n in range(CLIENTS)], knowledge.as_text()
+                )
                 texts = [f"{question} {answer}" for question, answer in knowledge.faq()]
                 await product.prepare_naive(theirs, numbers, texts)
                 database = postgres_pids(postgres)
                 pin(0)
-                our = Turns(installed.url, "/webhook/whatsapp/client-{n}", numbers, our_graph, given.count)
+                our = Turns(
+                    installed.url, "/webhook/whatsapp/client-{n}", numbers, our_graph, given.count
+                )
                 their = Turns(naive_url, "/webhook", numbers, their_graph, given.count // 2)
                 pids = {
                     "app": lambda: [*tree(installed.api), *tree(installed.worker)],
@@ -134,12 +160,23 @@ async def main() -> None:
                     "postgres": database,
                 }
                 us = Racer("ours", our.run, pids, our.make)
-                peer = Racer("naive", their.run, {"app": lambda: tree(naive_pid), "postgres": database}, their.make)
+                peer = Racer(
+                    "naive",
+                    their.run,
+                    {"app": lambda: tree(naive_pid), "postgres": database},
+                    their.make,
+                )
                 await race([us, peer], given.rounds)
                 counted = await statements(ours, us)
-            answered = await product.count(ours, "messages WHERE author = 'assistant' AND citations <> '[]'")
+            answered = await product.count(
+                ours, "messages WHERE author = 'assistant' AND citations <> '[]'"
+            )
             replied = await product.count(ours, "messages WHERE author = 'assistant'")
-        assert replied == our_graph.taken == await product.count(ours, "messages WHERE author = 'contact'")
+        assert (
+            replied
+            == our_graph.taken
+            == await product.count(ours, "messages WHERE author = 'contact'")
+        )
         publish(
             Path(__file__).parent,
             {

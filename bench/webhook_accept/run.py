@@ -13,7 +13,20 @@ from pathlib import Path
 import asyncpg
 
 from bench import product
-from bench.lib import Racer, environment, pin, postgres_pids, process, publish, race, ratio, servers, tree, until_answers, workplace
+from bench.lib import (
+    Racer,
+    environment,
+    pin,
+    postgres_pids,
+    process,
+    publish,
+    race,
+    ratio,
+    servers,
+    tree,
+    until_answers,
+    workplace,
+)
 from bench.load import post_all, request
 
 AT_ONCE = 32
@@ -48,7 +61,9 @@ class Webhooks:
         self.distinct += 1
         n = self._chance.randrange(len(self._numbers))
         sender = f"96650{self._chance.randrange(10**7):07d}"
-        raw, headers = product.body(self._numbers[n], sender, "Do you deliver to Hittin?", int(time.time()))
+        raw, headers = product.body(
+            self._numbers[n], sender, "Do you deliver to Hittin?", int(time.time())
+        )
         return request(self._url, self._path.format(n=n), raw, headers)
 
     async def post(self) -> int:
@@ -86,22 +101,42 @@ async def main() -> None:
         numbers = await product.prepare(env, given.clients, "http://127.0.0.1:9")
         with (
             process(product.role("serve"), env, home / "api.log") as api,
-            process(product.naive(naive_port), product.naive_env(theirs), home / "naive.log") as naive,
+            process(
+                product.naive(naive_port), product.naive_env(theirs), home / "naive.log"
+            ) as naive,
         ):
             await until_answers(f"http://127.0.0.1:{port}/health/live", api)
             await until_answers(f"http://127.0.0.1:{naive_port}/health", naive)
             await product.prepare_naive(theirs, numbers)
             database = postgres_pids(postgres)
-            pool = await asyncpg.create_pool(product.plain(floor), min_size=AT_ONCE, max_size=AT_ONCE)
+            pool = await asyncpg.create_pool(
+                product.plain(floor), min_size=AT_ONCE, max_size=AT_ONCE
+            )
             await pool.execute("CREATE TABLE floor_rows (id bigserial PRIMARY KEY, note text)")
             pin(0)
-            our = Webhooks(f"http://127.0.0.1:{port}", "/webhook/whatsapp/client-{n}", numbers, given.count)
-            their = Webhooks(f"http://127.0.0.1:{naive_port}", "/webhook", numbers, max(100, given.count // 6))
-            us = Racer("ours", our.post, {"app": lambda: tree(api.pid), "postgres": database}, our.make)
-            peer = Racer("naive", their.post, {"app": lambda: tree(naive.pid), "postgres": database}, their.make)
-            limit = Racer("insert loop", lambda: insert_loop(pool, given.count * 2), {"postgres": database})
+            our = Webhooks(
+                f"http://127.0.0.1:{port}", "/webhook/whatsapp/client-{n}", numbers, given.count
+            )
+            their = Webhooks(
+                f"http://127.0.0.1:{naive_port}", "/webhook", numbers, max(100, given.count // 6)
+            )
+            us = Racer(
+                "ours", our.post, {"app": lambda: tree(api.pid), "postgres": database}, our.make
+            )
+            peer = Racer(
+                "naive",
+                their.post,
+                {"app": lambda: tree(naive.pid), "postgres": database},
+                their.make,
+            )
+            limit = Racer(
+                "insert loop", lambda: insert_loop(pool, given.count * 2), {"postgres": database}
+            )
             await race([us, peer, limit], given.rounds)
-            rows = {who: await product.count(url, "messages") for who, url in (("ours", ours), ("naive", theirs))}
+            rows = {
+                who: await product.count(url, "messages")
+                for who, url in (("ours", ours), ("naive", theirs))
+            }
             await pool.close()
         made = {"ours": our.distinct, "naive": their.distinct}
         assert rows == made, (rows, made)

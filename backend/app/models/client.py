@@ -11,11 +11,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.core.permits import Permit
 from app.models.base import Base, Created
 from app.utils.ids import uuid7
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+Region = Annotated[str, StringConstraints(pattern="^[a-z]{2,12}$")]
 Language = Annotated[str, StringConstraints(pattern="^(ar|en)$")]
 
 
@@ -53,6 +55,14 @@ class ClientSettings(BaseModel):
         default_factory=list,
         description="Model providers this client's text may go to; all configured when empty.",
     )
+    data_transfer: bool = Field(
+        True,
+        description="Whether texts may leave this installation for models and services elsewhere. Off: nothing leaves.",
+    )
+    transfer_regions: Annotated[list[Region], Field(max_length=20)] = Field(
+        default_factory=list,
+        description="Where they may go, such as sa or eu, if they may leave; anywhere when empty.",
+    )
 
 
 class Quota(BaseModel):
@@ -63,6 +73,13 @@ class Quota(BaseModel):
     messages: int | None = Field(None, ge=0, description="Answers of the assistant in a month.")
     tokens: int | None = Field(None, ge=0, description="Tokens of language models in a month.")
     knowledge_bytes: int | None = Field(None, ge=0, description="Size of all documents together.")
+
+
+def permit_of(settings: ClientSettings) -> Permit:
+    """Where a client's text may go, as its settings say."""
+    if not settings.data_transfer:
+        return Permit(regions=())
+    return Permit(tuple(settings.transfer_regions) or None)
 
 
 @dataclass(frozen=True, slots=True)

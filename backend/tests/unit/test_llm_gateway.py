@@ -19,6 +19,7 @@ class Scripted:
     """A provider that says its pieces, then fails or completes."""
 
     name: str
+    region: str = "us"
     pieces: tuple[str, ...] = ("A latte ", "costs 18 SAR.")
     error: WafaaError | None = None
     asked: list[Prompt] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Clock:
 
 
 def down(name: str, error: WafaaError | None = None) -> Scripted:
-    return Scripted(name, (), error or UpstreamUnavailable())
+    return Scripted(name, pieces=(), error=error or UpstreamUnavailable())
 
 
 def gateway(*providers: Provider, clock: Clock | None = None) -> LLMGateway:
@@ -119,7 +120,9 @@ async def test_all_share_one_deadline(prompt: Prompt) -> None:
 
 
 async def test_after_the_first_released_words_nobody_else_is_asked(prompt: Prompt) -> None:
-    first, second = Scripted("openai", ("A latte ",), UpstreamUnavailable()), Scripted("anthropic")
+    first, second = Scripted("openai", pieces=("A latte ",), error=UpstreamUnavailable()), Scripted(
+        "anthropic"
+    )
     told = []
     with pytest.raises(UpstreamUnavailable):
         async for piece in gateway(first, second).stream(prompt):
@@ -129,7 +132,7 @@ async def test_after_the_first_released_words_nobody_else_is_asked(prompt: Promp
 
 
 async def test_a_stream_that_just_ends_is_a_failure(prompt: Prompt) -> None:
-    first, second = Scripted("openai", (), ends_silently=True), Scripted("anthropic")
+    first, second = Scripted("openai", pieces=(), ends_silently=True), Scripted("anthropic")
     found = await pieces(gateway(first, second), prompt)
     assert found[-1].reply is not None
     assert found[-1].reply.attempts[0].error == "upstream_unavailable"

@@ -103,13 +103,14 @@ class Chunk:
 
 
 class Provider(Protocol):
-    """One language model behind one credential.
+    """One language model behind one credential. ``region`` is where texts go: ``local``, or a code such as ``us``.
 
     Raises from both methods: RateLimited, UpstreamRefused, UpstreamUnavailable. A stream that breaks off raises
     UpstreamUnavailable; it never just ends.
     """
 
     name: ClassVar[str]
+    region: str
 
     async def complete(self, prompt: Prompt) -> Completion:
         """Answers at once."""

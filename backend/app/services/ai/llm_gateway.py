@@ -14,6 +14,7 @@ from app.core.errors import (
     UpstreamUnavailable,
     WafaaError,
 )
+from app.core.permits import ANYWHERE, Permit
 from app.core.resilience import Breaker, Deadline, LocalBreaker
 from app.services.ai.base import Chunk, Completion, Prompt, Provider, Tokens
 
@@ -102,9 +103,14 @@ class LLMGateway:
         raise UpstreamUnavailable("No model answered.")
 
     async def stream(
-        self, prompt: Prompt, *, allowed: Sequence[str] = (), whole: bool = False
+        self,
+        prompt: Prompt,
+        *,
+        allowed: Sequence[str] = (),
+        permit: Permit = ANYWHERE,
+        whole: bool = False,
     ) -> AsyncGenerator[Piece, None]:
-        """Answers piece by piece; fails over only before the first piece.
+        """Answers piece by piece; fails over only before the first piece. Nobody outside the permit is asked.
 
         Raises:
             UpstreamUnavailable: Nobody answered, or a stream broke off after it had begun.
@@ -112,7 +118,7 @@ class LLMGateway:
         prompt = replace(prompt, deadline=prompt.deadline or self.deadline())
         attempts: list[Attempt] = []
         last: WafaaError | None = None
-        for provider in self._choice(allowed):
+        for provider in self._choice(allowed, permit):
             began, released = self._clock(), False
             try:
                 async with aclosing(self._ask(provider, prompt, whole=whole)) as chunks:
@@ -133,9 +139,12 @@ class LLMGateway:
                 last = error
         raise last or UpstreamUnavailable("No model is allowed to answer.")
 
-    def _choice(self, allowed: Sequence[str]) -> list[Provider]:
+    def _choice(self, allowed: Sequence[str], permit: Permit) -> list[Provider]:
         return [
-            p for p in self._providers if not allowed or p.name in allowed or p.name == "extractive"
+            p
+            for p in self._providers
+            if permit.admits(p.region)
+            and (not allowed or p.name in allowed or p.name == "extractive")
         ]
 
     def _since(self, began: float) -> int:

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from app.core.errors import RateLimited, UpstreamRefused, UpstreamUnavailable
+from app.core.permits import Permit, Permits, anywhere
 from app.services.ai import answerability, trace
 from app.services.ai.answerability import Signals
 from app.services.ai.base import Completion, Prompt, Question, Tokens
@@ -95,9 +96,12 @@ class Answer:
 class RagEngine:
     """Answers from knowledge, and from nothing else."""
 
-    def __init__(self, retriever: Searcher, gateway: LLMGateway) -> None:
+    def __init__(
+        self, retriever: Searcher, gateway: LLMGateway, permits: Permits = anywhere
+    ) -> None:
         self._retriever = retriever
         self._gateway = gateway
+        self._permits = permits
 
     async def answer(
         self, question: Question, client_id: UUID, *, providers: Sequence[str] = ()
@@ -131,7 +135,8 @@ class RagEngine:
         prompt = replace(build(question, passages), deadline=self._gateway.deadline())
         draft = Draft(prompt, Checker(passages, question))
         if passages and answerability.answerable(signals):
-            async for released in self._write(draft, providers):
+            permit = await self._permits(client_id)
+            async for released in self._write(draft, providers, permit):
                 yield released
         ended = time.perf_counter()
         answer = _finish(draft, signals, search=searched - began, whole=ended - began)
@@ -140,15 +145,15 @@ class RagEngine:
         yield answer
 
     async def _write(
-        self, draft: Draft, providers: Sequence[str]
+        self, draft: Draft, providers: Sequence[str], permit: Permit
     ) -> AsyncGenerator[Released, None]:
         """First draft, one correction, quotation: each only where nothing of substance was released before it failed."""
-        async for released in self._attempt(draft, draft.prompt, providers):
+        async for released in self._attempt(draft, draft.prompt, providers, permit):
             yield released
         if draft.failed and not draft.kept and _by_a_model(draft):
             draft.retry()
             async for released in self._attempt(
-                draft, corrected(draft.prompt, draft.problems), providers
+                draft, corrected(draft.prompt, draft.problems), providers, permit
             ):
                 yield released
         if draft.failed and not draft.cites:
@@ -157,12 +162,14 @@ class RagEngine:
                 yield released
 
     async def _attempt(
-        self, draft: Draft, prompt: Prompt, providers: Sequence[str]
+        self, draft: Draft, prompt: Prompt, providers: Sequence[str], permit: Permit
     ) -> AsyncGenerator[Released, None]:
         """One draft, as it is written: a sentence is held back until it is complete and has passed."""
         said = waiting = ""
         try:
-            async with aclosing(self._gateway.stream(prompt, allowed=providers)) as pieces:
+            async with aclosing(
+                self._gateway.stream(prompt, allowed=providers, permit=permit)
+            ) as pieces:
                 async for piece in pieces:
                     said += piece.text
                     if piece.reply:

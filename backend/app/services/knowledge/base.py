@@ -127,9 +127,10 @@ Vector = tuple[float, ...]
 
 
 class Embedder(Protocol):
-    """Turns texts into L2-normalised vectors. Raises UpstreamUnavailable."""
+    """Turns texts into L2-normalised vectors. Raises UpstreamUnavailable. ``region`` is where the texts go."""
 
     name: ClassVar[str]
+    region: str
     dimensions: int
 
     async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:

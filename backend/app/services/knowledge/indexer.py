@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from app.core.errors import InvalidInput, NotFound, TooLarge, UnsupportedMedia
 from app.core.multi_tenant import Database, TenantTx
+from app.core.permits import Permits, anywhere
 from app.models.knowledge_base import KnowledgeDocument
 from app.models.knowledge_chunk import KnowledgeChunk, NewChunk
 from app.services.knowledge.base import (
@@ -28,6 +29,9 @@ from app.services.knowledge.lexical import terms
 
 Finish = Callable[[TenantTx], Awaitable[None]]
 """What else belongs into the last transaction: that the job is done."""
+
+BY_WORDS = "words/0"
+"""The model of what was learned without one: a client whose text may not be shown to the embedder."""
 
 _BATCH = 32
 """Chunks embedded between two notes of progress."""
@@ -50,8 +54,14 @@ class Indexer:
     """Brings what can be found of a document in line with its file."""
 
     def __init__(
-        self, db: Database, embedder: Embedder, vectors: VectorStore, parse: Parse
+        self,
+        db: Database,
+        embedder: Embedder,
+        vectors: VectorStore,
+        parse: Parse,
+        permits: Permits = anywhere,
     ) -> None:
+        self._permits = permits
         self._db = db
         self._embedder = embedder
         self._vectors = vectors
@@ -71,21 +81,21 @@ class Indexer:
             document_id: The document; if it is gone, there is nothing to do.
             finish: Awaited in the last transaction.
         """
+        may_embed = (await self._permits(client_id)).admits(self._embedder.region)
+        model = self._model if may_embed else BY_WORDS
         async with self._db.tenant(client_id) as tx:
             document = await _load(tx, document_id)
-            if document is None or document.indexed == self._indexed(document):
+            if document is None or document.indexed == _indexed(document, model):
                 return await self._settle(tx, document, finish)
-            known = await KnowledgeChunk.embedded(tx, document_id, self._model)
+            known = await KnowledgeChunk.embedded(tx, document_id, model)
         try:
             blocks = await self._read(document)
         except _FILES_FAULT as error:
             return await self._fail(document, error.message, finish)
         found = prepare(document_id, chunks(blocks, document.title))
-        await self._embed(document, {i: c for i, c in found.items() if i not in known})
-        return await self._replace(document, blocks, found, finish)
-
-    def _indexed(self, document: KnowledgeDocument) -> str:
-        return f"{document.sha256} {self._model}"
+        if may_embed:
+            await self._embed(document, {i: c for i, c in found.items() if i not in known})
+        return await self._replace(document, blocks, found, model, finish)
 
     async def _settle(
         self, tx: TenantTx, document: KnowledgeDocument | None, finish: Finish
@@ -129,17 +139,22 @@ class Indexer:
         document: KnowledgeDocument,
         blocks: Sequence[Block],
         found: dict[UUID, Chunk],
+        model: str,
         finish: Finish,
     ) -> None:
         rows = [_row(chunk_id, chunk) for chunk_id, chunk in found.items()]
         async with self._db.tenant(document.client_id) as tx:
-            gone = await KnowledgeChunk.replace(tx, document.id, rows, self._model)
+            gone = await KnowledgeChunk.replace(tx, document.id, rows, model)
             await KnowledgeDocument.note_ready(
-                tx, document.id, _content(blocks), self._indexed(document), _doubtful(blocks)
+                tx, document.id, _content(blocks), _indexed(document, model), _doubtful(blocks)
             )
             await finish(tx)
         if gone:
             await self._vectors.delete(namespace_of(document.client_id), document.id, gone)
+
+
+def _indexed(document: KnowledgeDocument, model: str) -> str:
+    return f"{document.sha256} {model}"
 
 
 def prepare(document_id: UUID, found: Sequence[Chunk]) -> dict[UUID, Chunk]:

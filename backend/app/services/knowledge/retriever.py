@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from app.core.multi_tenant import Database
+from app.core.permits import Permits, anywhere
 from app.models import knowledge_search
 from app.models.knowledge_search import Found, Sought
 from app.services.knowledge.base import (
@@ -26,6 +28,9 @@ _CHARACTERS = 2000
 _SPARE = 4
 """Found beyond what is wanted, because some say nearly the same."""
 
+UNTOLD = 0.82
+"""Stands for a cosine that nobody may compute: a usual one, so that whether to answer is told by the words."""
+
 _FOREIGN_LIMIT = 200
 """What another vector store is asked for a pool: enough for its scores to show what is usual."""
 
@@ -39,8 +44,10 @@ class Retriever:
         embedder: Embedder,
         vectors: VectorStore,
         observe: Callable[[UUID, float], None] = lambda _client_id, _seconds: None,
+        permits: Permits = anywhere,
     ) -> None:
         """Takes its parts; ``observe`` is told how many seconds each search took."""
+        self._permits = permits
         self._db = db
         self._observe = observe
         self._embedder = embedder
@@ -82,6 +89,8 @@ class Retriever:
         Several queries are ways to put one question: a passage counts with its best score.
         """
         texts = [text[:_CHARACTERS] for text in queries]
+        if not (await self._permits(client_id)).admits(self._embedder.region):
+            return await self._by_words(client_id, texts, language, limit)
         vectors = await self._embedder.embed(texts, Purpose.QUERY)
         mean = await self._calibration.mean(language)
         sought = [
@@ -92,6 +101,20 @@ class Retriever:
         finds = await self._search(client_id, sought, limit)
         self._observe(client_id, time.perf_counter() - began)
         return _pool(finds, own=True), _pool(finds, own=False)
+
+    async def _by_words(
+        self, client_id: UUID, texts: Sequence[str], language: str, limit: int
+    ) -> tuple[list[Passage], list[Passage]]:
+        """What the words alone find, where the question may not be shown to the embedder."""
+        async with self._db.tenant(client_id) as tx:
+            finds = [
+                await knowledge_search.search(
+                    tx, Sought(language, list(terms(text)), (), (), self._model), limit, {}
+                )
+                for text in texts
+            ]
+        own = [p for p in _pool(finds, own=True) if p.lexical > 0]
+        return [replace(p, dense=UNTOLD) for p in own], []
 
     async def warm(self) -> None:
         """Prepares what the first question would otherwise wait for."""

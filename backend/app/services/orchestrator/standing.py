@@ -9,8 +9,9 @@ from uuid import UUID
 
 from app.core.errors import QuotaExceeded, Suspended
 from app.core.multi_tenant import Database, TenantTx
+from app.core.permits import Permit
 from app.models.audit import AuditEntry
-from app.models.client import Client, Quota
+from app.models.client import Client, Quota, permit_of
 from app.models.notice import Notice
 from app.models.usage import UsageRecord, Used
 from app.services.orchestrator.jobs import TellQuota
@@ -23,10 +24,11 @@ USE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a client is served, and its quota."""
+    """Whether a client is served, its quota, and where its text may go."""
 
     is_active: bool
     quota: Quota
+    permit: Permit
 
 
 class Standings:
@@ -54,6 +56,10 @@ class Standings:
         if not (await self.of(client_id)).is_active:
             raise Suspended
 
+    async def permit(self, client_id: UUID) -> Permit:
+        """Where a client's text may go."""
+        return (await self.of(client_id)).permit
+
     async def used_up(self, client_id: UUID) -> str | None:
         """Which quota of this month is used up: ``messages`` or ``tokens``; None when there is some left."""
         quota = (await self.of(client_id)).quota
@@ -65,7 +71,7 @@ class Standings:
     async def _read(self, client_id: UUID) -> Standing:
         async with self._db.tenant(client_id) as tx:
             client = await Client.mine(tx)
-        return Standing(client.is_active, client.allowed)
+        return Standing(client.is_active, client.allowed, permit_of(client.assistant))
 
     async def _count(self, client_id: UUID) -> Used:
         async with self._db.tenant(client_id) as tx:

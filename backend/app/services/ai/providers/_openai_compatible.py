@@ -14,8 +14,9 @@ class OpenAICompatible:
     """A model behind ``{base_url}/chat/completions``."""
 
     def __init__(
-        self, tools: Tools, endpoint: _http.Endpoint, model: str, temperature: float
+        self, tools: Tools, endpoint: _http.Endpoint, model: str, temperature: float, region: str
     ) -> None:
+        self.region = region
         self._http = tools.http
         self._endpoint = endpoint
         self._model = model

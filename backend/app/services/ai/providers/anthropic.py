@@ -23,6 +23,7 @@ class Config(BaseModel):
     base_url: str = Field(
         "https://api.anthropic.com", description="Another address that speaks the same API."
     )
+    region: str = Field("us", description="Where texts go: local, or a code such as us or sa.")
     temperature: float = Field(
         0.0, ge=0, le=1, description="0 repeats itself; more is livelier and less exact."
     )
@@ -40,6 +41,7 @@ class Anthropic:
         )
         self._http = tools.http
         self._config = config
+        self.region = config.region
 
     async def complete(self, prompt: Prompt) -> Completion:
         """Answers at once."""

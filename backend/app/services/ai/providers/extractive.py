@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
+from app.core.permits import HERE
 from app.core.tools import Tools
 from app.services.ai import quoting
 from app.services.ai.base import Chunk, Completion, Prompt, Provider
@@ -21,6 +22,7 @@ class Extractive:
     """Quotes. Deterministic, and it can't invent."""
 
     name: ClassVar[str] = MODEL
+    region: str = HERE
 
     def __init__(self, config: Config, tools: Tools) -> None:
         self._config = config

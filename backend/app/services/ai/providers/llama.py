@@ -17,6 +17,7 @@ class Config(BaseModel):
     base_url: str = Field(description="Such as http://localhost:11434/v1.")
     model: str = Field("llama3", description="The model's name on that server.")
     api_key: SecretStr | None = Field(None, description="Only where the server asks for one.")
+    region: str = Field("local", description="Where texts go: local, or a code such as us or sa.")
     temperature: float = Field(
         0.0, ge=0, le=2, description="0 repeats itself; more is livelier and less exact."
     )
@@ -34,7 +35,7 @@ class Llama(OpenAICompatible):
             else {}
         )
         endpoint = Endpoint(self.name, f"{config.base_url.rstrip('/')}/chat/completions", headers)
-        super().__init__(tools, endpoint, config.model, config.temperature)
+        super().__init__(tools, endpoint, config.model, config.temperature, config.region)
 
 
 adapter: Callable[[Config, Tools], Provider] = Llama

@@ -19,6 +19,7 @@ class Config(BaseModel):
     base_url: str = Field(
         "https://api.openai.com/v1", description="Another address that speaks the same API."
     )
+    region: str = Field("us", description="Where texts go: local, or a code such as us or sa.")
     temperature: float = Field(
         0.0, ge=0, le=2, description="0 repeats itself; more is livelier and less exact."
     )
@@ -32,7 +33,7 @@ class OpenAI(OpenAICompatible):
     def __init__(self, config: Config, tools: Tools) -> None:
         headers = {"Authorization": f"Bearer {config.api_key.get_secret_value()}"}
         endpoint = Endpoint(self.name, f"{config.base_url.rstrip('/')}/chat/completions", headers)
-        super().__init__(tools, endpoint, config.model, config.temperature)
+        super().__init__(tools, endpoint, config.model, config.temperature, config.region)
 
 
 adapter: Callable[[Config, Tools], Provider] = OpenAI

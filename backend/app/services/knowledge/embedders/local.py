@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 from app.core.errors import UpstreamRefused, UpstreamUnavailable
+from app.core.permits import HERE
 from app.core.tools import Tools
 from app.services.knowledge.base import Embedder, Purpose, Vector
 from app.services.knowledge.embedders import _wire
@@ -50,6 +51,7 @@ class LocalEmbedder:
     """Asks the server over idle connections that it keeps, and opens more when all are busy."""
 
     name: ClassVar[str] = "e5-small-int8"
+    region: str = HERE
 
     def __init__(self, config: Config, tools: Tools) -> None:
         self._config = config

@@ -24,6 +24,7 @@ class Config(BaseModel):
 
     api_key: SecretStr = Field(description="The account's API key.")
     base_url: str = Field("https://api.openai.com/v1", description="Where the API is.")
+    region: str = Field("us", description="Where texts go: local, or a code such as us or sa.")
     embedding_model: str = Field("text-embedding-3-large", description="The embedding model.")
     embedding_dimensions: int = Field(
         1024, ge=64, le=3072, description="Length of a vector; shorter is cheaper."
@@ -41,6 +42,7 @@ class OpenAIEmbedder:
         self._http = tools.http
         self._timeout = aiohttp.ClientTimeout(total=config.embedding_seconds)
         self.dimensions = config.embedding_dimensions
+        self.region = config.region
 
     async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
         """One vector a text, in order.
