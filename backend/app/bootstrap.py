@@ -20,7 +20,7 @@ from app.core.observability import Metrics, Part, message_processed
 from app.core.once import Notary
 from app.core.revision import wanted
 from app.core.security import Sealer, Tokens
-from app.core.shared import breaker_for, circuit_of, limits_for
+from app.core.shared import attempts_for, breaker_for, circuit_of, limits_for
 from app.core.tools import Tools
 from app.core.visits import Visits
 from app.models.job import Lane
@@ -31,7 +31,9 @@ from app.services.ai.rag_engine import RagEngine
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials
 from app.services.identity.safe import InstallationSafe
+from app.services.identity.second_factor import SecondFactor
 from app.services.identity.sessions import Sessions
+from app.services.identity.sign_in import SignIn
 from app.services.identity.signing_keys import SigningKeys
 from app.services.knowledge.base import Embedder, Purpose, VectorStore, model_of
 from app.services.knowledge.indexer import Indexer
@@ -87,6 +89,7 @@ class Services:
     signing_keys: SigningKeys
     credentials: Credentials
     sessions: Sessions
+    sign_in: SignIn
     visits: Visits
     notary: Notary
     metrics: Metrics
@@ -133,6 +136,7 @@ class Services:
                 await close()
         await self.tools.http.close()
         await self.limits.aclose()
+        await self.sign_in.attempts.aclose()
         await self.db.close()
         self.metrics.close()
 
@@ -294,6 +298,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     sessions = Sessions(db)
     auditor = _auditor(settings, db)
     signing_keys = SigningKeys(db, InstallationSafe(sealer), public_url(settings), clock.seconds)
+    attempts = attempts_for(settings)
     return Services(
         settings=settings,
         db=db,
@@ -304,6 +309,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         sessions=sessions,
         signing_keys=signing_keys,
         credentials=Credentials.over(db, tokens, sessions, signing_keys),
+        sign_in=SignIn(db, attempts, SecondFactor(db, sealer, attempts)),
         visits=Visits(settings.jwt_secret_key.get_secret_value()),
         notary=Notary(settings.jwt_secret_key.get_secret_value()),
         metrics=metrics,

@@ -9,7 +9,7 @@ WITH allowed_functions(name) AS (VALUES
 ), definer_tables(name) AS (VALUES ('clients'), ('staff'), ('channel_configs'), ('lanes'), ('jobs'),
   ('contacts'), ('contact_addresses'), ('conversations'), ('conversation_events'), ('inbound_events'), ('messages'),
   ('attachments'), ('staff_sessions'), ('audit_log'), ('audit_seals'),
-  ('api_keys'), ('oauth_applications')
+  ('api_keys'), ('oauth_applications'), ('staff_factors'), ('sign_in_rules')
 ), t AS (
   SELECT c.oid, c.relname, c.relkind, c.relrowsecurity rs, c.relforcerowsecurity fs, c.relispartition part,
     c.relowner::regrole::text own, c.relname = 'clients' OR EXISTS (

@@ -24,7 +24,6 @@ from app.api.signing import routes as signing
 from app.api.v1 import endpoints
 from app.bootstrap import Services
 from app.core.limits import LocalLimits, Policy
-from app.core.security import Attempts
 from app.schemas.errors import Problem
 
 VERSION = "0.1.0"
@@ -57,7 +56,6 @@ class Api(FastAPI):
     def __init__(self, services: Services, **options: Any) -> None:
         super().__init__(**options)
         self.state.services = services
-        self.state.attempts = Attempts()
         self.state.webhooks = LocalLimits()
 
     def build_middleware_stack(self) -> ASGIApp:

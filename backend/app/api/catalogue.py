@@ -73,6 +73,18 @@ PROBLEMS: dict[str, Entry] = {
         "A valid credential is needed. Sign in again and send it as a bearer token.",
         "يلزم اعتماد صالح. سجّل الدخول من جديد وأرسل الرمز مع الطلب.",
     ),
+    "second_factor_needed": _entry(
+        "Second step",
+        "خطوة ثانية",
+        "Signing in takes a second step here. Send the authenticator app's code, or a recovery code, as `code`.",
+        "يتطلب تسجيل الدخول خطوة ثانية. أرسل رمز تطبيق المصادقة أو أحد رموز الاسترداد في الحقل `code`.",
+    ),
+    "enrolment_needed": _entry(
+        "Second factor needed",
+        "يلزم عامل تحقق ثانٍ",
+        "Your business asks for a second factor. Set one up on the sign-in page first.",
+        "تشترط منشأتك عامل تحقق ثانيًا. أضِفه أولًا من صفحة تسجيل الدخول.",
+    ),
     "invalid_signature": _entry(
         "Wrong signature",
         "توقيع غير صحيح",

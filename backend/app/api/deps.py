@@ -17,7 +17,7 @@ from app.api.shown import FOUND
 from app.bootstrap import Services
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.multi_tenant import TenantTx
-from app.core.security import Attempts, Audience, Principal, Role, Scope
+from app.core.security import Audience, Principal, Role, Scope
 from app.models.staff_session import Stage
 from app.services.identity.sessions import Session
 
@@ -52,14 +52,6 @@ def services(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(services)]
-
-
-def attempts(request: Request) -> Attempts:
-    """The count of failed sign-ins."""
-    return cast(Attempts, request.app.state.attempts)
-
-
-AttemptsDep = Annotated[Attempts, Depends(attempts)]
 
 
 def language(accept_language: Annotated[str | None, Header(include_in_schema=False)] = None) -> str:

@@ -55,6 +55,12 @@ class Unauthenticated(WafaaError):
     code = "unauthenticated"
 
 
+class SecondFactorNeeded(Unauthenticated):
+    """Signing in takes a second step here. Send the authenticator app's code, or a recovery code, as `code`."""
+
+    code = "second_factor_needed"
+
+
 class InvalidSignature(WafaaError):
     """The signature doesn't match the body. Check the app secret on both sides."""
 
@@ -81,6 +87,12 @@ class QuotaExceeded(WafaaError):
 
     status = 403
     code = "quota_exceeded"
+
+
+class EnrolmentNeeded(Forbidden):
+    """Your business asks for a second factor. Set one up on the sign-in page first."""
+
+    code = "enrolment_needed"
 
 
 class NotFound(WafaaError):

@@ -18,6 +18,10 @@ _hasher = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, paralle
 _at_once: RunVar[anyio.CapacityLimiter] = RunVar("passwords")
 
 
+NO_PASSWORD = ""
+"""What is kept for somebody who has none yet, or signs in elsewhere."""
+
+
 def hash_password(password: str) -> str:
     """The hash to keep. Takes some 30 ms of CPU: call it from a thread where requests wait."""
     return _hasher.hash(_normal(password))
@@ -30,10 +34,10 @@ async def verify_password(password: str, stored: str | None) -> bool:
 
 def _verify(password: str, stored: str | None) -> bool:
     try:
-        matches = _hasher.verify(_normal(password), _nobody() if stored is None else stored)
+        matches = _hasher.verify(_normal(password), stored or _nobody())
     except PwdlibError:  # What is kept isn't a hash: nobody gets in by it.
         return False
-    return matches and stored is not None
+    return matches and bool(stored)
 
 
 @cache

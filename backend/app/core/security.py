@@ -1,6 +1,6 @@
 """The public face of security: tokens, sealed secrets, passwords. Each has a file of its own; import them from here."""
 
-from app.core.attempts import Attempts
+from app.core.attempts import Attempts, LocalCounts, RedisCounts
 from app.core.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, hash_password, verify_password
 from app.core.principal import LONGEST_LIFE, RIGHTS, Audience, Principal, Role, Scope
 from app.core.sealing import Sealer
@@ -13,7 +13,9 @@ __all__ = [
     "SHORTEST_PASSWORD",
     "Attempts",
     "Audience",
+    "LocalCounts",
     "Principal",
+    "RedisCounts",
     "Role",
     "Scope",
     "Sealer",

@@ -4,6 +4,7 @@ import hashlib
 
 from pydantic import BaseModel, SecretStr
 
+from app.core.attempts import Attempts, LocalCounts, RedisCounts
 from app.core.config import Settings
 from app.core.limits import Limits, LocalLimits
 from app.core.limits_redis import EnduringLimits, RedisLimits
@@ -31,3 +32,11 @@ def circuit_of(name: str, config: BaseModel) -> str:
     """What fails together: a provider with a credential and an address, neither of which can be read from it."""
     values = {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in config}
     return f"{name}:{hashlib.sha256(repr(values).encode()).hexdigest()[:12]}"
+
+
+def attempts_for(settings: Settings) -> Attempts:
+    """Who counts guesses at secrets: Redis where there is one, else each process for itself."""
+    local = LocalCounts()
+    if settings.redis_url is None:
+        return Attempts(local)
+    return Attempts(RedisCounts(settings.redis_url.get_secret_value(), local))

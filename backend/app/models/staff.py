@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.errors import Conflict
+from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
 from app.utils.ids import uuid7
@@ -21,6 +21,8 @@ class StaffLogin:
     role: str
     password_hash: str
     name: str
+    has_factor: bool
+    needs_factor: bool
 
 
 class Staff(Created, TenantRow):
@@ -56,6 +58,29 @@ class Staff(Created, TenantRow):
                 "A colleague with this e-mail address is there already.", pointer="/email"
             )
         return UUID(str(row["id"]))
+
+    @classmethod
+    async def get(cls, tx: TenantTx, staff_id: UUID) -> "Staff":
+        """One colleague.
+
+        Raises:
+            NotFound: There is none.
+        """
+        row = await tx.one(
+            "SELECT * FROM staff WHERE client_id = $1 AND id = $2", client_of(tx), staff_id
+        )
+        if row is None:
+            raise NotFound
+        staff: Staff = cls.of(row)
+        return staff
+
+    @classmethod
+    async def set_password(cls, tx: TenantTx, staff_id: UUID, password_hash: str) -> None:
+        """Changes a colleague's password."""
+        await tx.run(
+            "UPDATE staff SET password_hash = $3 WHERE client_id = $1 AND id = $2",
+            client_of(tx), staff_id, password_hash,
+        )  # fmt: skip
 
     @classmethod
     async def name_of(cls, tx: TenantTx, staff_id: UUID) -> str | None:

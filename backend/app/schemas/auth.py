@@ -1,6 +1,7 @@
 """Signing in."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, SecretStr
@@ -8,12 +9,16 @@ from pydantic import Field, SecretStr
 from app.core.security import LONGEST_PASSWORD, Role
 from app.schemas.common import Email, InModel, OutModel
 
+Password = Annotated[SecretStr, Field(min_length=1, max_length=LONGEST_PASSWORD)]
+Code = Annotated[SecretStr, Field(min_length=1, max_length=40)]
+
 
 class LoginIn(InModel):
     """Who wants in."""
 
     email: Email
-    password: SecretStr = Field(min_length=1, max_length=LONGEST_PASSWORD)
+    password: Password
+    code: Code | None = Field(None, description="Of the authenticator app, or a recovery code.")
 
 
 class AccessToken(OutModel):
@@ -48,3 +53,34 @@ class LogoutIn(InModel):
     """What is to end."""
 
     others: bool = Field(False, description="All other sessions, instead of the calling one.")
+
+
+class PasswordIn(InModel):
+    """Proves that it is the colleague themselves who is there."""
+
+    password: Password
+
+
+class PasswordChangeIn(PasswordIn):
+    """The present password and the next one."""
+
+    new_password: Password
+
+
+class CodeIn(InModel):
+    """A code of the authenticator app, or a recovery code."""
+
+    code: Code
+
+
+class ProposedFactor(OutModel):
+    """What an authenticator app needs."""
+
+    secret: str = Field(description="For typing it in, in base32.")
+    uri: str = Field(description="The same, as a picture for the camera has it.")
+
+
+class RecoveryCodes(OutModel):
+    """Codes that open once each. They are shown this time only."""
+
+    codes: list[str]

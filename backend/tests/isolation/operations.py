@@ -24,6 +24,16 @@ UNDESCRIBED = {
     "GET /account": "Leads to the sign-in page: it knows nobody but by a session's cookie.",
     "POST /account/sessions/{session_id}/end": "A form, refused from anywhere but our own page.",
     "POST /account/sessions/end-others": "The same.",
+    "GET /signin/code": "Leads to the sign-in page.",
+    "POST /signin/code": "A form, refused from anywhere but our own page.",
+    "GET /account/password": "Leads to the sign-in page.",
+    "POST /account/password": "A form, refused from anywhere but our own page.",
+    "GET /account/second-factor": "Leads to the sign-in page.",
+    "GET /account/second-factor/qr.svg": "Leads to the sign-in page.",
+    "POST /account/second-factor/begin": "A form, refused from anywhere but our own page.",
+    "POST /account/second-factor/confirm": "The same.",
+    "POST /account/second-factor/codes": "The same.",
+    "POST /account/second-factor/remove": "The same.",
 }
 """Routes that the OpenAPI document doesn't name, each with its reason. They are attacked like the others."""
 

@@ -36,7 +36,7 @@ async def test_a_password_opens_a_session_that_the_api_knows_too(
     assert (await browser.see("/account")).path.startswith("/signin?return_to=/account")
     page = await browser.sign_in(cafe.email.upper())
     assert (page.status, page.path) == (200, "/account")
-    assert "Signed in as Owner of cafe." in page.text
+    assert "Signed in as Owner of cafe-" in page.text
     assert "Firefox, Linux" in page.text
     async with browser.http.get("/v1/auth/me") as answer:
         assert (answer.status, (await answer.json())["role"]) == (200, "owner")
@@ -63,12 +63,12 @@ async def test_a_wrong_password_is_told_in_both_languages(
     browser = await new_browser(language)
     page = await browser.sign_in(cafe.email, "guess")
     assert page.status == 401
-    assert {"en": "is wrong", "ar": "غير صحيحة"}[language] in page.text
+    assert {"en": "is wrong", "ar": "غير صحيح"}[language] in page.text
     assert f'dir="{"rtl" if language == "ar" else "ltr"}"' in page.html
     assert page.found(r'name="email"[^>]* value="([^"]*)"') == cafe.email
     assert "guess" not in page.html
-    unknown = await browser.sign_in("nobody@cafe.example", "guess")
-    assert unknown.html.replace("nobody@cafe.example", "") == page.html.replace(cafe.email, "")
+    unknown = await browser.sign_in(f"x{cafe.email}", "guess")
+    assert unknown.html.replace(f"x{cafe.email}", "") == page.html.replace(cafe.email, "")
     assert browser.cookies() == {}
 
 

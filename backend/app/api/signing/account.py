@@ -10,12 +10,13 @@ from fastapi.responses import HTMLResponse, Response
 from app.api.deps import ServicesDep
 from app.api.signing.asking import FormLookDep, LookDep, SignedInDep, see
 from app.api.signing.page import Look, attribute, draw_form, draw_notice, isolated, respond
+from app.models.staff_factor import StaffFactor
 from app.models.staff_session import StaffSession
 from app.services.identity.sessions import Session
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
-NOTICES = ("ended", "ended_others")
+NOTICES = ("ended", "ended_others", "password_changed", "factor_removed")
 
 
 @router.get("")
@@ -29,8 +30,15 @@ async def show(
     mine = session.principal
     async with services.db.tenant(mine.client_id) as tx:
         found = await StaffSession.of_staff(tx, mine.staff_id)
+        factor = await StaffFactor.of_staff(tx, mine.staff_id)
+    secured = factor is not None and factor.confirmed_at is not None
     notice = draw_notice(look.say(done)) if done in NOTICES else ""
-    body = notice + _draw_person(look, session) + _draw_sessions(look, found, mine.session_id)
+    body = (
+        notice
+        + _draw_person(look, session)
+        + _draw_ways(look, secured=secured)
+        + _draw_sessions(look, found, mine.session_id)
+    )
     return respond(look, "account", body, wide=True)
 
 
@@ -38,6 +46,20 @@ def _draw_person(look: Look, session: Session) -> str:
     role = look.say(f"role_{session.principal.role}")
     who = f'<p class="lead">{look.say("signed_in_as", name=session.name)} {role}.</p>'
     return who + draw_form(look, "/signout", "sign_out", quiet=True)
+
+
+def _draw_ways(look: Look, *, secured: bool) -> str:
+    """How somebody signs in."""
+    state = look.say("is_on" if secured else "is_off")
+    rows = (
+        (look.say("password"), "/account/password", look.say("change_password")),
+        (f"{look.say('second_step')}: {state}", "/account/second-factor", look.say("manage")),
+    )
+    drawn = "".join(
+        f'<li><span>{name}</span><a href="{path}?lang={look.language}">{act}</a></li>'
+        for name, path, act in rows
+    )
+    return f'<h2>{look.say("ways")}</h2><ul class="rows">{drawn}</ul>'
 
 
 def _draw_sessions(look: Look, found: Sequence[StaffSession], current: UUID | None) -> str:

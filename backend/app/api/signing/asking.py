@@ -1,14 +1,19 @@
 """What the pages' endpoints ask for: who looks, in which language, and that a form is ours."""
 
+import math
+from html import escape
 from typing import Annotated
 
 from fastapi import Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse
 
+from app.api.catalogue import PROBLEMS
 from app.api.deps import CookiesDep, SessionDep
 from app.api.language import LANGUAGES, language_of
 from app.api.signing.page import Look
 from app.api.signing.paths import HOME, sign_in_path
+from app.core import wording
+from app.core.errors import RateLimited, WafaaError
 from app.services.identity.sessions import Session
 
 Text = Annotated[str, Form(max_length=2000)]
@@ -64,6 +69,19 @@ def signed_in(session: SessionDep, request: Request) -> Session:
 
 
 SignedInDep = Annotated[Session, Depends(signed_in)]
+
+
+def told(look: Look, error: WafaaError) -> tuple[str, int]:
+    """What a page says of an error, ready for HTML, and the status it says it with."""
+    if isinstance(error, RateLimited):
+        minutes = math.ceil((error.retry_after or 0) / 60)
+        return look.say("too_often", minutes=minutes), error.status
+    if error.status >= 500:
+        raise error
+    said = wording.within(error.message, look.language)
+    if look.language != "en" and said == error.message:
+        said = PROBLEMS[error.code].detail.within(look.language)
+    return escape(said), error.status
 
 
 def see(path: str) -> RedirectResponse:

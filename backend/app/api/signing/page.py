@@ -51,7 +51,7 @@ def attribute(look: Look, key: str, **values: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line to fill in."""
+    """One line to fill in. ``key`` tells two of the same name on one page apart."""
 
     name: str
     label: str
@@ -61,29 +61,31 @@ class Field:
     hint: str = ""
     wrong: bool = False
     focus: bool = False
-    numeric: bool = False
     shortest: int | None = None
+    longest: int = 300
+    key: str = ""
 
 
 def draw_field(look: Look, one: Field) -> str:
     """The line with its label; what is typed runs from left to right, whatever the page does."""
-    hint = f'<p class="hint" id="{one.name}-hint">{look.say(one.hint)}</p>' if one.hint else ""
-    described = f"{one.name}-hint" * bool(one.hint) + " problem" * one.wrong
+    key = one.key or one.name
+    hint = f'<p class="hint" id="{key}-hint">{look.say(one.hint)}</p>' if one.hint else ""
+    described = f"{key}-hint" * bool(one.hint) + " problem" * one.wrong
     flags = " ".join(
         flag
         for flag, is_set in (
             ("autofocus", one.focus),
             ('aria-invalid="true"', one.wrong),
             (f'aria-describedby="{described.strip()}"', bool(described)),
-            ('inputmode="numeric"', one.numeric),
             (f'minlength="{one.shortest}"', one.shortest is not None),
         )
         if is_set
     )
     return (
-        f'<div class="field"><label for="{one.name}">{look.say(one.label)}</label>{hint}'
-        f'<input id="{one.name}" name="{one.name}" type="{one.kind}" autocomplete="{one.autocomplete}" '
-        f'value="{escape(one.value)}" dir="ltr" required spellcheck="false" autocapitalize="none" {flags}></div>'
+        f'<div class="field"><label for="{key}">{look.say(one.label)}</label>{hint}'
+        f'<input id="{key}" name="{one.name}" type="{one.kind}" autocomplete="{one.autocomplete}" '
+        f'value="{escape(one.value)}" dir="ltr" maxlength="{one.longest}" required '
+        f'spellcheck="false" autocapitalize="none" {flags}></div>'
     )
 
 

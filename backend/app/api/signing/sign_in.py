@@ -1,27 +1,29 @@
 """The sign-in page, and the way out."""
 
-import math
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import ValidationError
 
 from app.api.cookies import SESSION
-from app.api.deps import AttemptsDep, CookiesDep, ServicesDep, SessionDep
+from app.api.deps import CookiesDep, ServicesDep, SessionDep
 from app.api.devices import device_of
-from app.api.signing.asking import FormLookDep, Kept, LookDep, Text, see
+from app.api.signing.asking import FormLookDep, Kept, LookDep, Text, see, told
 from app.api.signing.page import Field, Look, draw_form, draw_problem, respond
 from app.api.signing.paths import local_path
-from app.core.errors import NotFound, RateLimited, Unauthenticated
-from app.models.staff_session import StaffSession
+from app.core.errors import NotFound, Unauthenticated, WafaaError
+from app.models.staff_session import StaffSession, Stage
 from app.schemas.auth import LoginIn
-from app.services.identity import sessions, sign_in
+from app.services.identity.sign_in import WRONG
 
 router = APIRouter(include_in_schema=False)
 
 _HERE = Path(__file__).parent
+NEXT = {Stage.CODE: "/signin/code", Stage.ENROL: "/account/second-factor"}
+"""What follows the password."""
 _FILES = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
 
 
@@ -50,7 +52,6 @@ async def answer(
     request: Request,
     look: FormLookDep,
     services: ServicesDep,
-    attempts: AttemptsDep,
     cookies: CookiesDep,
     email: Text = "",
     password: Text = "",
@@ -60,25 +61,19 @@ async def answer(
     wanted = local_path(return_to)
     try:
         given = LoginIn.model_validate({"email": email, "password": password})
-        staff = await sign_in.by_password(
-            services.db, attempts, given.email, given.password.get_secret_value()
+        begun, stage = await services.sign_in.by_password(
+            given.email,
+            given.password.get_secret_value(),
+            device=device_of(request.headers.get("user-agent")),
         )
-    except (ValidationError, Unauthenticated):
-        return _page(look, wanted, email, look.say("wrong"), 401)
-    except RateLimited as limited:
-        return _page(look, wanted, email, too_often(look, limited), 429)
-    async with services.db.tenant(staff.client_id) as tx:
-        begun = await sessions.begin(
-            tx, staff.staff_id, device=device_of(request.headers.get("user-agent"))
-        )
-    response = see(wanted)
+    except ValidationError:
+        return _page(look, wanted, email, *told(look, Unauthenticated(WRONG)))
+    except WafaaError as error:
+        return _page(look, wanted, email, *told(look, error))
+    query = urlencode({"return_to": wanted, "lang": look.language})
+    response = see(wanted if stage is Stage.FULL else f"{NEXT[stage]}?{query}")
     cookies.set(response, SESSION, begun.secret, begun.life)
     return response
-
-
-def too_often(look: Look, limited: RateLimited) -> str:
-    """How long somebody has to wait."""
-    return look.say("too_often", minutes=math.ceil((limited.retry_after or 0) / 60))
 
 
 def _page(
