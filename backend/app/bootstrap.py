@@ -35,6 +35,7 @@ from app.services.identity.second_factor import SecondFactor
 from app.services.identity.sessions import Sessions
 from app.services.identity.sign_in import SignIn
 from app.services.identity.signing_keys import SigningKeys
+from app.services.identity.tickets import MailInvitation, MailReset, TicketOffice
 from app.services.knowledge.base import Embedder, Purpose, VectorStore, model_of
 from app.services.knowledge.indexer import Indexer
 from app.services.knowledge.parsing import parse
@@ -437,7 +438,10 @@ def _handlers(
         quiet_seconds=settings.quiet_seconds,
     )
     notifier = StaffNotifier(db, _mailer(settings), public_url(settings), settings.platform_email)
+    office = TicketOffice(db, _mailer(settings), public_url(settings))
     return {
+        MailInvitation.kind: typed(MailInvitation, office.invite),
+        MailReset.kind: typed(MailReset, office.reset),
         AnswerMessage.kind: typed(AnswerMessage, chat.answer),
         DeliverMessage.kind: typed(DeliverMessage, deliverer.deliver),
         NotifyStaff.kind: typed(NotifyStaff, notifier.notify),

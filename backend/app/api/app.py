@@ -36,6 +36,7 @@ WEB_PATHS = ("/web/v1",)
 
 TAGS = {
     "auth": "Signing in.",
+    "staff": "Who works for a client.",
     "health": "Whether the installation is alive and well.",
     "assistant": "How a client's assistant behaves: drafts, published versions.",
     "clients": "The businesses that rent the service.",

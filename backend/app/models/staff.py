@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
-from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
 from app.utils.ids import uuid7
 
@@ -73,6 +73,70 @@ class Staff(Created, TenantRow):
             raise NotFound
         staff: Staff = cls.of(row)
         return staff
+
+    @classmethod
+    async def colleague(cls, tx: TenantTx, staff_id: UUID) -> "Staff":
+        """One colleague whom the client's owner looks after; locked, as something is about to change.
+
+        Raises:
+            NotFound: There is none, or it is one of ours.
+        """
+        row = await tx.one(
+            "SELECT * FROM staff WHERE client_id = $1 AND id = $2 AND role <> 'platform' FOR UPDATE",
+            client_of(tx), staff_id,
+        )  # fmt: skip
+        if row is None:
+            raise NotFound
+        staff: Staff = cls.of(row)
+        return staff
+
+    @classmethod
+    async def team(cls, tx: TenantTx) -> list[Row]:
+        """The client's colleagues as their owner sees them, by name."""
+        return await tx.all(
+            "SELECT s.id, s.email, s.name, s.role, s.is_active, s.password_hash <> '' AS has_joined, "
+            "f.confirmed_at IS NOT NULL AS second_factor, s.created_at FROM staff s "
+            "LEFT JOIN staff_factors f ON f.client_id = s.client_id AND f.staff_id = s.id "
+            "WHERE s.client_id = $1 AND s.role <> 'platform' ORDER BY NOT s.is_active, s.name, s.id",
+            client_of(tx),
+        )
+
+    @classmethod
+    async def readmit(cls, tx: TenantTx, email: str, name: str, role: str) -> UUID | None:
+        """Takes a colleague back who was let go, without the password they had; None where there is none."""
+        found: UUID | None = await tx.value(
+            "UPDATE staff SET is_active = true, name = $3, role = $4, password_hash = '' "
+            "WHERE client_id = $1 AND email = lower($2) AND NOT is_active AND role <> 'platform' RETURNING id",
+            client_of(tx), email, name, role,
+        )  # fmt: skip
+        return found
+
+    @classmethod
+    async def set_role(cls, tx: TenantTx, staff_id: UUID, role: str) -> None:
+        """Changes what a colleague may do."""
+        await tx.run(
+            "UPDATE staff SET role = $3 WHERE client_id = $1 AND id = $2",
+            client_of(tx),
+            staff_id,
+            role,
+        )
+
+    @classmethod
+    async def deactivate(cls, tx: TenantTx, staff_id: UUID) -> None:
+        """Lets a colleague go."""
+        await tx.run(
+            "UPDATE staff SET is_active = false WHERE client_id = $1 AND id = $2",
+            client_of(tx),
+            staff_id,
+        )
+
+    @classmethod
+    async def has_owner(cls, tx: TenantTx) -> bool:
+        """Whether the client has an owner; locks them, so that two don't leave at once."""
+        owners = (
+            "SELECT id FROM staff WHERE client_id = $1 AND role = 'owner' AND is_active FOR UPDATE"
+        )
+        return bool(await tx.all(owners, client_of(tx)))
 
     @classmethod
     async def set_password(cls, tx: TenantTx, staff_id: UUID, password_hash: str) -> None:

@@ -12,7 +12,15 @@ from app.api.cookies import SESSION
 from app.api.deps import CookiesDep, ServicesDep, SessionDep
 from app.api.devices import device_of
 from app.api.signing.asking import FormLookDep, Kept, LookDep, Text, see, told
-from app.api.signing.page import Field, Look, draw_form, draw_problem, respond
+from app.api.signing.page import (
+    Field,
+    Look,
+    draw_form,
+    draw_link,
+    draw_notice,
+    draw_problem,
+    respond,
+)
 from app.api.signing.paths import local_path
 from app.core.errors import NotFound, Unauthenticated, WafaaError
 from app.models.staff_session import StaffSession, Stage
@@ -41,10 +49,12 @@ async def ask(
     look: LookDep,
     session: SessionDep,
     return_to: Annotated[str | None, Query(max_length=4000)] = None,
+    done: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
     """Asks who is there; who is known already goes on."""
     wanted = local_path(return_to)
-    return see(wanted) if session else _page(look, wanted)
+    notice = look.say(done) if done == "password_chosen" else ""
+    return see(wanted) if session else _page(look, wanted, notice=notice)
 
 
 @router.post("/signin")
@@ -77,7 +87,13 @@ async def answer(
 
 
 def _page(
-    look: Look, return_to: str, email: str = "", problem: str = "", status: int = 200
+    look: Look,
+    return_to: str,
+    email: str = "",
+    problem: str = "",
+    status: int = 200,
+    *,
+    notice: str = "",
 ) -> HTMLResponse:
     look = Look(look.language, "/signin", {"return_to": return_to})
     wrong = bool(problem)
@@ -86,7 +102,10 @@ def _page(
         Field("password", "password", "password", "current-password", wrong=wrong, focus=wrong),
     )
     form = draw_form(look, "/signin", "sign_in", fields, hidden={"return_to": return_to})
-    body = f'<p class="lead">{look.say("sign_in_lead")}</p>{draw_problem(problem)}{form}'
+    body = (
+        f'<p class="lead">{look.say("sign_in_lead")}</p>{draw_notice(notice)}{draw_problem(problem)}{form}'
+        + draw_link(f"/reset?lang={look.language}", look.say("forgot"))
+    )
     return respond(look, "sign_in", body, status)
 
 

@@ -10,6 +10,7 @@ from app.cli.commands import (
     jobs,
     knowledge,
     running,
+    staff,
     talking,
     upkeep,
 )
@@ -42,6 +43,7 @@ for name, function, hidden in (
     app.command(name, hidden=hidden)(function)
 for name, group in (
     ("client", clients.app),
+    ("staff", staff.app),
     ("channel", channels.app),
     ("knowledge", knowledge.app),
     ("inbox", inbox.app),
