@@ -19,7 +19,7 @@ from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
 from app.core.observability import Metrics, Part, message_processed
 from app.core.once import Notary
 from app.core.revision import wanted
-from app.core.security import Sealer, Tokens
+from app.core.security import Tokens
 from app.core.shared import attempts_for, breaker_for, circuit_of, limits_for
 from app.core.tools import Tools
 from app.core.visits import Visits
@@ -36,6 +36,8 @@ from app.services.identity.sessions import Sessions
 from app.services.identity.sign_in import SignIn
 from app.services.identity.signing_keys import SigningKeys
 from app.services.identity.tickets import MailInvitation, MailReset, TicketOffice
+from app.services.keyring import Keyring
+from app.services.keys.base import KeyService
 from app.services.knowledge.base import Embedder, Purpose, VectorStore, model_of
 from app.services.knowledge.indexer import Indexer
 from app.services.knowledge.parsing import parse
@@ -68,7 +70,7 @@ from app.services.orchestrator.standing import Standings
 from app.services.queue.base import TOPICS, EventLog
 from app.services.queue.consumer import Consumer
 from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
-from app.services.queue.producer import Cipher, Ciphers, Producer
+from app.services.queue.producer import Ciphers, Producer
 from app.services.queue.steps import Scheduler, Step
 
 ISSUER = "wafaa"
@@ -83,6 +85,7 @@ class Services:
 
     settings: Settings
     db: Database
+    keyring: Keyring
     cache: Cache
     limits: Limits
     tools: Tools
@@ -226,6 +229,13 @@ def signer(settings: Settings, clock: SteadyClock | None = None) -> TenantSigner
     return TenantSigner(settings.tenant_key.get_secret_value(), clock)
 
 
+def make_tools(clock: SteadyClock) -> Tools:
+    """What adapters may use; made inside a running event loop, and closed by who made it."""
+    timeout = aiohttp.ClientTimeout(total=30)
+    session = aiohttp.ClientSession(timeout=timeout, trace_configs=[effects.tracing()])
+    return Tools(http=session, now=clock.now)
+
+
 def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> Services:
     """Builds the services; call it inside a running event loop, then ``open`` and at the end ``close`` them."""
     clock = SteadyClock()
@@ -238,12 +248,10 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         overflow=settings.pool_overflow,
         direct=direct_url(settings),
     )
-    tools = Tools(
-        http=aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=30), trace_configs=[effects.tracing()]
-        ),
-        now=clock.now,
-    )
+    tools = make_tools(clock)
+    service = key_service(settings, tools)
+    keyring = Keyring(db, service)
+    db = db.sealed_with(keyring)
     cache = _cache(settings, tools)
     embedder = _embedder(settings, tools)
     store = _store(settings, db, embedder, tools)
@@ -267,9 +275,10 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         standings.permit,
     )
     answers = Answers(db, engine, cache, metrics, _models(settings), standings)
-    sealer = Sealer(settings.master_key.get_secret_value())
-    channels = Channels(sealer, tools, _shared_credentials(settings))
-    receiver = Receiver(db, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)))
+    channels = Channels(tools, _shared_credentials(settings))
+    receiver = Receiver(
+        db, keyring, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes))
+    )
     attention = Attention(db, followers := Followers(db))
     handlers = _handlers(
         settings,
@@ -294,15 +303,15 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     event_log = event_log_for(settings, tools)
     doors = Doors(db, channels, outlive=event_log is not None)
     direct = DirectIntake(db, doors, channels, receiver, tools, observer)
-    ciphers = SealerCiphers(sealer)
     tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER, clock.seconds)
     sessions = Sessions(db)
     auditor = _auditor(settings, db)
-    signing_keys = SigningKeys(db, InstallationSafe(sealer), public_url(settings), clock.seconds)
+    signing_keys = SigningKeys(db, InstallationSafe(service), public_url(settings), clock.seconds)
     attempts = attempts_for(settings)
     return Services(
         settings=settings,
         db=db,
+        keyring=keyring,
         cache=cache,
         limits=limits_for(settings),
         tools=tools,
@@ -310,7 +319,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         sessions=sessions,
         signing_keys=signing_keys,
         credentials=Credentials.over(db, tokens, sessions, signing_keys),
-        sign_in=SignIn(db, attempts, SecondFactor(db, sealer, attempts)),
+        sign_in=SignIn(db, attempts, SecondFactor(db, attempts)),
         visits=Visits(settings.jwt_secret_key.get_secret_value()),
         notary=Notary(settings.jwt_secret_key.get_secret_value()),
         metrics=metrics,
@@ -318,7 +327,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         origins=Origins(db, settings.public_url),
         receiver=receiver,
         followers=followers,
-        ingress=Ingress(doors, _intake(settings, event_log, ciphers, doors, direct)),
+        ingress=Ingress(doors, _intake(settings, event_log, keyring, doors, direct)),
         retriever=retriever,
         answers=answers,
         standings=standings,
@@ -327,40 +336,10 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         auditor=auditor,
         scheduler=Scheduler(db, _steps(auditor)),
         event_log=event_log,
-        consumer=_consumer(event_log, ciphers, direct, observer),
+        consumer=_consumer(event_log, keyring, direct, observer),
         parts=_parts(settings, db, cache, embedder, event_log),
         adapters=(embedder, cache, breaker, event_log),
     )
-
-
-class SealerCiphers:
-    """Clients' ciphers, from the master key."""
-
-    def __init__(self, sealer: Sealer) -> None:
-        self._sealer = sealer
-
-    async def of(self, client_id: UUID) -> Cipher:
-        """A client's cipher."""
-        return _SealerCipher(self._sealer, client_id)
-
-
-@dataclass(frozen=True, slots=True)
-class _SealerCipher:
-    sealer: Sealer
-    client_id: UUID
-
-    def seal(self, plaintext: bytes, place: bytes, row: bytes) -> bytes:
-        return self.sealer.seal(
-            plaintext, client_id=self.client_id, table=place.decode(), column="", row=row.hex()
-        )
-
-    def open(self, sealed: bytes, place: bytes, row: bytes) -> bytes:
-        return self.sealer.unseal(
-            sealed, client_id=self.client_id, table=place.decode(), column="", row=row.hex()
-        )
-
-    def index(self, value: str, purpose: str) -> bytes:
-        return self.sealer.blind_index(value, self.client_id, purpose)
 
 
 def event_log_for(settings: Settings, tools: Tools) -> EventLog | None:
@@ -488,6 +467,18 @@ def _adapter(settings: Settings, package: str, name: str, tools: Tools, **known:
     module = plugins.load(package, name)
     config = module.Config(**known) if known else settings.adapter(name, module.Config)
     return module.adapter(config, tools)
+
+
+def key_service(settings: Settings, tools: Tools) -> KeyService:
+    """Who holds the key that clients' keys are wrapped with."""
+    known: dict[str, Any] = {}
+    if settings.key_service == "file":
+        path = settings.key_file or settings.home / "master.keys"
+        known = {"master_key": settings.master_key, "path": path}
+    service: KeyService = _adapter(
+        settings, "app.services.keys", settings.key_service, tools, **known
+    )
+    return service
 
 
 def _embedder(settings: Settings, tools: Tools) -> Embedder:

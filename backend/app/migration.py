@@ -15,6 +15,7 @@ from app.core.errors import Misconfigured
 from app.core.multi_tenant import APP_ROLE, TenantSigner
 from app.core.revision import MIGRATIONS, wanted
 from app.models.knowledge_search import make_vectors
+from app.services.keys.base import KeyService
 
 _LOCK = 0x5741464141  # "WAFAA": two starters don't migrate at once.
 DEFINER_ROLE = "wafaa_definer"
@@ -33,10 +34,10 @@ class Revisions:
         return self.present == self.wanted
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection, **more: object) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
+    config.attributes.update(more, connection=connection)
     return config
 
 
@@ -53,13 +54,22 @@ async def revisions(url: str) -> Revisions:
     return Revisions(present, wanted())
 
 
-async def migrate(owner_url: str, signer: TenantSigner, app_password: str | None) -> Revisions:
+async def migrate(
+    owner_url: str,
+    signer: TenantSigner,
+    app_password: str | None,
+    keys: KeyService | None = None,
+    master_key: str = "",
+) -> Revisions:
     """Brings the database to the present revision.
 
     Args:
         owner_url: The tables' owner, who may make roles.
         signer: Its key is what tenant tokens are checked with from now on; older keys stay.
         app_password: The password of ``wafaa_app``; None when that role is somebody else's care.
+
+        keys: Who wraps clients' keys: needed where an older database holds rows in clear.
+        master_key: What such a database's credentials were sealed with.
 
     Raises:
         Misconfigured: The role may not do what is needed; the message says what.
@@ -69,7 +79,9 @@ async def migrate(owner_url: str, signer: TenantSigner, app_password: str | None
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             await connection.run_sync(_make_roles, make_url(owner_url).database or "", app_password)
-            await connection.run_sync(lambda c: command.upgrade(_config(c), "head"))
+            await connection.run_sync(
+                lambda c: command.upgrade(_config(c, keys=keys, master_key=master_key), "head")
+            )
             await connection.execute(text(f"GRANT SELECT ON alembic_version TO {APP_ROLE}"))
             await connection.run_sync(make_vectors)
             await connection.run_sync(_keep_key, signer)

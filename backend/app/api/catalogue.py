@@ -205,6 +205,18 @@ PROBLEMS: dict[str, Entry] = {
         "The platform no longer takes messages from this channel account. Connect it again.",
         "لم تعد المنصة تقبل الرسائل من حساب القناة هذا. أعد ربطه.",
     ),
+    "unreadable": _entry(
+        "Unreadable",
+        "تعذّرت القراءة",
+        "A stored value was altered, moved here from another place, or its key is gone. Enter it again.",
+        "قيمة محفوظة غُيّرت أو نُقلت من موضع آخر أو فُقد مفتاحها. أدخلها من جديد.",
+    ),
+    "erased": _entry(
+        "Erased",
+        "محذوف",
+        "This client was erased: its key was destroyed, and nothing of it can be read any more.",
+        "حُذف هذا العميل: أُتلف مفتاحه ولم يعد يُقرأ شيء من بياناته.",
+    ),
     "unreachable": _entry(
         "Contact out of reach",
         "تعذّر الوصول",

@@ -26,7 +26,7 @@ async def check_account(services: Services, account: ChannelAccount, url: str) -
     if make is None:
         name = f"{account.kind} {account.name}"
         return [Finding(name, WARN, "Nothing can be verified live for this kind of channel.")]
-    fields = services.channels.fields(account)
+    fields = account.fields
     return [await check(services, fields, url) for check in make]
 
 

@@ -17,9 +17,11 @@ from app.core.errors import NotFound
 from app.models.channel_config import ChannelConfig
 from app.models.client import Client, ClientRef
 from app.models.contact import Contact
-from app.models.conversation import Conversation, ConversationEvent, Owner
+from app.models.conversation import Conversation, Owner
+from app.models.conversation_event import ConversationEvent
 from app.services.channels.base import Address, EventKind, InboundEvent
 from app.services.orchestrator import phrases
+from app.services.orchestrator.events import event_json
 from app.services.orchestrator.receiver import Account
 
 KIND = "web"
@@ -157,6 +159,6 @@ class Chatter:
             found = await ConversationEvent.after(tx, self.conversation_id, self.seq)
         for event in found:
             self.seq = event.seq
-            if self.screen.show(event.type, event.data):
+            if self.screen.show(event.type, event_json(event)):
                 self.answered.set()
         return found

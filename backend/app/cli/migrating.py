@@ -2,8 +2,9 @@
 
 import asyncio
 
-from app.bootstrap import owner_url, prepare_event_log, signer
+from app.bootstrap import key_service, make_tools, owner_url, prepare_event_log, signer
 from app.cli.installation import ENV_FILE, read_settings, servers
+from app.core.clock import SteadyClock
 from app.core.config import Settings, generate_secrets
 from app.core.observability import configure_logging
 from app.migration import Revisions, migrate, revisions
@@ -16,7 +17,17 @@ async def bring_up(settings: Settings) -> Revisions:
     """
     ours = settings.admin_database_url is None
     password = settings.app_database_password.get_secret_value() if ours else None
-    found = await migrate(owner_url(settings), signer(settings), password)
+    tools = make_tools(SteadyClock())
+    try:
+        found = await migrate(
+            owner_url(settings),
+            signer(settings),
+            password,
+            key_service(settings, tools),
+            settings.master_key.get_secret_value(),
+        )
+    finally:
+        await tools.http.close()
     await prepare_event_log(settings)
     return found
 

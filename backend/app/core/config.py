@@ -92,7 +92,15 @@ class Settings(BaseSettings):
         SecretStr(""), alias="WAFAA_TENANT_KEY", description="Signs tenant tokens."
     )
     master_key: SecretStr = Field(
-        SecretStr(""), alias="WAFAA_MASTER_KEY", description="Seals stored secrets."
+        SecretStr(""), alias="WAFAA_MASTER_KEY", description="Wraps clients' keys: the first to."
+    )
+    key_service: str = Field(
+        "file", alias="WAFAA_KEY_SERVICE", description="Who wraps clients' keys: file or aws."
+    )
+    key_file: Path | None = Field(
+        None,
+        alias="WAFAA_KEY_FILE",
+        description="Later keys than WAFAA_MASTER_KEY; master.keys in WAFAA_HOME when absent.",
     )
     pool_size: int = Field(20, alias="WAFAA_POOL_SIZE", ge=1)
     pool_overflow: int = Field(10, alias="WAFAA_POOL_OVERFLOW", ge=0)

@@ -203,3 +203,15 @@ class Unreachable(UpstreamRefused):
     """The contact can't be reached on this channel. Try another one."""
 
     code = "unreachable"
+
+
+class Unreadable(WafaaError):
+    """A stored value was altered, moved here from another place, or its key is gone. Enter it again."""
+
+    code = "unreadable"
+
+
+class Erased(NotFound):
+    """This client was erased: its key was destroyed, and nothing of it can be read any more."""
+
+    code = "erased"

@@ -21,6 +21,7 @@ from asyncpg.pool import PoolConnectionProxy
 from app.core.clock import SteadyClock
 from app.core.errors import Conflict, Misconfigured, Unavailable
 from app.core.pool import Connection, Pool, as_role, connect, undivided
+from app.core.sealing import Cipher, Ciphers
 from app.utils.tenant_context import TenantContext
 
 TENANT_SETTING = "app.current_tenant_id"
@@ -36,6 +37,7 @@ class Tx:
 
     raw: Connection
     client_id: UUID | None
+    cipher: Cipher | None = None
 
     async def all(self, sql: str, *args: object) -> list[Row]:
         """Every row of a statement with ``$1`` placeholders."""
@@ -70,6 +72,13 @@ def client_of(tx: TenantTx) -> UUID:
     return tx.client_id
 
 
+def cipher_of(tx: TenantTx) -> Cipher:
+    """What seals and opens the values of the client whose transaction this is."""
+    if tx.cipher is None:
+        raise Misconfigured("A tenant's transaction without the client's key.")
+    return tx.cipher
+
+
 class TenantSigner:
     """Signs tenant tokens: ``key id . client . expiry . HMAC-SHA256``."""
 
@@ -94,7 +103,15 @@ class TenantSigner:
 class Database:
     """PostgreSQL, seen through transactions that belong to one client or to none."""
 
-    def __init__(self, pool: Pool, signer: TenantSigner, *, direct: str, pooled: bool) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        signer: TenantSigner,
+        *,
+        direct: str,
+        pooled: bool,
+        ciphers: Ciphers | None = None,
+    ) -> None:
         """Takes its parts.
 
         Args:
@@ -102,11 +119,19 @@ class Database:
             signer: Signs tenant tokens.
             direct: Where a session of one's own is to be had, for listening.
             pooled: Whether another pooler stands between: sessions change from one transaction to the next.
+            ciphers: Who knows clients' keys.
         """
         self._direct = direct
         self._pooled = pooled
         self._pool = pool
         self._signer = signer
+        self._ciphers = ciphers
+
+    def sealed_with(self, ciphers: Ciphers) -> "Database":
+        """The same pool, with each client's key in its transactions."""
+        return Database(
+            self._pool, self._signer, direct=self._direct, pooled=self._pooled, ciphers=ciphers
+        )
 
     @classmethod
     def connect(
@@ -150,13 +175,15 @@ class Database:
 
         Raises:
             Conflict: A scope of another client is open in this task.
-            Unavailable: The database can't be reached, or every connection is busy.
+            Erased: The client was erased.
+            Unavailable: The database or the client's key can't be reached, or every connection is busy.
         """
+        cipher = await self._ciphers.of(client_id) if self._ciphers else None
         if TenantContext.get_tenant() not in (None, client_id):
             raise Conflict("A scope of another client is open.")
         token = TenantContext.set_tenant(client_id)
         try:
-            async with self._transaction(client_id) as tx:
+            async with self._transaction(client_id, cipher) as tx:
                 yield TenantTx(tx)
         finally:
             TenantContext.reset(token)
@@ -168,13 +195,15 @@ class Database:
             yield DirectoryTx(tx)
 
     @asynccontextmanager
-    async def _transaction(self, client_id: UUID | None) -> AsyncIterator[Tx]:
+    async def _transaction(
+        self, client_id: UUID | None, cipher: Cipher | None = None
+    ) -> AsyncIterator[Tx]:
         connection = await self._checkout()
         settled = False
         try:
             await self._begin(connection, client_id)
             try:
-                yield Tx(connection, client_id)
+                yield Tx(connection, client_id, cipher)
             except Exception:
                 await connection.execute("ROLLBACK")
                 settled = True

@@ -1,17 +1,17 @@
-"""Secrets at rest: sealed so that they open only in the row that they were written to.
+"""What rests is sealed: a value opens only with its client's key, and only in the place it was sealed for.
 
-AES-256-GCM. Each client has a key of its own, derived from the master key (HKDF); client, table, column and
-row are bound as associated data, so a sealed value copied to another place doesn't open. The first bytes name
-the format and the master key: a wrapped data key per client, and the rotation of both, can come as a new format
-without changing a caller.
+AES-256-GCM. Client, table, column and row are bound as associated data, so a value that was copied to another place
+doesn't open. A client's secret never seals by itself: each purpose has a key of its own, derived from it by HKDF.
 
-Layout: ``format (1) | key id (4) | nonce (12) | ciphertext and tag``.
+Layout: ``format (1) | key version (4) | nonce (12) | ciphertext and tag``.
 """
 
-import hashlib
 import hmac
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -19,85 +19,131 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from app.core.errors import Misconfigured
+from app.core.errors import Unavailable, Unreadable
 
-FORMAT = b"\x01"
-SHORTEST_KEY = 32
-_KEY_ID = slice(1, 5)
-_HEAD = slice(0, 5)
-_NONCE = slice(5, 17)
-_BODY = slice(17, None)
-_TAG_BYTES = 16
+FORMAT = b"\x02"
+INDEX_BYTES = 16
+_HEAD = 5
+_BODY = 17
+_SHORTEST = _BODY + 16
 
 
-class Sealer:
-    """Seals and opens secrets; makes keyed look-up values."""
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What one version of a client's key consists of.
 
-    def __init__(self, master_key: str, *retired: str) -> None:
-        """Takes the key that seals, and older ones that still open.
+    Attributes:
+        sealing: Values are sealed with what is derived from it. Each version has another one.
+        index: Look-up values are made with what is derived from it. It is the same in every version: a look-up value
+            can't be made anew where only the value itself is known.
+    """
+
+    sealing: bytes = field(repr=False)
+    index: bytes = field(repr=False)
+
+    @classmethod
+    def new(cls) -> "Secret":
+        """The secret of a new client."""
+        return cls(os.urandom(32), os.urandom(32))
+
+    @classmethod
+    def read(cls, raw: bytes) -> "Secret":
+        """The secret that ``raw`` was made of."""
+        return cls(raw[:32], raw[32:])
+
+    def next(self) -> "Secret":
+        """The secret of the next version."""
+        return Secret(os.urandom(32), self.index)
+
+    @property
+    def raw(self) -> bytes:
+        """As it is wrapped."""
+        return self.sealing + self.index
+
+
+class Cipher:
+    """Seals and opens one client's values, and makes what sealed values are looked up by."""
+
+    def __init__(self, client_id: UUID, secrets: Mapping[int, Secret], current: int) -> None:
+        """Takes every version that may still be met, and the one that seals."""
+        self.client_id = client_id
+        self._client = client_id.bytes
+        self._heads = {version: FORMAT + version.to_bytes(4, "big") for version in secrets}
+        self._keys = {
+            self._heads[version]: AESGCM(_derive(secret.sealing, b"wafaa/seal"))
+            for version, secret in secrets.items()
+        }
+        self.version = current
+        self._head = self._heads[current]
+        self._key = self._keys[self._head]
+        index = secrets[current].index
+        self._index_key = lru_cache(maxsize=16)(
+            lambda purpose: _derive(index, b"wafaa/index/" + purpose.encode())
+        )
+
+    def seal(self, plaintext: bytes, place: bytes, row: bytes) -> bytes:
+        """Seals a value for one row of a place."""
+        nonce = os.urandom(12)
+        bound = self._head + self._client + place + row
+        return self._head + nonce + self._key.encrypt(nonce, plaintext, bound)
+
+    def open(self, sealed: bytes, place: bytes, row: bytes) -> bytes:
+        """Opens a value in the place it was sealed for.
 
         Raises:
-            Misconfigured: A key is too short.
+            Unreadable: It was altered, moved here from another place, or its key is gone.
+            Unavailable: It was sealed under a key so new that this process doesn't know it yet.
         """
-        if any(len(key.encode()) < SHORTEST_KEY for key in (master_key, *retired)):
-            raise Misconfigured(f"WAFAA_MASTER_KEY needs at least {SHORTEST_KEY} bytes.")
-        self._masters = {_key_id(key.encode()): key.encode() for key in (*retired, master_key)}
-        self._key_id = _key_id(master_key.encode())
-        self._index_master = _derive(master_key.encode(), b"wafaa/blind-index")
-        self._cipher = lru_cache(maxsize=4096)(self._make_cipher)
+        head = sealed[:_HEAD]
+        key = self._keys.get(head)
+        if key is None or len(sealed) < _SHORTEST:
+            self._refuse(sealed)
+        else:
+            try:
+                return key.decrypt(
+                    sealed[_HEAD:_BODY], sealed[_BODY:], head + self._client + place + row
+                )
+            except InvalidTag as error:
+                raise Unreadable from error
+        raise Unreadable
 
-    def seal(
-        self, plaintext: bytes, *, client_id: UUID, table: str, column: str, row: UUID | str
-    ) -> bytes:
-        """Seals a secret for one place."""
-        head, nonce = FORMAT + self._key_id, os.urandom(12)
-        place = _place(head, client_id, table, column, row)
-        return head + nonce + self._cipher(self._key_id, client_id).encrypt(nonce, plaintext, place)
-
-    def unseal(
-        self, sealed: bytes, *, client_id: UUID, table: str, column: str, row: UUID | str
-    ) -> bytes:
-        """Opens a secret in the place it was sealed for.
-
-        Raises:
-            Misconfigured: It was sealed under a key we don't have, altered, or moved here from another place.
-        """
-        key_id = sealed[_KEY_ID]
-        if sealed[:1] != FORMAT or len(sealed) < _BODY.start + _TAG_BYTES:
-            raise Misconfigured("A stored secret is damaged. Enter it again.")
-        if key_id not in self._masters:
-            raise Misconfigured("A stored secret was sealed under another WAFAA_MASTER_KEY.")
-        place = _place(sealed[_HEAD], client_id, table, column, row)
-        try:
-            return self._cipher(key_id, client_id).decrypt(sealed[_NONCE], sealed[_BODY], place)
-        except InvalidTag as error:
-            raise Misconfigured("A stored secret was altered or moved. Enter it again.") from error
+    def _refuse(self, sealed: bytes) -> None:
+        newest = max(self._heads.values())
+        if sealed[:1] == FORMAT and len(sealed) >= _SHORTEST and sealed[:_HEAD] > newest:
+            raise Unavailable("A value's key isn't known here yet. Try again shortly.")
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether the newest key sealed it; rotation seals the others again."""
-        return sealed[_HEAD] == FORMAT + self._key_id
+        """Whether the newest version sealed it; rotation seals the others again."""
+        return sealed[:_HEAD] == self._head
 
-    def blind_index(self, value: str, client_id: UUID, purpose: str) -> bytes:
-        """What to look a sealed value up by: equal for equal values of one client and purpose, and of no others."""
-        return hmac.digest(self._index_master, _join(client_id.bytes, purpose, value), "sha256")
-
-    def _make_cipher(self, key_id: bytes, client_id: UUID) -> AESGCM:
-        return AESGCM(_derive(self._masters[key_id], b"wafaa/seal/" + client_id.bytes))
+    def index(self, value: str | bytes, purpose: str) -> bytes:
+        """What a sealed value is looked up by: equal for equal values of one client and purpose, and of no others."""
+        raw = value.encode() if isinstance(value, str) else value
+        return hmac.digest(self._index_key(purpose), raw, "sha256")[:INDEX_BYTES]
 
 
-def _key_id(master: bytes) -> bytes:
-    return hashlib.sha256(b"wafaa/key-id\0" + master).digest()[:4]
+class Ciphers(Protocol):
+    """Who knows clients' keys."""
+
+    async def of(self, client_id: UUID) -> Cipher:
+        """A client's cipher. Never call it inside a transaction: it may have to ask a key service.
+
+        Raises:
+            Erased: The client's key was destroyed.
+            Unavailable: The key can't be had now.
+        """
 
 
-def _derive(master: bytes, purpose: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(master)
+def place(table: str, column: str) -> bytes:
+    """How a column is bound: no two columns give the same bytes, nor the beginning of each other's."""
+    return join(table, column)
 
 
-def _place(head: bytes, client_id: UUID, table: str, column: str, row: UUID | str) -> bytes:
-    return _join(head, client_id.bytes, table, column, str(row))
-
-
-def _join(*parts: bytes | str) -> bytes:
+def join(*parts: bytes | str) -> bytes:
     """Joins parts with their lengths, so that no two lists of parts give the same bytes."""
     raw = [part.encode() if isinstance(part, str) else part for part in parts]
     return b"".join(len(part).to_bytes(4, "big") + part for part in raw)
+
+
+def _derive(secret: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret)

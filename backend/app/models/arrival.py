@@ -9,6 +9,11 @@ from uuid import UUID
 import orjson
 
 from app.core.multi_tenant import Database
+from app.core.sealing import Cipher
+from app.models.attachment import seal_medium
+from app.models.contact import seal_address, seal_name
+from app.models.inbound_event import event_key
+from app.models.message import platform_key, seal_said
 from app.utils.ids import uuid7
 
 
@@ -17,13 +22,14 @@ class Arrival:
     """One thing a contact said, whose account it came in on already verified.
 
     Attributes:
+        cipher: Seals for the client whose account it is.
         addresses: The contact's addresses as (kind, value), most durable first.
         quiet: Seconds to wait for the rest of a burst; None for what is too old to be answered.
         window_hours: How long the platform lets us reply freely.
         attachments: References to media, plain.
     """
 
-    client_id: UUID
+    cipher: Cipher
     account_id: UUID
     event_key: str
     addresses: tuple[tuple[str, str], ...]
@@ -39,45 +45,37 @@ class Arrival:
     message_id: UUID = field(default_factory=uuid7)
 
     def as_json(self, place: int) -> dict[str, Any]:
-        """The record that ``app.receive`` reads. Ids that may be needed are made here: they sort by time everywhere."""
+        """The record that ``app.receive`` reads, sealed. Ids are made here: they sort by time everywhere."""
+        cipher, contact_id = self.cipher, uuid7()
+        addresses = [seal_address(cipher, self.account_id, *address) for address in self.addresses]
         return {
             "place": place,
-            "client_id": self.client_id,
+            "client_id": cipher.client_id,
             "account_id": self.account_id,
-            "event_key": self.event_key,
+            "event_key": event_key(cipher, self.event_key),
             "kinds": [kind for kind, _ in self.addresses],
-            "addresses": [value for _, value in self.addresses],
-            "name": self.name,
-            "contact_id": uuid7(),
+            "keys": [key for key, _ in addresses],
+            "addresses": [value for _, value in addresses],
+            "name": seal_name(cipher, contact_id, self.name),
+            "contact_id": contact_id,
             "conversation_id": uuid7(),
             "message_id": self.message_id,
             "job_id": uuid7(),
             "kind": self.kind,
-            "text": self.text,
-            "content": dict(self.content),
-            "platform_message_id": self.platform_message_id,
+            "said": seal_said(
+                cipher, self.message_id, self.text, self.content, (), self.platform_message_id
+            ),
+            "platform_key": platform_key(cipher, self.platform_message_id),
             "occurred_at": self.occurred_at,
             "window_hours": self.window_hours,
             "quiet": self.quiet,
-            "attachments": [{"id": uuid7(), **medium} for medium in self.attachments] or None,
-            "message": self._message(),
+            "attachments": [self._attachment(medium) for medium in self.attachments] or None,
         }
 
-    def _message(self) -> dict[str, Any]:
-        """The message as its event tells of it; its conversation and number are found by the database."""
-        return {
-            "id": self.message_id,
-            "author": "contact",
-            "agent_name": None,
-            "kind": self.kind,
-            "text": self.text,
-            "language": None,
-            "content": dict(self.content),
-            "citations": [],
-            "offer_human": False,
-            "client_message_id": self.platform_message_id,
-            "delivery_state": None,
-        }
+    def _attachment(self, medium: Mapping[str, str | None]) -> dict[str, Any]:
+        id_, kind = uuid7(), medium["kind"]
+        reference = {name: value for name, value in medium.items() if name != "kind"}
+        return {"id": id_, "kind": kind, "medium": seal_medium(self.cipher, id_, reference)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +97,15 @@ async def write(db: Database, arrivals: Sequence[Arrival]) -> list[Received | No
         Unavailable: The database can't be reached; nothing may have been written.
     """
     records = [arrival.as_json(place) for place, arrival in enumerate(arrivals)]
-    written = orjson.dumps(records, default=str).decode()
+    written = orjson.dumps(records, default=_plain).decode()
     rows = await db.call("SELECT * FROM app.receive($1::text::jsonb)", written)
     found = {
         row["place"]: Received(row["message_id"], row["conversation_id"], row["seq"])
         for row in rows
     }
     return [found.get(place) for place in range(len(arrivals))]
+
+
+def _plain(value: object) -> str:
+    r"""Bytes as PostgreSQL reads them from text (``\x`` and hex); the driver's ids as their text."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)

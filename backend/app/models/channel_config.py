@@ -1,5 +1,6 @@
 """Channel accounts: one client's configured channels, with their sealed credentials."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -8,8 +9,9 @@ from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
-from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 
 
@@ -23,17 +25,18 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class ChannelAccount:
-    """One client's configured channel, its credentials still sealed."""
+    """One client's configured channel; ``fields`` are what it was connected with, its secrets among them."""
 
     client_id: UUID
     id: UUID
     kind: str
     name: str
     external_id: str
-    sealed: bytes = field(repr=False)
+    fields: Mapping[str, Any] = field(repr=False)
     is_active: bool
 
 
+_FIELDS = SealedColumn("channel_configs", "sealed", "id")
 _COLUMNS = "client_id, id, kind, name, external_id, sealed, is_active"
 
 
@@ -67,8 +70,8 @@ class ChannelConfig(Created, TenantRow):
             raise Conflict("This platform account is connected already.", pointer="/external_id")
         await tx.run(
             f"INSERT INTO channel_configs ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            client_of(tx), account.id, account.kind, account.name, account.external_id, account.sealed,
-            account.is_active,
+            client_of(tx), account.id, account.kind, account.name, account.external_id,
+            _FIELDS.put(tx, dict(account.fields), account.id), account.is_active,
         )  # fmt: skip
 
     @classmethod
@@ -85,7 +88,7 @@ class ChannelConfig(Created, TenantRow):
         )
         if row is None:
             raise NotFound
-        return ChannelAccount(**dict(row))
+        return _account(tx, row)
 
     @classmethod
     async def of_kind(cls, tx: TenantTx, kind: str | None = None) -> list[ChannelAccount]:
@@ -94,7 +97,7 @@ class ChannelConfig(Created, TenantRow):
             f"SELECT {_COLUMNS} FROM channel_configs WHERE client_id = $1 AND ($2::text IS NULL OR kind = $2) ORDER BY id",
             client_of(tx), kind,
         )  # fmt: skip
-        return [ChannelAccount(**dict(row)) for row in rows]
+        return [_account(tx, row) for row in rows]
 
     @classmethod
     async def route(cls, tx: DirectoryTx, kind: str, external_id: str) -> Route | None:
@@ -120,3 +123,8 @@ class ChannelConfig(Created, TenantRow):
 def new_account_id() -> UUID:
     """The id of an account to be: its credentials are sealed for it."""
     return uuid7()
+
+
+def _account(tx: TenantTx, row: Row) -> ChannelAccount:
+    columns = dict(row)
+    return ChannelAccount(fields=_FIELDS.get(tx, columns.pop("sealed"), row["id"]), **columns)

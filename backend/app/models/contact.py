@@ -1,15 +1,20 @@
-"""Contacts: people who write to a client, and where they are reached."""
+"""Contacts: people who write to a client, and where they are reached. Names and addresses rest sealed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.multi_tenant import TenantTx, client_of
+from app.core.multi_tenant import TenantTx, cipher_of, client_of
+from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
+
+_NAME = SealedColumn("contacts", "name", "id")
+_VALUE = SealedColumn("contact_addresses", "value", "account_id", "kind", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Contact(Created, TenantRow):
         ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    display_name: Mapped[str | None]
+    name: Mapped[bytes | None] = mapped_column(LargeBinary)
     language: Mapped[str | None]
     opted_out: Mapped[bool] = mapped_column(server_default=text("false"))
 
@@ -44,9 +49,10 @@ class Contact(Created, TenantRow):
         """
         found = await tx.value(
             "SELECT contact_id FROM contact_addresses WHERE client_id = $1 AND account_id = $2 "
-            "AND (kind, value) IN (SELECT * FROM unnest($3::text[], $4::text[])) "
+            "AND (kind, key) IN (SELECT * FROM unnest($3::text[], $4::bytea[])) "
             "ORDER BY array_position($3::text[], kind) LIMIT 1",
-            client_of(tx), account_id, [kind for kind, _ in addresses], [value for _, value in addresses],
+            client_of(tx), account_id, [kind for kind, _ in addresses],
+            [address_key(cipher_of(tx), *address) for address in addresses],
         )  # fmt: skip
         contact_id = found or await cls._make(tx, account_id, addresses[0], name)
         await ContactAddress.alias(tx, account_id, contact_id, addresses)
@@ -57,12 +63,14 @@ class Contact(Created, TenantRow):
         cls, tx: TenantTx, account_id: UUID, address: tuple[str, str], name: str | None
     ) -> UUID:
         """Makes a contact around its first address, in one statement; gives the winner's when another was faster."""
+        mine, kind = uuid7(), address[0]
         made = await tx.value(
-            "WITH made AS (INSERT INTO contacts (client_id, id, display_name) VALUES ($1, $2, $6) RETURNING id) "
-            "INSERT INTO contact_addresses (client_id, account_id, kind, value, contact_id) "
-            "SELECT $1, $3, $4, $5, id FROM made "
-            "ON CONFLICT (client_id, account_id, kind, value) DO UPDATE SET value = excluded.value RETURNING contact_id",
-            client_of(tx), (mine := uuid7()), account_id, *address, name,
+            "WITH made AS (INSERT INTO contacts (client_id, id, name) VALUES ($1, $2, $7) RETURNING id) "
+            "INSERT INTO contact_addresses (client_id, account_id, kind, key, value, contact_id) "
+            "SELECT $1, $3, $4, $5, $6, id FROM made "
+            "ON CONFLICT (client_id, account_id, kind, key) DO UPDATE SET kind = excluded.kind RETURNING contact_id",
+            client_of(tx), mine, account_id, kind, *seal_address(cipher_of(tx), account_id, *address),
+            seal_name(cipher_of(tx), mine, name),
         )  # fmt: skip
         if made != mine:
             await tx.run(
@@ -82,7 +90,11 @@ class Contact(Created, TenantRow):
 
 
 class ContactAddress(Created, TenantRow):
-    """Where a contact is reached. Old addresses stay: late retries carry them."""
+    """Where a contact is reached. Old addresses stay: late retries carry them.
+
+    Attributes:
+        key: What the address is found by; ``value`` is the address, sealed.
+    """
 
     __tablename__ = "contact_addresses"
     __table_args__ = (
@@ -99,7 +111,8 @@ class ContactAddress(Created, TenantRow):
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    value: Mapped[bytes] = mapped_column(LargeBinary)
     contact_id: Mapped[UUID]
 
     @classmethod
@@ -107,11 +120,13 @@ class ContactAddress(Created, TenantRow):
         cls, tx: TenantTx, account_id: UUID, contact_id: UUID, addresses: Sequence[tuple[str, str]]
     ) -> None:
         """Adds addresses to a contact; one that is known stays with whom it belongs to."""
+        sealed = [seal_address(cipher_of(tx), account_id, *address) for address in addresses]
         await tx.run(
-            "INSERT INTO contact_addresses (client_id, account_id, kind, value, contact_id) "
-            "SELECT $1, $2, kind, value, $3 FROM unnest($4::text[], $5::text[]) AS a(kind, value) "
+            "INSERT INTO contact_addresses (client_id, account_id, kind, key, value, contact_id) "
+            "SELECT $1, $2, kind, key, value, $3 FROM unnest($4::text[], $5::bytea[], $6::bytea[]) AS a(kind, key, value) "
             "ON CONFLICT DO NOTHING",
-            client_of(tx), account_id, contact_id, [kind for kind, _ in addresses], [value for _, value in addresses],
+            client_of(tx), account_id, contact_id, [kind for kind, _ in addresses], [key for key, _ in sealed],
+            [value for _, value in sealed],
         )  # fmt: skip
 
     @classmethod
@@ -120,8 +135,35 @@ class ContactAddress(Created, TenantRow):
     ) -> list[ContactAddressRef]:
         """A contact's addresses on one account, newest first."""
         rows = await tx.all(
-            "SELECT kind, value FROM contact_addresses WHERE client_id = $1 AND account_id = $2 AND contact_id = $3 "
+            "SELECT kind, key, value FROM contact_addresses WHERE client_id = $1 AND account_id = $2 AND contact_id = $3 "
             "ORDER BY created_at DESC",
             client_of(tx), account_id, contact_id,
         )  # fmt: skip
-        return [ContactAddressRef(**dict(row)) for row in rows]
+        return [
+            ContactAddressRef(
+                row["kind"], _VALUE.get(tx, row["value"], account_id, row["kind"], row["key"])
+            )
+            for row in rows
+        ]
+
+
+def seal_name(cipher: Cipher, contact_id: UUID, name: str | None) -> bytes | None:
+    """A contact's name as it rests."""
+    return _NAME.seal(cipher, name, contact_id) if name is not None else None
+
+
+def open_name(tx: TenantTx, contact_id: UUID, name: bytes | None) -> str | None:
+    """A contact's name."""
+    opened: str | None = _NAME.get(tx, name, contact_id)
+    return opened
+
+
+def address_key(cipher: Cipher, kind: str, value: str) -> bytes:
+    """What an address is found by."""
+    return cipher.index(f"{kind}\0{value}", "address")
+
+
+def seal_address(cipher: Cipher, account_id: UUID, kind: str, value: str) -> tuple[bytes, bytes]:
+    """An address as it rests: what it is found by, and its sealed value."""
+    key = address_key(cipher, kind, value)
+    return key, _VALUE.seal(cipher, value, account_id, kind, key)

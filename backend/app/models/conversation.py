@@ -10,8 +10,10 @@ from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
-from app.core.multi_tenant import TenantTx, client_of
+from app.core.multi_tenant import TenantTx, cipher_of, client_of
 from app.models.base import Created, TenantRow
+from app.models.contact import open_name
+from app.models.message import open_said
 from app.utils.ids import uuid7
 
 
@@ -203,132 +205,26 @@ class Conversation(Created, TenantRow):
     ) -> list[WaitingConversation]:
         """Conversations, those that wait longest first, then the newest."""
         rows = await tx.all(_INBOX, client_of(tx), waiting, after, limit)
-        return [WaitingConversation(**dict(row)) for row in rows]
+        return [_waiting(tx, dict(row)) for row in rows]
+
+
+def _waiting(tx: TenantTx, row: dict[str, Any]) -> WaitingConversation:
+    name = open_name(tx, row.pop("contact_id"), row.pop("name"))
+    last, said = row.pop("last_id"), row.pop("said")
+    text_ = open_said(cipher_of(tx), last, said)[0] if said else None
+    return WaitingConversation(**row, contact_name=name, last_text=text_)
 
 
 _INBOX = """
-SELECT c.id, c.status, c.owner, s.name AS agent_name, p.display_name AS contact_name, a.kind AS channel, c.language,
-       c.waiting_since, c.handover_reason, m.text AS last_text, c.last_message_at, c.window_expires_at
+SELECT c.id, c.status, c.owner, s.name AS agent_name, c.contact_id, p.name, a.kind AS channel, c.language,
+       c.waiting_since, c.handover_reason, m.id AS last_id, m.said, c.last_message_at, c.window_expires_at
 FROM conversations c
 JOIN contacts p ON p.client_id = c.client_id AND p.id = c.contact_id
 JOIN channel_configs a ON a.client_id = c.client_id AND a.id = c.account_id
 LEFT JOIN staff s ON s.client_id = c.client_id AND s.id = c.agent_id
-LEFT JOIN LATERAL (SELECT text FROM messages WHERE client_id = c.client_id AND conversation_id = c.id
+LEFT JOIN LATERAL (SELECT id, said FROM messages WHERE client_id = c.client_id AND conversation_id = c.id
                    ORDER BY seq DESC LIMIT 1) m ON true
 WHERE c.client_id = $1 AND ($2::bool IS NULL OR (c.waiting_since IS NOT NULL) = $2)
   AND ($3::uuid IS NULL OR c.id < $3)
 ORDER BY c.waiting_since NULLS LAST, c.id DESC LIMIT $4
-"""
-
-
-class ConversationEvent(Created, TenantRow):
-    """What happened in a conversation, in order: the durable log that streams read."""
-
-    __tablename__ = "conversation_events"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["client_id", "conversation_id"],
-            ["conversations.client_id", "conversations.id"],
-            ondelete="CASCADE",
-        ),
-    )
-
-    conversation_id: Mapped[UUID] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    type: Mapped[str]
-    data: Mapped[dict[str, Any]]
-
-    @classmethod
-    async def append(
-        cls, tx: TenantTx, conversation_id: UUID, type_: str, data: dict[str, Any]
-    ) -> int:
-        """Adds an event, wakes whoever follows the conversation at commit, and tells its number.
-
-        The conversation's row is the lock: numbers rise in commit order, so a reader can't skip one.
-        """
-        seq = await tx.value(
-            "WITH next AS (UPDATE conversations SET last_seq = last_seq + 1 WHERE client_id = $1 AND id = $2 "
-            "RETURNING last_seq), said AS (SELECT pg_notify('wafaa_events', $2::text)) "
-            "INSERT INTO conversation_events (client_id, conversation_id, seq, type, data) "
-            "SELECT $1, $2, last_seq, $3, $4 FROM next, said RETURNING seq",
-            client_of(tx), conversation_id, type_, data,
-        )  # fmt: skip
-        if seq is None:
-            raise NotFound
-        return int(seq)
-
-    @classmethod
-    async def after(
-        cls, tx: TenantTx, conversation_id: UUID, seq: int, limit: int = 200
-    ) -> list["ConversationEvent"]:
-        """The events after a number, in order."""
-        rows = await tx.all(
-            "SELECT * FROM conversation_events WHERE client_id = $1 AND conversation_id = $2 AND seq > $3 "
-            "ORDER BY seq LIMIT $4",
-            client_of(tx), conversation_id, seq, limit,
-        )  # fmt: skip
-        return [cls.of(row) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedTurn:
-    """All that a turn needs to know, as one statement reads it.
-
-    Attributes:
-        conversation: The conversation's columns that matter here.
-        client_name: How the business is called.
-        settings: The client's settings, plain.
-        knowledge_version: Rises with every change of knowledge.
-        is_active: Whether the client is served.
-        opted_out: Whether the contact wants to hear nothing.
-        channel: The account's kind.
-        last_reply_id: The latest message that isn't the contact's.
-        waiting: What the contact said last and nobody answered, oldest first, plain.
-    """
-
-    account_id: UUID
-    contact_id: UUID
-    status: str
-    owner: str
-    language: str | None
-    last_contact_seq: int
-    disclosed_at: datetime | None
-    waiting_since: datetime | None
-    client_name: str
-    settings: dict[str, Any]
-    knowledge_version: int
-    is_active: bool
-    opted_out: bool
-    channel: str
-    last_reply_id: UUID | None
-    waiting: list[dict[str, Any]]
-
-    @classmethod
-    async def read(cls, tx: TenantTx, conversation_id: UUID, most: int) -> "LoadedTurn":
-        """Reads it in one round trip.
-
-        Raises:
-            NotFound: The conversation is gone.
-        """
-        row = await tx.one(_TURN, client_of(tx), conversation_id, most)
-        if row is None:
-            raise NotFound
-        return cls(**dict(row))
-
-
-_TURN = """
-SELECT c.account_id, c.contact_id, c.status, c.owner, c.language, c.last_contact_seq, c.disclosed_at, c.waiting_since,
-       k.name AS client_name, k.settings, k.knowledge_version, k.is_active, p.opted_out, a.kind AS channel,
-       (SELECT id FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author <> 'contact'
-        ORDER BY seq DESC LIMIT 1) AS last_reply_id,
-       coalesce((SELECT jsonb_agg(to_jsonb(m) ORDER BY m.seq) FROM (
-         SELECT id, seq, kind, text, platform_message_id, extract(epoch FROM created_at) AS arrived_at,
-           extract(epoch FROM clock_timestamp() - created_at) AS age
-         FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author = 'contact'
-         AND answered_by IS NULL AND NOT is_stale AND NOT is_deleted ORDER BY seq DESC LIMIT $3) m), '[]') AS waiting
-FROM conversations c
-JOIN clients k ON k.id = c.client_id
-JOIN contacts p ON p.client_id = c.client_id AND p.id = c.contact_id
-JOIN channel_configs a ON a.client_id = c.client_id AND a.id = c.account_id
-WHERE c.client_id = $1 AND c.id = $2
 """

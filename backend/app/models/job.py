@@ -12,13 +12,16 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import Database, DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
+
+ERROR = SealedColumn("jobs", "error", "id")
 
 
 class LeaseLost(Conflict):
@@ -162,7 +165,10 @@ class Lane(TenantRow):
 
 
 class Job(Created, TenantRow):
-    """Work after commit. It is deleted when done; a parked job keeps its error until somebody acts."""
+    """Work after commit. It is deleted when done; a parked job keeps its error, sealed, until somebody acts.
+
+    The payload holds ids alone.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -185,7 +191,7 @@ class Job(Created, TenantRow):
     payload: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(server_default=text("'pending'"))
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    error: Mapped[str | None]
+    error: Mapped[bytes | None] = mapped_column(LargeBinary)
     due_at: Mapped[datetime]
 
     @classmethod
@@ -225,7 +231,7 @@ class Job(Created, TenantRow):
             tx, lease,
             "UPDATE jobs SET due_at = clock_timestamp() + make_interval(secs => $3), error = $4 "
             "WHERE client_id = $1 AND id = $2",
-            delay, error,
+            delay, ERROR.put(tx, error, lease.job_id),
         )  # fmt: skip
 
     @classmethod
@@ -253,7 +259,7 @@ class Job(Created, TenantRow):
             tx,
             lease,
             "UPDATE jobs SET state = 'parked', error = $3 WHERE client_id = $1 AND id = $2",
-            error,
+            ERROR.put(tx, error, lease.job_id),
         )
 
     @classmethod
@@ -293,7 +299,7 @@ class Job(Created, TenantRow):
             f"WHERE client_id = $1 AND {condition}",
             client_of(tx), argument,
         )  # fmt: skip
-        return [JobRef(**dict(row)) for row in rows]
+        return [JobRef(**{**row, "error": ERROR.get(tx, row["error"], row["id"])}) for row in rows]
 
     @classmethod
     async def replay(cls, tx: TenantTx, job_id: UUID) -> None:

@@ -1,19 +1,21 @@
-"""Messages: one thing said, with its attachments and how far its delivery has come."""
+"""Messages: one thing said, and how far its delivery has come. What was said rests sealed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, LargeBinary
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import TenantTx, client_of
+from app.core.multi_tenant import Row, TenantTx, cipher_of, client_of
+from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 
 
@@ -33,6 +35,11 @@ RANKS = {
     "delivered": 7, "read": 8,
 }  # fmt: skip
 """A delivery state only ever rises: a late ``sent`` doesn't undo ``delivered``, nor ``failed`` a ``delivered``."""
+
+
+_SAID = SealedColumn("messages", "said", "id")
+_DELIVERY_ERROR = SealedColumn("messages", "delivery_error", "id")
+_FEEDBACK = SealedColumn("messages", "feedback", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,12 @@ class NewMessage:
 
 
 class Message(Created, TenantRow):
-    """One thing said by contact, assistant or agent. Ids sort by time, so the table can be partitioned by them."""
+    """One thing said by contact, assistant or agent. Ids sort by time, so the table can be partitioned by them.
+
+    Attributes:
+        said: Text, content and citations, and the platform's id where the message came with one; sealed.
+        platform_key: What a message is found by when its platform speaks of it.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -68,7 +80,7 @@ class Message(Created, TenantRow):
             ondelete="CASCADE",
         ),
         Index("ix_messages_conversation", "client_id", "conversation_id", "seq"),
-        Index("ix_messages_platform_message_id", "client_id", "platform_message_id"),
+        Index("ix_messages_platform_key", "client_id", "platform_key"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -76,33 +88,40 @@ class Message(Created, TenantRow):
     seq: Mapped[int] = mapped_column(BigInteger)
     author: Mapped[str]
     kind: Mapped[str] = mapped_column(server_default=sql("'text'"))
-    text: Mapped[str | None]
     language: Mapped[str | None]
-    content: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
-    citations: Mapped[list[dict[str, Any]]] = mapped_column(server_default=sql("'[]'"))
-    platform_message_id: Mapped[str | None]
+    said: Mapped[bytes] = mapped_column(LargeBinary)
+    platform_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     reply_to_id: Mapped[UUID | None]
     staff_id: Mapped[UUID | None]
     occurred_at: Mapped[datetime | None]
     delivery_state: Mapped[str | None]
-    delivery_error: Mapped[str | None]
+    delivery_error_sealed: Mapped[bytes | None] = mapped_column("delivery_error", LargeBinary)
     sending_since: Mapped[datetime | None]
     answered_by: Mapped[UUID | None]
     is_stale: Mapped[bool] = mapped_column(server_default=sql("false"))
     is_deleted: Mapped[bool] = mapped_column(server_default=sql("false"))
     offer_human: Mapped[bool] = mapped_column(server_default=sql("false"))
-    feedback: Mapped[str | None]
+    feedback_sealed: Mapped[bytes | None] = mapped_column("feedback", LargeBinary)
+
+    __allow_unmapped__ = True
+    text: str | None = None
+    content: dict[str, Any]
+    citations: list[dict[str, Any]]
+    platform_message_id: str | None = None
+    delivery_error: str | None = None
+    feedback: str | None = None
 
     @classmethod
     async def add(cls, tx: TenantTx, new: NewMessage, seq: int) -> None:
         """Writes a message under the number of its event."""
         await tx.run(
-            "INSERT INTO messages (client_id, id, conversation_id, seq, author, kind, text, language, content, citations, "
-            "platform_message_id, reply_to_id, staff_id, occurred_at, delivery_state, is_stale, offer_human) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-            client_of(tx), new.id, new.conversation_id, seq, new.author, new.kind, new.text, new.language, new.content,
-            new.citations, new.platform_message_id, new.reply_to_id, new.staff_id, new.occurred_at, new.delivery_state,
-            new.is_stale, new.offer_human,
+            "INSERT INTO messages (client_id, id, conversation_id, seq, author, kind, language, said, platform_key, "
+            "reply_to_id, staff_id, occurred_at, delivery_state, is_stale, offer_human) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            client_of(tx), new.id, new.conversation_id, seq, new.author, new.kind, new.language,
+            seal_said(cipher_of(tx), new.id, new.text, new.content, new.citations, new.platform_message_id),
+            platform_key(cipher_of(tx), new.platform_message_id), new.reply_to_id, new.staff_id, new.occurred_at,
+            new.delivery_state, new.is_stale, new.offer_human,
         )  # fmt: skip
 
     @classmethod
@@ -118,8 +137,7 @@ class Message(Created, TenantRow):
         )  # fmt: skip
         if row is None:
             raise NotFound
-        message: Message = cls.of(row)
-        return message
+        return cls.opened(tx, row)
 
     @classmethod
     async def find(cls, tx: TenantTx, message_id: UUID) -> "Message | None":
@@ -127,16 +145,24 @@ class Message(Created, TenantRow):
         row = await tx.one(
             "SELECT * FROM messages WHERE client_id = $1 AND id = $2", client_of(tx), message_id
         )
-        return cls.of(row) if row else None
+        return cls.opened(tx, row) if row else None
+
+    @classmethod
+    async def some(cls, tx: TenantTx, ids: Sequence[UUID]) -> "dict[UUID, Message]":
+        """Those of the messages that are there, by id."""
+        rows = await tx.all(
+            "SELECT * FROM messages WHERE client_id = $1 AND id = ANY($2::uuid[])", client_of(tx), ids
+        ) if ids else []  # fmt: skip
+        return {row["id"]: cls.opened(tx, row) for row in rows}
 
     @classmethod
     async def by_platform_id(cls, tx: TenantTx, platform_message_id: str) -> "Message | None":
         """The message that the platform calls so."""
         row = await tx.one(
-            "SELECT * FROM messages WHERE client_id = $1 AND platform_message_id = $2 LIMIT 1",
-            client_of(tx), platform_message_id,
+            "SELECT * FROM messages WHERE client_id = $1 AND platform_key = $2 LIMIT 1",
+            client_of(tx), platform_key(cipher_of(tx), platform_message_id),
         )  # fmt: skip
-        return cls.of(row) if row else None
+        return cls.opened(tx, row) if row else None
 
     @classmethod
     async def page(
@@ -148,7 +174,19 @@ class Message(Created, TenantRow):
             "ORDER BY seq DESC LIMIT $4",
             client_of(tx), conversation_id, before, limit,
         )  # fmt: skip
-        return [cls.of(row) for row in reversed(rows)]
+        return [cls.opened(tx, row) for row in reversed(rows)]
+
+    @classmethod
+    def opened(cls, tx: TenantTx, row: Row) -> "Message":
+        """A row with what rests sealed in it."""
+        columns = dict(row)
+        error, feedback = columns.pop("delivery_error"), columns.pop("feedback")
+        message: Message = cls(**columns)
+        said = open_said(cipher_of(tx), message.id, message.said)
+        message.text, message.content, message.citations, message.platform_message_id = said
+        message.delivery_error = _DELIVERY_ERROR.get(tx, error, message.id)
+        message.feedback = _FEEDBACK.get(tx, feedback, message.id)
+        return message
 
     @classmethod
     async def settle_waiting(
@@ -195,10 +233,11 @@ class Message(Created, TenantRow):
         lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]
         touched = await tx.run(
             "UPDATE messages SET delivery_state = $3::text, delivery_error = $6, "
-            "platform_message_id = coalesce(platform_message_id, $5), "
+            "platform_key = coalesce(platform_key, $5), "
             "sending_since = CASE WHEN $3::text = 'sending' THEN clock_timestamp() ELSE sending_since END "
             "WHERE client_id = $1 AND id = $2 AND delivery_state = ANY($4::text[])",
-            client_of(tx), message_id, state, lower, platform_message_id, error,
+            client_of(tx), message_id, state, lower, platform_key(cipher_of(tx), platform_message_id),
+            _DELIVERY_ERROR.put(tx, error, message_id),
         )  # fmt: skip
         return bool(touched)
 
@@ -232,12 +271,16 @@ class Message(Created, TenantRow):
 
     @classmethod
     async def edit(
-        cls, tx: TenantTx, platform_message_id: str, text_: str | None, *, deleted: bool = False
+        cls, tx: TenantTx, message: "Message", text: str | None, *, deleted: bool = False
     ) -> None:
         """Replaces what the contact corrected, or removes what they took back."""
+        said = seal_said(
+            cipher_of(tx), message.id, text, {} if deleted else message.content, message.citations,
+            message.platform_message_id,
+        )  # fmt: skip
         await tx.run(
-            "UPDATE messages SET text = $3, is_deleted = $4 WHERE client_id = $1 AND platform_message_id = $2",
-            client_of(tx), platform_message_id, text_, deleted,
+            "UPDATE messages SET said = $3, is_deleted = $4 WHERE client_id = $1 AND id = $2",
+            client_of(tx), message.id, said, deleted,
         )  # fmt: skip
 
     @classmethod
@@ -252,7 +295,7 @@ class Message(Created, TenantRow):
         found = await tx.run(
             "UPDATE messages SET feedback = $4 WHERE client_id = $1 AND conversation_id = $2 AND id = $3 "
             "AND author <> 'contact'",
-            client_of(tx), conversation_id, message_id, feedback,
+            client_of(tx), conversation_id, message_id, _FEEDBACK.put(tx, feedback, message_id),
         )  # fmt: skip
         if not found:
             raise NotFound
@@ -269,6 +312,32 @@ WHERE m.client_id = $1 AND m.conversation_id = $2 AND m.answered_by = $3 AND m.a
            WHERE c.client_id = $1 AND c.id = $2)
 """
 
+
+def seal_said(
+    cipher: Cipher,
+    message_id: UUID,
+    text: str | None,
+    content: Mapping[str, Any],
+    citations: Sequence[dict[str, Any]],
+    platform_message_id: str | None,
+) -> bytes:
+    """What a message says, as it rests: in one piece, for speed."""
+    return _SAID.seal(cipher, (text, dict(content), citations, platform_message_id), message_id)
+
+
+def open_said(
+    cipher: Cipher, message_id: UUID, said: bytes
+) -> tuple[str | None, dict[str, Any], list[dict[str, Any]], str | None]:
+    """Text, content, citations and the platform's id of a message."""
+    text, content, citations, platform_message_id = _SAID.open(cipher, said, message_id)
+    return text, content, citations, platform_message_id
+
+
+def platform_key(cipher: Cipher, platform_message_id: str | None) -> bytes | None:
+    """What a message is found by: platforms' ids carry phone numbers."""
+    return cipher.index(platform_message_id, "platform_message_id") if platform_message_id else None
+
+
 _SILENCE = """
 SELECT extract(epoch FROM clock_timestamp() - greatest(m.sending_since, i.open_since)
                           - greatest(i.open_since - m.sending_since, interval '0'))::float8
@@ -276,84 +345,3 @@ FROM messages m, (SELECT coalesce(min(backend_start), clock_timestamp()) AS open
                   WHERE application_name = $3 AND datname = current_database()) i
 WHERE m.client_id = $1 AND m.id = $2
 """
-
-
-class Attachment(TenantRow):
-    """A medium of a message, by the platform's reference; its bytes stay there until they are needed."""
-
-    __tablename__ = "attachments"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["client_id", "message_id"], ["messages.client_id", "messages.id"], ondelete="CASCADE"
-        ),
-        Index(None, "client_id", "message_id"),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    message_id: Mapped[UUID]
-    kind: Mapped[str]
-    media_id: Mapped[str | None]
-    url: Mapped[str | None]
-    mime_type: Mapped[str | None]
-    sha256: Mapped[str | None]
-    filename: Mapped[str | None]
-    caption: Mapped[str | None]
-
-    @classmethod
-    async def add(cls, tx: TenantTx, message_id: UUID, kind: str, **reference: str | None) -> None:
-        """Keeps a reference to a medium: ``media_id, url, mime_type, sha256, filename, caption``."""
-        names = ("media_id", "url", "mime_type", "sha256", "filename", "caption")
-        await tx.run(
-            f"INSERT INTO attachments (client_id, id, message_id, kind, {', '.join(names)}) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            client_of(tx), uuid7(), message_id, kind, *(reference.get(name) for name in names),
-        )  # fmt: skip
-
-
-class InboundEvent(Created, TenantRow):
-    """The ledger of what platforms told us, by their own event keys: the same key again is a duplicate.
-
-    It stands apart from messages, which can then be partitioned by time. ``raw`` is kept where the event couldn't be
-    processed: unparsed, or quarantined because another client's number was signed with this client's secret.
-    """
-
-    __tablename__ = "inbound_events"
-    __table_args__ = (Index("ix_inbound_events_state", "client_id", "state", "created_at"),)
-    grants: ClassVar[str] = "SELECT, INSERT, DELETE"
-
-    account_id: Mapped[UUID] = mapped_column(primary_key=True)
-    event_key: Mapped[str] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(server_default=sql("'processed'"))
-    raw: Mapped[dict[str, Any] | None]
-
-    @classmethod
-    async def admit(cls, tx: TenantTx, account_id: UUID, event_keys: Sequence[str]) -> set[str]:
-        """Enters keys in the ledger and gives back those that are new. Waits for a simultaneous twin's commit."""
-        rows = await tx.all(
-            "INSERT INTO inbound_events (client_id, account_id, event_key) "
-            "SELECT $1, $2, key FROM unnest($3::text[]) AS key ORDER BY key "
-            "ON CONFLICT DO NOTHING RETURNING event_key",
-            client_of(tx), account_id, list(dict.fromkeys(event_keys)),
-        )  # fmt: skip
-        return {row["event_key"] for row in rows}
-
-    @classmethod
-    async def keep(
-        cls, tx: TenantTx, account_id: UUID, event_key: str, state: str, raw: dict[str, Any]
-    ) -> bool:
-        """Keeps an event that isn't processed, to be looked at; tells whether it is new."""
-        touched = await tx.run(
-            "INSERT INTO inbound_events (client_id, account_id, event_key, state, raw) VALUES ($1, $2, $3, $4, $5) "
-            "ON CONFLICT DO NOTHING",
-            client_of(tx), account_id, event_key, state, raw,
-        )  # fmt: skip
-        return bool(touched)
-
-    @classmethod
-    async def kept(cls, tx: TenantTx, limit: int = 100) -> list["InboundEvent"]:
-        """Events that weren't processed, newest first."""
-        rows = await tx.all(
-            "SELECT * FROM inbound_events WHERE client_id = $1 AND state <> 'processed' ORDER BY created_at DESC LIMIT $2",
-            client_of(tx), limit,
-        )  # fmt: skip
-        return [cls.of(row) for row in rows]

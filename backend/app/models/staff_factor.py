@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.multi_tenant import TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.sealed import SealedColumn
+
+_SECRET = SealedColumn("staff_factors", "sealed", "staff_id")
 
 
 def _of_staff() -> ForeignKeyConstraint:
@@ -38,16 +41,20 @@ class StaffFactor(Created, TenantRow):
         return cls.of(row) if row else None
 
     @classmethod
-    async def propose(cls, tx: TenantTx, staff_id: UUID, sealed: bytes) -> bool:
+    async def propose(cls, tx: TenantTx, staff_id: UUID, secret: bytes) -> bool:
         """Keeps a new secret, unless one was confirmed; tells whether it is kept."""
         return bool(
             await tx.run(
                 "INSERT INTO staff_factors AS f (client_id, staff_id, sealed) VALUES ($1, $2, $3) "
                 "ON CONFLICT (client_id, staff_id) DO UPDATE SET sealed = excluded.sealed, last_step = 0 "
                 "WHERE f.confirmed_at IS NULL",
-                client_of(tx), staff_id, sealed,
+                client_of(tx), staff_id, _SECRET.put(tx, secret.hex(), staff_id),
             )
         )  # fmt: skip
+
+    def secret(self, tx: TenantTx) -> bytes:
+        """What its codes are made from."""
+        return bytes.fromhex(_SECRET.get(tx, self.sealed, self.staff_id))
 
     @classmethod
     async def use_step(cls, tx: TenantTx, staff_id: UUID, step: int) -> bool:

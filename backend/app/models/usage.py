@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Integer, text
+from sqlalchemy import ForeignKey, Integer, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.multi_tenant import Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7, uuid7_at
+
+_TRACE = SealedColumn("answer_traces", "trace", "message_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def _month_began() -> UUID:
 
 
 class AnswerTrace(Created, TenantRow):
-    """Why an answer is what it is: question, passages with scores, prompt, model, checks, tokens, milliseconds."""
+    """Why an answer is what it is: question, passages with scores, prompt, model, checks, tokens, milliseconds; sealed."""
 
     __tablename__ = "answer_traces"
     grants: ClassVar[str] = "SELECT, INSERT, DELETE"
@@ -97,22 +100,23 @@ class AnswerTrace(Created, TenantRow):
         ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
     )
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
-    trace: Mapped[dict[str, Any]]
+    trace: Mapped[bytes] = mapped_column(LargeBinary)
 
     @classmethod
     async def add(cls, tx: TenantTx, message_id: UUID, trace: dict[str, Any]) -> None:
         """Keeps the trace of a reply."""
         await tx.run(
             "INSERT INTO answer_traces (client_id, message_id, trace) VALUES ($1, $2, $3)",
-            client_of(tx), message_id, trace,
+            client_of(tx), message_id, _TRACE.put(tx, trace, message_id),
         )  # fmt: skip
 
     @classmethod
     async def of_message(cls, tx: TenantTx, message_id: UUID) -> dict[str, Any] | None:
         """The trace of a reply, if there is one."""
-        trace: dict[str, Any] | None = await tx.value(
+        sealed = await tx.value(
             "SELECT trace FROM answer_traces WHERE client_id = $1 AND message_id = $2",
             client_of(tx),
             message_id,
         )
+        trace: dict[str, Any] | None = _TRACE.get(tx, sealed, message_id)
         return trace

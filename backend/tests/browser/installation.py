@@ -19,7 +19,8 @@ from app.bootstrap import Services, bootstrap
 from app.core.multi_tenant import TenantTx
 from app.demo import DEMO, DemoClient
 from app.models.channel_config import ChannelConfig
-from app.models.conversation import Conversation, ConversationEvent
+from app.models.conversation import Conversation
+from app.models.conversation_event import ConversationEvent
 from app.models.message import Message
 from app.models.staff import Staff
 from app.services.orchestrator import clients, handover, library

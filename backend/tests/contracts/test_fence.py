@@ -19,6 +19,7 @@ from app.core.multi_tenant import Database, TenantSigner
 from app.models.base import Base
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.client_version import ClientVersion
+from tests.fixtures.keys import sealed
 from tests.fixtures.product import SECRET, migrate_now, settings_for
 
 LINT = (Path(__file__).parents[2] / "migrations" / "rls_lint.sql").read_text("utf-8")
@@ -47,7 +48,7 @@ async def app(settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
 
 @pytest.fixture
 async def db(settings) -> AsyncIterator[Database]:
-    database = Database.connect(app_url(settings), signer(settings), size=2, overflow=0)
+    database = sealed(Database.connect(app_url(settings), signer(settings), size=2, overflow=0))
     yield database
     await database.close()
 

@@ -16,6 +16,7 @@ from app.core.multi_tenant import Database
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.job import Job, Lane, Lease, Wanted
 from app.services.queue.jobs import Bench
+from tests.fixtures.keys import sealed
 from tests.fixtures.product import migrate_now, settings_for
 
 _DUE = """
@@ -87,7 +88,7 @@ async def yard(
     settings = settings_for(
         fresh_database(request.getfixturevalue(request.param), migrate_now), tmp_path
     )
-    db = Database.connect(app_url(settings), signer(settings), size=4, overflow=4)
+    db = sealed(Database.connect(app_url(settings), signer(settings), size=4, overflow=4))
     owner = await asyncpg.connect(owner_url(settings).replace("+asyncpg", ""))
     yield Yard(db, owner)
     await owner.close()

@@ -11,12 +11,15 @@ import asyncpg
 
 from app.bootstrap import owner_url
 from app.core.security import RIGHTS, Principal, Role, Tokens
+from app.models.attachment import Attachment
 from app.models.audit import AuditEntry
 from app.models.channel_config import ChannelConfig
 from app.models.contact import Contact
-from app.models.conversation import Conversation, ConversationEvent
-from app.models.job import Job
-from app.models.message import Attachment, Author, InboundEvent, NewMessage
+from app.models.conversation import Conversation
+from app.models.conversation_event import ConversationEvent
+from app.models.inbound_event import InboundEvent
+from app.models.job import ERROR, Job
+from app.models.message import Author, NewMessage
 from app.models.staff import Staff
 from app.models.usage import AnswerTrace, UsageRecord
 from app.services.identity import api_keys, sessions
@@ -198,7 +201,8 @@ async def _furnish(world: World, house: House) -> None:
         job = await Job.add(
             tx, lane_id=lane, queue="none", kind="answer_message", payload={"note": secret}
         )
-        await tx.run("UPDATE jobs SET state = 'parked', error = $2 WHERE id = $1", job, secret)
+        error = ERROR.put(tx, secret, job)
+        await tx.run("UPDATE jobs SET state = 'parked', error = $2 WHERE id = $1", job, error)
         await tx.run("UPDATE lanes SET due_at = NULL WHERE id = $1", lane)
         await InboundEvent.keep(tx, account, f"key-{secret}", "quarantined", {"text": secret})
         wish = api_keys.Wish(f"Key of {secret}", RIGHTS[Role.OWNER])

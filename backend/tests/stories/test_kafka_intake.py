@@ -6,15 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from app.bootstrap import SealerCiphers
-from app.core.security import Sealer
 from app.embedded.postgres import EmbeddedPostgres
 from app.services.queue.base import INBOUND, Record
 from app.services.queue.producer import Inbound, Producer
 from simulators import _meta_payloads as payloads
 from simulators._signing import body_of, headers_for
 from tests.fixtures.kafka import Kafka
-from tests.fixtures.product import SECRET, migrate_now
+from tests.fixtures.product import migrate_now
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop
 from tests.fixtures.shop_logged import Behind, at_work, delivered, log_of, replied
 from tests.fixtures.wired import until
@@ -170,4 +168,4 @@ async def _nonsense(shop: Shop) -> None:
     """A record that opens, and holds what nobody can read."""
     trace = f"00-{uuid4().hex}-{'1' * 16}-00"
     item = Inbound(shop.business.ref.id, "somebody", b'{"kind": 1}', trace)
-    await Producer(log_of(shop), SealerCiphers(Sealer(SECRET))).append([item])
+    await Producer(log_of(shop), shop.product.services.keyring).append([item])

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from app.models.message import Message
 from simulators import _meta_payloads as payloads
 from simulators._signing import body_of, headers_for
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
@@ -44,9 +45,8 @@ async def test_one_post_for_two_businesses_reaches_both(shop) -> None:
     await shop.product.drain()
     assert len(shop.replies(LAYLA)) == len(shop.replies(OMAR)) == 1
     async with shop.product.services.db.tenant(clinic.ref.id) as tx:
-        assert [
-            r["text"] for r in await tx.all("SELECT text FROM messages WHERE author = 'contact'")
-        ] == ["مرحبا"]
+        rows = await tx.all("SELECT * FROM messages WHERE author = 'contact'")
+        assert [Message.opened(tx, row).text for row in rows] == ["مرحبا"]
 
 
 async def test_of_a_batch_with_a_broken_message_the_good_ones_are_answered_and_the_broken_is_kept(

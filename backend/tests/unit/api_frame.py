@@ -21,7 +21,7 @@ from app.core.errors import Forbidden, NotFound, RateLimited
 from app.core.limits import LocalLimits
 from app.core.multi_tenant import Database
 from app.core.observability import Metrics, Part, configure_logging
-from app.core.security import Attempts, LocalCounts, Principal, Role, Sealer, Tokens
+from app.core.security import Attempts, LocalCounts, Principal, Role, Tokens
 from app.core.security import Scope as Right
 from app.schemas.common import InModel
 from app.services.identity.credentials import Credentials
@@ -124,7 +124,7 @@ class Stage:
         self.signing_keys = SigningKeys(db, Pocket(), "https://wafaa.test")
         self.credentials = Credentials.over(db, self.tokens, self.sessions, self.signing_keys)
         attempts = Attempts(LocalCounts())
-        self.sign_in = SignIn(db, attempts, SecondFactor(db, Sealer(SECRET), attempts))
+        self.sign_in = SignIn(db, attempts, SecondFactor(db, attempts))
 
     async def open(self, *, serving: bool = False) -> None:
         self.opened.append("open serving" if serving else "open")

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from app.core.errors import Conflict, Forbidden, InvalidInput, SecondFactorNeeded
-from app.core.multi_tenant import Database, TenantTx, client_of
-from app.core.security import Attempts, Principal, Sealer
+from app.core.multi_tenant import Database, TenantTx
+from app.core.security import Attempts, Principal
 from app.models.audit import AuditEntry
 from app.models.staff_factor import RecoveryCode, SignInRules, StaffFactor
 
@@ -39,12 +39,10 @@ class SecondFactor:
     def __init__(
         self,
         db: Database,
-        sealer: Sealer,
         attempts: Attempts,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
-        self._sealer = sealer
         self._attempts = attempts
         self._clock = clock
 
@@ -56,8 +54,7 @@ class SecondFactor:
         """
         secret = os.urandom(20)
         async with self._db.tenant(person.client_id) as tx:
-            sealed = self._seal(tx, person.staff_id, secret)
-            if not await StaffFactor.propose(tx, person.staff_id, sealed):
+            if not await StaffFactor.propose(tx, person.staff_id, secret):
                 raise Conflict("There is a second factor already. Remove it first.")
         return secret
 
@@ -66,7 +63,7 @@ class SecondFactor:
         factor = await StaffFactor.of_staff(tx, staff_id)
         if factor is None or factor.confirmed_at is not None:
             return None
-        return self._unseal(tx, factor)
+        return factor.secret(tx)
 
     async def confirm(self, person: Principal, code: str) -> list[str]:
         """Makes the proposed secret count; gives recovery codes, which nobody can show again.
@@ -146,23 +143,9 @@ class SecondFactor:
         """Whether a code is that of a step near now, and none of its step or a later one was used."""
         if len(code) != DIGITS:
             return False
-        totp, now = totp_of(self._unseal(tx, factor)), int(self._clock()) // STEP_SECONDS
+        totp, now = totp_of(factor.secret(tx)), int(self._clock()) // STEP_SECONDS
         steps = [now + off for off in DRIFT if _matches(totp, now + off, code)]
         return bool(steps) and await StaffFactor.use_step(tx, factor.staff_id, steps[0])
-
-    def _seal(self, tx: TenantTx, staff_id: UUID, secret: bytes) -> bytes:
-        return self._sealer.seal(
-            secret, client_id=client_of(tx), table="staff_factors", column="sealed", row=staff_id
-        )
-
-    def _unseal(self, tx: TenantTx, factor: StaffFactor) -> bytes:
-        return self._sealer.unseal(
-            factor.sealed,
-            client_id=client_of(tx),
-            table="staff_factors",
-            column="sealed",
-            row=factor.staff_id,
-        )
 
 
 async def _new_codes(tx: TenantTx, staff_id: UUID) -> list[str]:

@@ -1,7 +1,6 @@
 """Connecting channels: an account is checked, sealed, and its platform id claimed for its client."""
 
 import secrets
-from dataclasses import replace
 from typing import Any
 
 from app.core.multi_tenant import TenantTx, client_of
@@ -27,8 +26,7 @@ async def connect(
     external_id = (
         str(fields[EXTERNAL_ID[kind]]) if kind in EXTERNAL_ID else f"pk_{secrets.token_hex(16)}"
     )
-    draft = ChannelAccount(client_of(tx), new_account_id(), kind, name, external_id, b"", True)
-    account = replace(draft, sealed=channels.seal(draft, fields))
+    account = ChannelAccount(client_of(tx), new_account_id(), kind, name, external_id, fields, True)
     await ChannelConfig.add(tx, account)
     if kind == "web":
         await ChannelConfig.allow_origins(tx, account.id, list(channels.origins(fields)))

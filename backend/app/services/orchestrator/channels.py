@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, ValidationError
 
 from app.core import plugins
 from app.core.errors import InvalidInput
-from app.core.security import Sealer
 from app.core.tools import Tools
 from app.models.channel_config import ChannelAccount
 from app.services.channels.base import Capabilities, Channel
@@ -19,15 +17,13 @@ PACKAGE = "app.services.channels"
 class Channels:
     """Every kind of channel there is, by its file's name."""
 
-    def __init__(self, sealer: Sealer, tools: Tools, shared: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, tools: Tools, shared: dict[str, dict[str, Any]]) -> None:
         """Keeps what accounts are opened with.
 
         Args:
-            sealer: Unseals credentials.
             tools: What adapters may use.
             shared: The installation's own credentials by kind, for fields an account leaves open.
         """
-        self._sealer = sealer
         self._tools = tools
         self._shared = shared
 
@@ -55,14 +51,13 @@ class Channels:
             account: The account as the database has it.
             own_secrets_only: Leaves the installation's shared credentials out.
         """
-        stored = self.fields(account)
         shared = {} if own_secrets_only else self._shared.get(account.kind, {})
-        return self.build(account.kind, {**shared, **stored})
+        return self.build(account.kind, {**shared, **account.fields})
 
     def open_shared(self, account: ChannelAccount) -> Channel | None:
         """The account with the installation's shared credentials in place of its own; None where there are none."""
         shared = self._shared.get(account.kind)
-        return self.build(account.kind, {**self.fields(account), **shared}) if shared else None
+        return self.build(account.kind, {**account.fields, **shared}) if shared else None
 
     def build(self, kind: str, fields: dict[str, Any]) -> Channel:
         """Makes a channel of the fields of its form.
@@ -88,28 +83,6 @@ class Channels:
         """The web pages that a web channel's form lists, in the form browsers send them."""
         values: Any = _config("web").model_validate(fields)
         return tuple(values.allowed_origins)
-
-    def seal(self, account: ChannelAccount, fields: dict[str, Any]) -> bytes:
-        """Seals the fields of a form for the row they will stand in."""
-        return self._sealer.seal(
-            orjson.dumps(fields),
-            client_id=account.client_id,
-            table="channel_configs",
-            column="sealed",
-            row=account.id,
-        )
-
-    def fields(self, account: ChannelAccount) -> dict[str, Any]:
-        """The fields that an account was connected with, its secrets among them: for checks and simulators."""
-        plain = self._sealer.unseal(
-            account.sealed,
-            client_id=account.client_id,
-            table="channel_configs",
-            column="sealed",
-            row=account.id,
-        )
-        fields: dict[str, Any] = orjson.loads(plain)
-        return fields
 
 
 def _config(kind: str) -> type[BaseModel]:

@@ -11,7 +11,7 @@ import structlog
 from app.core.errors import Unavailable, UpstreamUnavailable
 from app.core.multi_tenant import Database
 from app.models.contact import Contact
-from app.models.conversation import ConversationEvent
+from app.models.conversation_event import ConversationEvent
 from app.models.job import Job, Lane, LeaseLost
 from app.services.ai.base import Question
 from app.services.ai.rag_engine import Answer, Released

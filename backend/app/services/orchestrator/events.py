@@ -4,13 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from app.core.multi_tenant import TenantTx
-from app.models.conversation import ConversationEvent
+from app.models.conversation_event import ConversationEvent
 from app.models.message import Message, NewMessage
 
 
-def message_json(message: Message | NewMessage, *, agent_name: str | None = None) -> dict[str, Any]:
-    """A message as the web and the console see it; its ``seq`` is its event's."""
-    created_at = getattr(message, "created_at", None)
+def message_json(message: Message, *, agent_name: str | None = None) -> dict[str, Any]:
+    """A message as the web and the console see it."""
     return {
         "id": str(message.id),
         "conversation_id": str(message.conversation_id),
@@ -24,9 +23,17 @@ def message_json(message: Message | NewMessage, *, agent_name: str | None = None
         "offer_human": message.offer_human,
         "client_message_id": message.platform_message_id if message.author == "contact" else None,
         "delivery_state": message.delivery_state,
-        "created_at": created_at.isoformat() if created_at else None,
+        "created_at": message.created_at.isoformat(),
         "seq": message.seq,
     }
+
+
+def event_json(event: ConversationEvent) -> dict[str, Any]:
+    """What an event tells; its message as it stands now: what was taken back isn't said again."""
+    if event.message is None:
+        return event.data
+    message = message_json(event.message, agent_name=event.data.get("agent_name"))
+    return {**event.data, "message": message}
 
 
 async def say(
@@ -40,11 +47,9 @@ async def say(
         type_: ``message.created`` or ``turn.completed``.
         data: What else the event tells.
     """
-    body = {
-        **(data or {}),
-        "message": message_json(message, agent_name=(data or {}).get("agent_name")),
-    }
-    seq = await ConversationEvent.append(tx, message.conversation_id, type_, body)
+    seq = await ConversationEvent.append(
+        tx, message.conversation_id, type_, data or {}, message_id=message.id
+    )
     await Message.add(tx, message, seq)
     return seq
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.core.multi_tenant import Database
 from app.core.tools import Tools
-from app.models.message import InboundEvent
+from app.models.inbound_event import InboundEvent
 from app.services.channels.base import EventKind
 from app.services.channels.base import InboundEvent as Event
 from app.services.orchestrator.channels import Channels

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.core.multi_tenant import Database, TenantTx
+from app.core.sealing import Cipher, Ciphers
 from app.models.arrival import Arrival, Received, write
 from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation, Owner
+from app.models.inbound_event import InboundEvent
 from app.models.job import Job
-from app.models.message import Author, InboundEvent, Message, NewMessage
+from app.models.message import Author, Message, NewMessage
 from app.services.channels.base import Address, Attachment, Capabilities, EventKind
 from app.services.channels.base import InboundEvent as Event
 from app.services.orchestrator.bursts import first_look
@@ -45,9 +47,10 @@ class Receiver:
     platform tells is written in a transaction of its client.
     """
 
-    def __init__(self, db: Database, clockwork: Clockwork) -> None:
+    def __init__(self, db: Database, ciphers: Ciphers, clockwork: Clockwork) -> None:
         self._db = db
         self._clockwork = clockwork
+        self._ciphers = ciphers
         self._intake: Batcher[Arrival, Received | None] = Batcher(
             lambda arrivals: write(db, arrivals)
         )
@@ -62,21 +65,23 @@ class Receiver:
 
         Raises:
             Unavailable: It can't be written now.
+            Erased: The client is no more.
         """
         said = [event for event in events if event.kind in SAID and event.addresses]
         rest = [event for event in events if event not in said]
+        cipher = await self._ciphers.of(client_id)
         received = await self._intake.put(
-            [self._arrival(client_id, account, event, now) for event in said]
+            [self._arrival(cipher, account, event, now) for event in said]
         )
         if rest:
             async with self._db.tenant(client_id) as tx:
                 await _note(tx, account, rest)
         return received
 
-    def _arrival(self, client_id: UUID, account: Account, event: Event, now: datetime) -> Arrival:
+    def _arrival(self, cipher: Cipher, account: Account, event: Event, now: datetime) -> Arrival:
         stale = now - event.occurred_at > self._clockwork.stale_after
         return Arrival(
-            client_id=client_id,
+            cipher=cipher,
             account_id=account.id,
             event_key=event.event_key,
             addresses=tuple(_pairs(event.addresses)),
@@ -191,7 +196,7 @@ async def _edit(tx: TenantTx, event: Event, *, deleted: bool = False) -> None:
     text = None if deleted else event.text
     # The conversation is locked first, then its messages, as by whoever answers them.
     await tell(tx, message.conversation_id, name, message_id=str(message.id), text=text)
-    await Message.edit(tx, original, text, deleted=deleted)
+    await Message.edit(tx, message, text, deleted=deleted)
 
 
 async def _reaction(tx: TenantTx, account: Account, event: Event) -> None:

@@ -9,9 +9,10 @@ import orjson
 
 from app.core.multi_tenant import TenantTx, client_of
 from app.models.client import ClientSettings
-from app.models.conversation import Conversation, LoadedTurn, Owner
+from app.models.conversation import Conversation, Owner
 from app.models.job import Job
 from app.models.message import Author, Message, NewMessage
+from app.models.turn import LoadedTurn
 from app.models.usage import AnswerTrace, UsageRecord
 from app.services.ai.base import Persona, Question, Tokens, Turn
 from app.services.ai.nlu_service import language_of
@@ -39,7 +40,6 @@ class Session:
         final: Whether it is answered even when the contact says more meanwhile.
         message_ids: The messages that the answer answers, oldest first.
         kind: The content type of the newest of them.
-        newest: The newest message's platform id, to reply to.
         last_contact_seq: The contact's latest number when this was read: if it has risen, the answer is outdated.
         settings: The client's settings.
         knowledge_version: Which knowledge the answer will rest on.
@@ -59,7 +59,6 @@ class Session:
     final: bool
     message_ids: tuple[UUID, ...]
     kind: str
-    newest: str | None
     last_contact_seq: int
     settings: ClientSettings
     knowledge_version: int
@@ -236,7 +235,6 @@ def _session(
     settings = ClientSettings.model_validate(turn.settings)
     said = tuple(m["text"] for m in turn.waiting if m["text"])
     text = "\n".join(said)
-    newest = turn.waiting[-1]
     language = language_of(text) or turn.language or settings.language
     return Session(
         conversation_id=conversation_id,
@@ -248,8 +246,7 @@ def _session(
         burst=burst,
         final=final,
         message_ids=tuple(UUID(m["id"]) for m in turn.waiting),
-        kind=newest["kind"],
-        newest=newest["platform_message_id"],
+        kind=turn.waiting[-1]["kind"],
         last_contact_seq=turn.last_contact_seq,
         settings=settings,
         knowledge_version=turn.knowledge_version,

@@ -12,8 +12,8 @@ from app.core.multi_tenant import Row
 from app.core.security import Principal, Role, Scope
 from app.models.audit import AuditEntry
 from app.models.client import Client
+from app.models.inbound_event import InboundEvent
 from app.models.job import Job
-from app.models.message import InboundEvent
 from app.models.usage import UsageRecord
 from app.schemas.admin import AuditOut, KeptEventOut, QuotaOut, UsageOut
 from app.schemas.conversations import JobOut
@@ -43,7 +43,9 @@ async def replay_job(job_id: UUID, tx: TenantTxDep, owner: OwnerDep) -> dict[str
 @router.get("/inbound-events")
 async def kept_events(tx: TenantTxDep, _: OwnerDep, limit: Limit = 100) -> list[KeptEventOut]:
     """What platforms told us that wasn't processed: unparsed, unrouted, quarantined."""
-    return [KeptEventOut.model_validate(event) for event in await InboundEvent.kept(tx, limit)]
+    return [
+        KeptEventOut.model_validate(event) for event in await InboundEvent.unprocessed(tx, limit)
+    ]
 
 
 @router.get("/usage")

@@ -20,7 +20,8 @@ from app.core.visits import Visitor
 from app.models.channel_config import ChannelConfig, Route
 from app.models.client import Client
 from app.models.contact import Contact
-from app.models.conversation import Conversation, ConversationEvent
+from app.models.conversation import Conversation
+from app.models.conversation_event import ConversationEvent
 from app.models.message import Message
 from app.models.staff import Staff
 from app.schemas.chat import (
@@ -37,7 +38,7 @@ from app.schemas.chat import (
 from app.schemas.common import MOST_SEQ
 from app.services.channels.base import Address, EventKind, InboundEvent
 from app.services.orchestrator import phrases
-from app.services.orchestrator.events import message_json
+from app.services.orchestrator.events import event_json, message_json
 from app.services.orchestrator.receiver import Account
 from app.services.orchestrator.session_manager import want_human
 
@@ -256,14 +257,8 @@ def _frame(event: ConversationEvent) -> ServerSentEvent:
         "seq": event.seq,
         "conversation_id": str(event.conversation_id),
         "at": event.created_at.isoformat(),
-        **event.data,
+        **event_json(event),
     }
-    if "message" in data:
-        data["message"] = {
-            **data["message"],
-            "seq": event.seq,
-            "created_at": event.created_at.isoformat(),
-        }
     return ServerSentEvent(
         raw_data=orjson.dumps(data).decode(), event=event.type, id=str(event.seq)
     )

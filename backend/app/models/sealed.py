@@ -1,0 +1,71 @@
+"""Sealed columns: each knows its table and column, and of which key parts its row is made."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.core.multi_tenant import TenantTx, cipher_of
+from app.core.sealing import Cipher, join, place
+
+Part = UUID | bytes | str | int
+"""A part of a row's key."""
+
+
+class SealedColumn:
+    """A column whose values are sealed, as JSON, for their own row.
+
+    All of them stand in ``SEALED``: rotation seals them anew.
+    """
+
+    def __init__(self, table: str, column: str, *key: str) -> None:
+        """Names the place; ``key`` are the columns that, after ``client_id``, tell its rows apart."""
+        self.table, self.column, self.key = table, column, key
+        self._place = place(table, column)
+        SEALED.append(self)
+
+    def seal(self, cipher: Cipher, value: Any, *row: Part) -> bytes:
+        """Seals a value for a row."""
+        return cipher.seal(orjson.dumps(value, default=str), self._place, row_of(row))
+
+    def open(self, cipher: Cipher, sealed: bytes, *row: Part) -> Any:
+        """Opens a row's value.
+
+        Raises:
+            Unreadable: It was altered or moved, or its key is gone.
+        """
+        return orjson.loads(cipher.open(sealed, self._place, row_of(row)))
+
+    def put(self, tx: TenantTx, value: Any, *row: Part) -> bytes | None:
+        """What is written into the row: NULL stays NULL."""
+        return None if value is None else self.seal(cipher_of(tx), value, *row)
+
+    def get(self, tx: TenantTx, sealed: bytes | None, *row: Part) -> Any:
+        """What stands in the row."""
+        return None if sealed is None else self.open(cipher_of(tx), sealed, *row)
+
+    def again(self, cipher: Cipher, sealed: bytes, *row: Part) -> bytes:
+        """The same value, sealed with the newest key."""
+        bound = row_of(row)
+        return cipher.seal(cipher.open(sealed, self._place, bound), self._place, bound)
+
+
+SEALED: list[SealedColumn] = []
+
+
+def row_of(parts: Sequence[Part]) -> bytes:
+    """A row's key as bytes; a column's rows all have the same kind of key."""
+    if len(parts) == 1 and isinstance(parts[0], UUID):
+        return parts[0].bytes
+    return join(*map(_raw, parts))
+
+
+def _raw(part: Part) -> bytes | str:
+    match part:
+        case UUID():
+            return part.bytes
+        case int():
+            return part.to_bytes(8, "big")
+        case _:
+            return part

@@ -1,0 +1,155 @@
+"""A database in which everything stood in clear is sealed when it is brought to the present revision."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from alembic import command
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.core.sealing import join
+from app.embedded.postgres import EmbeddedPostgres
+from app.migration import _config, _make_roles, migrate
+from app.models.channel_config import ChannelConfig
+from app.models.contact import Contact, ContactAddress
+from app.models.conversation import Conversation
+from app.models.conversation_event import ConversationEvent
+from app.models.inbound_event import InboundEvent
+from app.models.job import Job
+from app.models.message import Message
+from app.models.staff_factor import StaffFactor
+from app.models.usage import AnswerTrace
+from tests.fixtures.keys import KEYS, MASTER
+from tests.fixtures.knowledge import PASSWORD, SIGNER, connect
+
+CANARY = "قهوة canary-5551"
+CREDENTIALS = f'{{"access_token": "{CANARY}"}}'.encode()
+SECRET = bytes(range(20))
+BEFORE = "0009"
+
+
+async def test_what_stood_in_clear_is_sealed_and_reads_as_before(
+    postgres18: EmbeddedPostgres, fresh_database: Callable[..., str]
+) -> None:
+    url = fresh_database(postgres18)
+    await _old_database(url)
+    ids = await _fill(url)
+    await migrate(url, SIGNER, PASSWORD, KEYS, MASTER)
+    assert await _in_clear(url) == []
+    db = connect(url)
+    async with db.tenant(ids["client"]) as tx:
+        [account] = await ChannelConfig.of_kind(tx, "whatsapp")
+        assert account.fields == {"access_token": CANARY}
+        factor = await StaffFactor.of_staff(tx, ids["staff"])
+        assert factor and factor.secret(tx) == SECRET
+        found = await Contact.resolve(tx, ids["account"], [("phone", CANARY)], None)
+        assert found == ids["contact"]
+        [address] = await ContactAddress.of_contact(tx, ids["account"], ids["contact"])
+        assert (address.kind, address.value) == ("phone", CANARY)
+        message = await Message.by_platform_id(tx, f"wamid.{CANARY}")
+        assert message is not None
+        assert (message.text, message.content["a"], message.citations) == (CANARY, CANARY, [])
+        assert (message.delivery_error, message.feedback) == (CANARY, CANARY)
+        [waiting] = await Conversation.inbox(tx)
+        assert (waiting.contact_name, waiting.last_text) == (CANARY, CANARY)
+        created, other = await ConversationEvent.after(tx, ids["conversation"], 0)
+        assert (created.message and created.message.text, created.data) == (
+            CANARY,
+            {"agent_name": CANARY},
+        )
+        assert (other.message, other.data) == (None, {"emoji": CANARY})
+        assert await InboundEvent.admit(tx, ids["account"], [f"key {CANARY}"]) == set()
+        [kept] = await InboundEvent.unprocessed(tx)
+        assert (kept.event_key, kept.raw) == (f"key {CANARY}", {"raw": CANARY})
+        assert await AnswerTrace.of_message(tx, ids["message"]) == {"question": CANARY}
+        assert [job.error for job in await Job.parked(tx)] == [CANARY]
+    await db.close()
+
+
+async def _old_database(url: str) -> None:
+    def upgrade(connection: Connection) -> None:
+        _make_roles(connection, connection.engine.url.database or "", PASSWORD)
+        command.upgrade(_config(connection), BEFORE)
+
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade)
+    await engine.dispose()
+
+
+async def _fill(url: str) -> dict[str, UUID]:
+    names = ("client", "staff", "account", "contact", "conversation", "message", "medium", "job")
+    ids = {name: uuid4() for name in names}
+    owner = await asyncpg.connect(url.replace("+asyncpg", ""))
+    values: dict[str, Any] = {name: f"'{id_}'" for name, id_ in ids.items()}
+    await owner.execute(_ROWS.format(canary=CANARY, **values))
+    await owner.execute(
+        "UPDATE channel_configs SET sealed = $1",
+        _sealed_as_before(ids["client"], "channel_configs", ids["account"], CREDENTIALS),
+    )
+    await owner.execute(
+        "UPDATE staff_factors SET sealed = $1",
+        _sealed_as_before(ids["client"], "staff_factors", ids["staff"], SECRET),
+    )
+    await owner.close()
+    return ids
+
+
+def _sealed_as_before(client_id: UUID, table: str, row: UUID, plain: bytes) -> bytes:
+    """A secret under a key that was derived from the master key, as they were once."""
+    head = b"\x01" + hashlib.sha256(b"wafaa/key-id\0" + MASTER.encode()).digest()[:4]
+    purpose = b"wafaa/seal/" + client_id.bytes
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(MASTER.encode())
+    bound = join(head, client_id.bytes, table, "sealed", str(row))
+    nonce = os.urandom(12)
+    return head + nonce + AESGCM(key).encrypt(nonce, plain, bound)
+
+
+async def _in_clear(url: str) -> list[str]:
+    """Tables that hold the canary."""
+    owner = await asyncpg.connect(url.replace("+asyncpg", ""))
+    tables = await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    found = []
+    for table in (row["tablename"] for row in tables):
+        rows = await owner.fetch(f"SELECT t::text AS row FROM {table} t")
+        hexed = CANARY.encode().hex()
+        found += [table for row in rows if "canary" in row["row"] or hexed in row["row"]]
+    await owner.close()
+    return found
+
+
+_ROWS = """
+INSERT INTO clients (id, name, slug) VALUES ({client}, 'Old', 'old');
+INSERT INTO channel_configs (client_id, id, kind, name, external_id, sealed)
+VALUES ({client}, {account}, 'whatsapp', 'WhatsApp', '1', '');
+INSERT INTO staff (client_id, id, email, name, role, password_hash)
+VALUES ({client}, {staff}, 'a@b.example', 'A', 'owner', '');
+INSERT INTO staff_factors (client_id, staff_id, sealed) VALUES ({client}, {staff}, '');
+INSERT INTO contacts (client_id, id, display_name) VALUES ({client}, {contact}, '{canary}');
+INSERT INTO contact_addresses (client_id, account_id, kind, value, contact_id)
+VALUES ({client}, {account}, 'phone', '{canary}', {contact});
+INSERT INTO conversations (client_id, id, contact_id, account_id, last_seq)
+VALUES ({client}, {conversation}, {contact}, {account}, 2);
+INSERT INTO messages (client_id, id, conversation_id, seq, author, text, content, platform_message_id, delivery_error,
+  feedback)
+VALUES ({client}, {message}, {conversation}, 1, 'contact', '{canary}', '{{"a": "{canary}"}}', 'wamid.{canary}',
+  '{canary}', '{canary}');
+INSERT INTO attachments (client_id, id, message_id, kind, filename)
+VALUES ({client}, {medium}, {message}, 'image', '{canary}');
+INSERT INTO conversation_events (client_id, conversation_id, seq, type, data) VALUES
+  ({client}, {conversation}, 1, 'message.created', jsonb_build_object('agent_name', '{canary}', 'message',
+    jsonb_build_object('id', {message}, 'text', '{canary}'))),
+  ({client}, {conversation}, 2, 'reaction', '{{"emoji": "{canary}"}}');
+INSERT INTO inbound_events (client_id, account_id, event_key, state, raw)
+VALUES ({client}, {account}, 'key {canary}', 'unparsed', '{{"raw": "{canary}"}}');
+INSERT INTO answer_traces (client_id, message_id, trace) VALUES ({client}, {message}, '{{"question": "{canary}"}}');
+INSERT INTO jobs (client_id, id, lane_id, kind, payload, state, error, due_at)
+VALUES ({client}, {job}, {conversation}, 'answer_message', '{{}}', 'parked', '{canary}', now());
+"""
