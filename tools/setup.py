@@ -5,8 +5,6 @@ it the web workspace is built. Each step leaves a stamp of what it was made from
 Standard library only, and free of new syntax, so that an old Python can say that it is too old.
 """
 
-
-
 import argparse
 import hashlib
 import os

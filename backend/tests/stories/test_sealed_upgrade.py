@@ -48,7 +48,8 @@ async def test_what_stood_in_clear_is_sealed_and_reads_as_before(
         [account] = await ChannelConfig.of_kind(tx, "whatsapp")
         assert account.fields == {"access_token": CANARY}
         factor = await StaffFactor.of_staff(tx, ids["staff"])
-        assert factor and factor.secret(tx) == SECRET
+        assert factor
+        assert factor.secret(tx) == SECRET
         found = await Contact.resolve(tx, ids["account"], [("phone", CANARY)], None)
         assert found == ids["contact"]
         [address] = await ContactAddress.of_contact(tx, ids["account"], ids["contact"])
