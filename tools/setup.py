@@ -5,6 +5,8 @@ it the web workspace is built. Each step leaves a stamp of what it was made from
 Standard library only, and free of new syntax, so that an old Python can say that it is too old.
 """
 
+# ruff: noqa: S603, S606, T201 - setting up is running commands and telling about it.
+
 import argparse
 import hashlib
 import os
