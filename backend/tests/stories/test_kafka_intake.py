@@ -123,7 +123,7 @@ async def test_what_cannot_be_taken_in_is_buried_and_holds_nobody_up(
     letters = await kafka.read(f"{behind.prefix}dead-letters", 3)
     assert b"no envelope" in [letter.value() for letter in letters]
     errors = [dict(letter.headers())["error-type"] for letter in letters]
-    assert sorted(errors) == [b"InvalidInput", b"KeyError", b"Misconfigured"]
+    assert sorted(errors) == [b"InvalidInput", b"KeyError", b"Unreadable"]
     for letter in letters:
         assert dict(letter.headers())["origin"].startswith(f"{behind.prefix}inbound/0/".encode())
     async with shop.product.api.get("/metrics") as answer:

@@ -32,7 +32,7 @@ from tests.fixtures.knowledge import PASSWORD, SIGNER, connect
 CANARY = "قهوة canary-5551"
 CREDENTIALS = f'{{"access_token": "{CANARY}"}}'.encode()
 SECRET = bytes(range(20))
-BEFORE = "0009"
+BEFORE = "0010"
 
 
 async def test_what_stood_in_clear_is_sealed_and_reads_as_before(
