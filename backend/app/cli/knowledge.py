@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from app.cli.choosing import choose_client
-from app.cli.files import media_type
 from app.cli.installation import Installation, with_services
 from app.cli.output import Progress
 from app.models.knowledge_base import KnowledgeDocument
 from app.services.ai.nlu_service import language_of
 from app.services.orchestrator import library
+from app.utils.media import media_type
 
 _INTERNAL = ("chunk_id", "sentences")
 _SETTLED = ("ready", "failed")

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from app.bootstrap import Services
-from app.cli.files import media_type
 from app.core.config import Settings
 from app.core.multi_tenant import TenantTx
 from app.core.security import hash_password
@@ -16,6 +15,7 @@ from app.models.channel_config import ChannelConfig
 from app.models.client import Client, ClientRef
 from app.models.staff import Staff
 from app.services.orchestrator import accounts, clients, library
+from app.utils.media import media_type
 
 ACTOR = "demo"
 SOURCE = "demo"

@@ -75,6 +75,33 @@ class ChannelConfig(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
+    async def change(cls, tx: TenantTx, account: ChannelAccount) -> None:
+        """Gives an account another name and other credentials; one that was stopped works again.
+
+        Raises:
+            Conflict: Meanwhile the platform's account was connected elsewhere.
+        """
+        await tx.run("SELECT app.release_route($1)", account.id)
+        if not await tx.value(
+            "SELECT app.claim_route($1, $2, $3)", account.kind, account.external_id, account.id
+        ):
+            raise Conflict("This platform account is connected already.", pointer="/external_id")
+        await tx.run(
+            "UPDATE channel_configs SET name = $3, sealed = $4, is_active = true WHERE client_id = $1 AND id = $2",
+            client_of(tx), account.id, account.name, _FIELDS.put(tx, dict(account.fields), account.id),
+        )  # fmt: skip
+
+    @classmethod
+    async def stop(cls, tx: TenantTx, account_id: UUID) -> None:
+        """Stops an account, and gives up the platform's id of it. What was said on it stays."""
+        await tx.run("SELECT app.release_route($1)", account_id)
+        await tx.run(
+            "UPDATE channel_configs SET is_active = false WHERE client_id = $1 AND id = $2",
+            client_of(tx),
+            account_id,
+        )
+
+    @classmethod
     async def get(cls, tx: TenantTx, account_id: UUID) -> ChannelAccount:
         """One account.
 

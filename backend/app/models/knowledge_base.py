@@ -59,6 +59,14 @@ class KnowledgeSource(Created, TenantRow):
         )  # fmt: skip
         return source_id
 
+    @classmethod
+    async def names(cls, tx: TenantTx) -> list[str]:
+        """The names of the client's sources."""
+        rows = await tx.all(
+            "SELECT name FROM knowledge_sources WHERE client_id = $1 ORDER BY name", client_of(tx)
+        )
+        return [row["name"] for row in rows]
+
 
 class KnowledgeDocument(Created, TenantRow):
     """One file or page, and how far we are with learning it.
@@ -150,6 +158,16 @@ class KnowledgeDocument(Created, TenantRow):
             client_of(tx), limit,
         )  # fmt: skip
         return [cls._of(dict(row)) for row in rows]
+
+    @classmethod
+    async def of_source(cls, tx: TenantTx, source: str) -> "dict[str, KnowledgeDocument]":
+        """A source's documents by title."""
+        rows = await tx.all(
+            f"SELECT {_COLUMNS} FROM knowledge_documents WHERE client_id = $1 AND source_id = "
+            "(SELECT id FROM knowledge_sources WHERE client_id = $1 AND name = $2) ORDER BY title",
+            client_of(tx), source,
+        )  # fmt: skip
+        return {row["title"]: cls._of(dict(row)) for row in rows}
 
     @classmethod
     def _of(cls, row: dict[str, Any]) -> "KnowledgeDocument":

@@ -25,6 +25,17 @@ class StaffLogin:
     needs_factor: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """A colleague as lists show them."""
+
+    id: UUID
+    email: str
+    name: str
+    role: str
+    is_active: bool
+
+
 class Staff(Created, TenantRow):
     """A colleague of one client, or one of ours (role ``platform``)."""
 
@@ -163,6 +174,25 @@ class Staff(Created, TenantRow):
             client_of(tx), email,
         )  # fmt: skip
         return found
+
+    @classmethod
+    async def all(cls, tx: TenantTx) -> list[Colleague]:
+        """The client's colleagues, by their e-mail addresses."""
+        rows = await tx.all(
+            "SELECT id, email, name, role, is_active FROM staff WHERE client_id = $1 ORDER BY email",
+            client_of(tx),
+        )
+        return [Colleague(**dict(row)) for row in rows]
+
+    @classmethod
+    async def change(
+        cls, tx: TenantTx, staff_id: UUID, name: str, role: str, *, is_active: bool
+    ) -> None:
+        """Changes what a colleague is called, may do, and whether they may come in."""
+        await tx.run(
+            "UPDATE staff SET name = $3, role = $4, is_active = $5 WHERE client_id = $1 AND id = $2",
+            client_of(tx), staff_id, name, role, is_active,
+        )  # fmt: skip
 
     @classmethod
     async def by_email(cls, tx: DirectoryTx, email: str) -> StaffLogin | None:

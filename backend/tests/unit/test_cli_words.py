@@ -14,7 +14,6 @@ from app.cli.asking import lines as answer_lines
 from app.cli.banner import LONGEST, banner
 from app.cli.channels import lines as channel_lines
 from app.cli.choosing import chosen
-from app.cli.files import media_type
 from app.cli.forms import Given, fill
 from app.cli.health import unwell
 from app.cli.logfiles import LogFiles
@@ -28,6 +27,7 @@ from app.models.client import ClientRef
 from app.models.conversation import Conversation
 from app.models.job import JobRef
 from app.models.message import Message
+from app.utils.media import media_type
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -3,6 +3,7 @@
 import typer
 
 from app.cli.commands import (
+    applying,
     audit,
     channels,
     clients,
@@ -34,6 +35,8 @@ for name, function, hidden in (
     ("prepare", running.prepare, True),
     ("migrate", upkeep.migrate, False),
     ("doctor", upkeep.doctor, False),
+    ("apply", applying.apply, False),
+    ("export-config", applying.export_config, False),
     ("ask", talking.ask, False),
     ("chat", talking.chat, False),
     ("trace", jobs.trace, False),
