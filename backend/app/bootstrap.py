@@ -30,6 +30,7 @@ from app.services.ai.prices import Prices
 from app.services.ai.rag_engine import RagEngine
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials
+from app.services.identity.oauth import Authority
 from app.services.identity.safe import InstallationSafe
 from app.services.identity.second_factor import SecondFactor
 from app.services.identity.sessions import Sessions
@@ -92,6 +93,7 @@ class Services:
     tokens: Tokens
     signing_keys: SigningKeys
     credentials: Credentials
+    authority: Authority
     sessions: Sessions
     sign_in: SignIn
     visits: Visits
@@ -318,6 +320,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         tokens=tokens,
         sessions=sessions,
         signing_keys=signing_keys,
+        authority=Authority(db, signing_keys, clock.seconds),
         credentials=Credentials.over(db, tokens, sessions, signing_keys),
         sign_in=SignIn(db, attempts, SecondFactor(db, attempts)),
         visits=Visits(settings.jwt_secret_key.get_secret_value()),

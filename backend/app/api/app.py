@@ -19,6 +19,7 @@ from app.api.cors import WebOrigins
 from app.api.hosted import HostedPages
 from app.api.intake import Intake
 from app.api.limits import Gate, Meter, WebhookGate
+from app.api.oauth import routes as oauth
 from app.api.shown import Shown
 from app.api.signing import routes as signing
 from app.api.v1 import endpoints
@@ -46,6 +47,7 @@ TAGS = {
     "conversations": "Exchanges with contacts: read, take over, reply, hand back.",
     "knowledge": "What the assistant's answers rest on.",
     "keys": "API keys: what programs show instead of a person's sign-in.",
+    "applications": "OAuth applications: programs that act for a business, or for its colleagues.",
     "admin": "Running the installation.",
     "analytics": "Figures.",
 }
@@ -120,6 +122,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     pages.install(app, HostedPages(services).find)
     signing.install(app)
+    oauth.install(app)
     if settings.docs:
         app.include_router(docs.router)
     return app

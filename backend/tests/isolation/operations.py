@@ -11,6 +11,13 @@ from fastapi.routing import iter_route_contexts
 from tests.isolation.world import QUESTION
 
 UNDESCRIBED = {
+    "POST /oauth/token": "Applications prove themselves inside the form, which these attempts don't.",
+    "POST /oauth/revoke": "The same.",
+    "GET /oauth/authorize": "Leads to the sign-in page: it knows nobody but by a session's cookie.",
+    "POST /oauth/authorize": "A form: refused from anywhere but our own page, as these attempts are.",
+    "GET /.well-known/oauth-authorization-server": "Where everything is, the same for everyone.",
+    "GET /.well-known/oauth-protected-resource": "The same.",
+    "GET /.well-known/jwks.json": "Public keys, the same for everyone.",
     "GET /openapi.json": "The description itself.",
     "GET /docs": "The description, for people.",
     "GET /docs/errors": "Error codes, the same for everyone.",

@@ -16,6 +16,7 @@ BODIES: dict[str, Any] = {
     "PUT /v1/clients/me": {"name": "Renamed", "settings": {}},
     "POST /v1/channels/{kind}": {"name": "Another page", "config": {}},
     "POST /v1/keys": {"name": "A program", "rights": ["knowledge:read"]},
+    "POST /v1/applications": {"name": "A program", "rights": ["knowledge:read"]},
     "POST /v1/documents": "# A note\n\nNothing of interest.\n",
 }
 """What makes an operation act, where a sample that merely fits doesn't."""

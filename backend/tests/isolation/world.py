@@ -22,7 +22,7 @@ from app.models.job import ERROR, Job
 from app.models.message import Author, NewMessage
 from app.models.staff import Staff
 from app.models.usage import AnswerTrace, UsageRecord
-from app.services.identity import api_keys, sessions
+from app.services.identity import api_keys, applications, sessions
 from app.services.orchestrator import accounts
 from app.services.orchestrator.events import say
 from tests.fixtures.product import Business, Product
@@ -41,7 +41,7 @@ TOUCHED = ("last_used_at", "last_seen_at")
 KINDS = {
     "channel_config": "account", "knowledge_document": "document", "knowledge_source": "source",
     "knowledge_chunk": "chunk", "audit_log": "audit", "staff_session": "session",
-    "api_key": "key",
+    "api_key": "key", "oauth_application": "application",
 }  # fmt: skip
 """What paths call the rows of a table, where it isn't the table's name."""
 
@@ -208,9 +208,15 @@ async def _furnish(world: World, house: House) -> None:
         wish = api_keys.Wish(f"Key of {secret}", RIGHTS[Role.OWNER])
         owner = staff[Role.OWNER]
         key = await api_keys.create(tx, wish, staff_id=owner, role=Role.OWNER, actor=str(owner))
+        granted = applications.Wish(f"Application of {secret}", RIGHTS[Role.SERVICE])
+        application = await applications.create(tx, granted, actor=str(owner))
         await AuditEntry.add(tx, f"actor {secret}", "test.planted", secret, {"note": secret})
     house.conversation, house.reply = made[0]["conversation"], made[0]["reply"]
     _introduce(world, house, staff, made[0]["contact"], account)
+    made_application = await applications.find(services.db, str(application.row.id))
+    assert made_application
+    issued = await services.authority.by_itself(made_application, None)
+    house.callers["application"] = lambda: (("Authorization", f"Bearer {issued.access_token}"),)
     house.callers["key"] = lambda: (("Authorization", f"Bearer {key.key}"),)
     await _name(world, house, made, str(job))
 

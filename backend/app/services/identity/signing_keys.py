@@ -16,7 +16,7 @@ from uuid import uuid4
 import orjson
 from joserfc.jwk import Key
 
-from app.core.errors import Misconfigured, Unauthenticated
+from app.core.errors import Misconfigured, Unauthenticated, Unreadable
 from app.core.logs import get_logger
 from app.core.multi_tenant import Database
 from app.core.principal import LONGEST_LIFE, Audience
@@ -58,7 +58,7 @@ class Safe(Protocol):
         """Opens a sealed key.
 
         Raises:
-            Misconfigured: It was sealed by a key that is gone, or altered.
+            Unreadable: It was sealed by a key that is gone, or altered.
         """
 
 
@@ -142,6 +142,13 @@ class SigningKeys:
             raise Unauthenticated
         return key.claims(token, Audience.API, now)
 
+    async def readable(self, token: str) -> Claims | None:
+        """What a token says; None where it is no good one."""
+        try:
+            return await self.claims(token)
+        except Unauthenticated:
+            return None
+
     async def published(self) -> list[dict[str, Any]]:
         """What others verify our tokens with."""
         await self.signer()
@@ -179,7 +186,7 @@ class SigningKeys:
             kept = KeptKey(kid, algorithm, sealed, under, signs_from)
             if not await kept.add(tx, spacing=spacing):
                 return None
-        log.info("signing_key_made", kid=kid, algorithm=algorithm)
+        log.info("signing_key_made", signing_key_id=kid, algorithm=algorithm)
         return kid
 
     async def _fresh(self, seconds: float) -> Ring:
@@ -207,8 +214,8 @@ class SigningKeys:
             return self._known[kept.kid]
         try:
             private = await self._safe.open(kept.kid, kept.sealed, kept.under)
-        except Misconfigured:
-            log.exception("signing_key_unreadable", kid=kept.kid)
+        except Unreadable:
+            log.exception("signing_key_unreadable", signing_key_id=kept.kid)
             return None
         algorithm = Algorithm(kept.algorithm)
         key: Key = import_key(algorithm, orjson.loads(private))
