@@ -23,6 +23,7 @@ from app.core.security import Tokens
 from app.core.shared import attempts_for, breaker_for, circuit_of, limits_for
 from app.core.tools import Tools
 from app.core.visits import Visits
+from app.models import partition
 from app.models.job import Lane
 from app.services.ai.base import Provider
 from app.services.ai.llm_gateway import LLMGateway
@@ -73,8 +74,10 @@ from app.services.queue.consumer import Consumer
 from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
 from app.services.queue.producer import Ciphers, Producer
 from app.services.queue.steps import Scheduler, Step
+from app.utils import ids
 
 ISSUER = "wafaa"
+HOUR = 3600.0
 PROVIDERS = "app.services.ai.providers"
 LATE_SECONDS = 60.0
 """Work older than this means that nobody works."""
@@ -241,6 +244,7 @@ def make_tools(clock: SteadyClock) -> Tools:
 def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> Services:
     """Builds the services; call it inside a running event loop, then ``open`` and at the end ``close`` them."""
     clock = SteadyClock()
+    ids.use_clock(clock.seconds)
     metrics = Metrics(metrics_directory or settings.home / "metrics")
     observer = Observer(metrics)
     db = Database.connect(
@@ -337,7 +341,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         prices=Prices.parse(settings.prices),
         worker=worker,
         auditor=auditor,
-        scheduler=Scheduler(db, _steps(auditor)),
+        scheduler=Scheduler(db, _steps(db, auditor)),
         event_log=event_log,
         consumer=_consumer(event_log, keyring, direct, observer),
         parts=_parts(settings, db, cache, embedder, event_log),
@@ -440,9 +444,13 @@ def _places(settings: Settings) -> dict[str, int]:
     )
 
 
-def _steps(auditor: Auditor) -> tuple[Step, ...]:
+def _steps(db: Database, auditor: Auditor) -> tuple[Step, ...]:
     """What the installation does by itself, and how often, in seconds."""
-    return (Step("seal_audit", 10.0, auditor.seal_all),)
+    return (
+        Step("seal_audit", 10.0, auditor.seal_all),
+        Step("make_partitions", HOUR, lambda: partition.make_ahead(db)),
+        Step("drop_partitions", HOUR, lambda: partition.drop_old(db)),
+    )
 
 
 def heads_file(settings: Settings) -> Path:

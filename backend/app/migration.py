@@ -84,6 +84,7 @@ async def migrate(
             )
             await connection.execute(text(f"GRANT SELECT ON alembic_version TO {APP_ROLE}"))
             await connection.run_sync(make_vectors)
+            await connection.execute(text("SELECT app.make_partitions()"))
             await connection.run_sync(_keep_key, signer)
     finally:
         await engine.dispose()

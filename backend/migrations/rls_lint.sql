@@ -5,17 +5,19 @@ WITH allowed_functions(name) AS (VALUES
   ('release_route'), ('set_web_origins'), ('web_origin_allowed'), ('claim_lanes'), ('seconds_to_next_lane'), ('seconds_to_due'),
   ('lane_backlog'), ('receive'), ('resume_session'), ('end_sessions'), ('token_marks'), ('find_ticket'), ('claim_step'),
   ('settle_step'), ('audited_clients'),
-  ('signing_keys'), ('add_signing_key'), ('drop_signing_keys'), ('api_key'), ('oauth_application')
+  ('signing_keys'), ('add_signing_key'), ('drop_signing_keys'), ('api_key'), ('oauth_application'),
+  ('make_partitions'), ('drop_partitions')
 ), definer_tables(name) AS (VALUES ('clients'), ('staff'), ('channel_configs'), ('lanes'), ('jobs'),
   ('contacts'), ('contact_addresses'), ('conversations'), ('conversation_events'), ('inbound_events'), ('messages'),
   ('attachments'), ('staff_sessions'), ('audit_log'), ('audit_seals'),
-  ('api_keys'), ('oauth_applications'), ('staff_factors'), ('sign_in_rules'), ('staff_tickets')
+  ('api_keys'), ('oauth_applications'), ('staff_factors'), ('sign_in_rules'), ('staff_tickets'),
+  ('messages_rest'), ('attachments_rest'), ('answer_traces_rest'), ('conversation_events_rest')
 ), t AS (
   SELECT c.oid, c.relname, c.relkind, c.relrowsecurity rs, c.relforcerowsecurity fs, c.relispartition part,
     c.relowner::regrole::text own, c.relname = 'clients' OR EXISTS (
       SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'client_id' AND NOT a.attisdropped) has_t
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  WHERE n.nspname IN ('public', 'parts') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ), definers AS (
   SELECT p.oid, p.proname, n.nspname, p.proconfig, p.prosrc, p.proowner::regrole::text own
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -59,7 +61,7 @@ UNION ALL SELECT 'application role is a member of ' || g.rolname, 'wafaa_app' FR
 UNION ALL SELECT 'application owns a table', relname FROM t WHERE own = 'wafaa_app'
 UNION ALL SELECT 'application may make objects in ' || nspname, 'wafaa_app' FROM pg_namespace
   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND has_schema_privilege('wafaa_app', oid, 'create')
-UNION ALL SELECT 'application may enter the vault', 'wafaa_app' FROM pg_namespace
-  WHERE nspname = 'vault' AND has_schema_privilege('wafaa_app', oid, 'usage')
+UNION ALL SELECT 'application may enter ' || nspname, 'wafaa_app' FROM pg_namespace
+  WHERE nspname IN ('vault', 'parts') AND has_schema_privilege('wafaa_app', oid, 'usage')
 UNION ALL SELECT 'application may make temporary tables', 'wafaa_app'
   WHERE has_database_privilege('wafaa_app', current_database(), 'temp')

@@ -27,7 +27,7 @@ class Attachment(TenantRow):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    message_id: Mapped[UUID]
+    message_id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
     medium: Mapped[bytes] = mapped_column(LargeBinary)
 

@@ -1,9 +1,10 @@
 """The durable log of conversations. What events tell rests sealed."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, LargeBinary
+from sqlalchemy import BigInteger, ForeignKeyConstraint, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import NotFound
@@ -18,6 +19,8 @@ _DATA = SealedColumn("conversation_events", "data", "conversation_id", "id")
 
 class ConversationEvent(Created, TenantRow):
     """What happened in a conversation, in order: the durable log that streams read.
+
+    ``created_at`` stands in the key because the table is partitioned by it; ``seq`` alone tells events apart.
 
     Attributes:
         message_id: The message that the event tells of: it is read where it stands, not kept twice.
@@ -35,6 +38,9 @@ class ConversationEvent(Created, TenantRow):
 
     conversation_id: Mapped[UUID] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(
+        primary_key=True, server_default=text("now()"), sort_order=90
+    )
     id: Mapped[UUID]
     type: Mapped[str]
     message_id: Mapped[UUID | None]

@@ -2,19 +2,30 @@
 
 import os
 import time
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 _RANDOM_BITS = 74
+_DAY_MS = 86_400_000
 _SETBACK_MS = 10_000
 """A clock that goes back by less is waited for; one that goes back by more was wrong before."""
 
 
 class _Latest:
-    """The latest id of this process: its millisecond, and the random bits behind it."""
+    """The latest id of this process: its millisecond, and the random bits behind it; and whose time it is."""
 
     ms = 0
     random = 0
+    clock: Callable[[], float] = time.time
+
+
+def use_clock(seconds: Callable[[], float]) -> None:
+    """Takes the time for ids from a clock of its own, in seconds since 1970.
+
+    Rows are found by the months of their ids, so all processes must mean the same month: the database's.
+    """
+    _Latest.clock = staticmethod(seconds)
 
 
 def uuid7() -> UUID:
@@ -24,7 +35,7 @@ def uuid7() -> UUID:
     id is greater than the one before (the RFC's method 2): a lane's jobs run in the order in which they were added,
     however many a millisecond brings.
     """
-    ms = time.time_ns() // 1_000_000
+    ms = int(_Latest.clock() * 1000)
     fresh = os.urandom(10)
     if _Latest.ms - _SETBACK_MS <= ms <= _Latest.ms:
         ms, random = _Latest.ms, _Latest.random + 1 + int.from_bytes(fresh[:4], "big")
@@ -39,5 +50,21 @@ def uuid7() -> UUID:
 
 def uuid7_at(moment: datetime) -> UUID:
     """The least UUID of version 7 of a moment: what was made before has a smaller one."""
-    ms = int(moment.timestamp() * 1000)
+    return _least(int(moment.timestamp() * 1000))
+
+
+def floor_of(made_later: UUID) -> UUID:
+    """Less than the ids of all that belongs to something that has this id: so its older months needn't be looked at.
+
+    A message may have got its id a moment before its conversation did, or on another machine: a day's allowance.
+    """
+    return _least((made_later.int >> 80) - _DAY_MS) if made_later.version == 7 else UUID(int=0)
+
+
+def moment_of(id_: UUID) -> datetime:
+    """When an id of version 7 was made."""
+    return datetime.fromtimestamp((id_.int >> 80) / 1000, UTC)
+
+
+def _least(ms: int) -> UUID:
     return UUID(int=(ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0x2 << 62)

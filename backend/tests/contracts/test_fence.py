@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -109,6 +110,13 @@ async def test_every_table_with_a_client_is_forced_behind_its_policy(owner) -> N
     assert unfenced == []
 
 
+def _is_ours(thing: Any, _name: str, kind: str, _reflected: bool, _other: object) -> bool:
+    """What the database makes of a key into a partitioned table, one for each of its months, isn't."""
+    return not (
+        kind == "foreign_key_constraint" and thing.elements[0].target_fullname.startswith("parts.")
+    )
+
+
 async def test_models_and_database_say_the_same(settings) -> None:
     engine = create_async_engine(owner_url(settings))
     try:
@@ -116,7 +124,11 @@ async def test_models_and_database_say_the_same(settings) -> None:
             differences = await connection.run_sync(
                 lambda c: compare_metadata(
                     MigrationContext.configure(
-                        c, opts={"include_name": lambda name, kind, _: name != "knowledge_vectors"}
+                        c,
+                        opts={
+                            "include_name": lambda name, kind, _: name != "knowledge_vectors",
+                            "include_object": _is_ours,
+                        },
                     ),
                     Base.metadata,
                 )
