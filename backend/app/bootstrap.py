@@ -19,6 +19,7 @@ from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
 from app.core.observability import Metrics, Part, message_processed
 from app.core.once import Notary
 from app.core.revision import wanted
+from app.core.room import Room
 from app.core.security import Tokens
 from app.core.shared import attempts_for, breaker_for, circuit_of, limits_for
 from app.core.tools import Tools
@@ -282,8 +283,9 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     )
     answers = Answers(db, engine, cache, metrics, _models(settings), standings)
     channels = Channels(tools, _shared_credentials(settings))
+    room = Room(_database_disk(settings))
     receiver = Receiver(
-        db, keyring, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes))
+        db, keyring, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)), room
     )
     attention = Attention(db, followers := Followers(db))
     handlers = _handlers(
@@ -344,7 +346,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         scheduler=Scheduler(db, _steps(db, auditor)),
         event_log=event_log,
         consumer=_consumer(event_log, keyring, direct, observer),
-        parts=_parts(settings, db, cache, embedder, event_log),
+        parts=_parts(settings, db, cache, embedder, event_log, room),
         adapters=(embedder, cache, breaker, event_log),
     )
 
@@ -557,14 +559,25 @@ def _minutes(minutes: float) -> timedelta:
     return timedelta(minutes=minutes)
 
 
+def _database_disk(settings: Settings) -> Path | None:
+    """Where the embedded database keeps its files; None where the database is somebody else's care."""
+    files = settings.home / "postgres"
+    return files if files.is_dir() else None
+
+
 def _parts(
     settings: Settings,
     db: Database,
     cache: Cache,
     embedder: Embedder,
     event_log: EventLog | None,
+    room: Room,
 ) -> tuple[Part, ...]:
     """What must be well for the installation to be."""
+
+    async def disk() -> str:
+        room.require()
+        return "has room"
 
     async def database() -> str:
         await db.ping()
@@ -590,6 +603,7 @@ def _parts(
 
     return (
         Part("database", database),
+        Part("disk", disk),
         Part("worker", worker),
         Part("embedder", embed),
         Part("cache", cached, needed=False),

@@ -19,8 +19,8 @@ from app.utils.media import media_type
 
 ACTOR = "demo"
 SOURCE = "demo"
-SIMULATOR_PORT = 8090
-"""Where the demo's WhatsApp numbers send to: `wafaa emulate whatsapp` listens there."""
+SIMULATOR = 90
+"""Where the demo's WhatsApp numbers send to, counted from our own port: `wafaa emulate whatsapp` listens there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ async def _connect_whatsapp(services: Services, tx: TenantTx, demo: DemoClient) 
         "access_token": secrets.token_urlsafe(24),
         "verify_token": secrets.token_urlsafe(24),
         "app_secret": secrets.token_urlsafe(24),
-        "graph_url": f"http://127.0.0.1:{SIMULATOR_PORT}",
+        "graph_url": f"http://127.0.0.1:{services.settings.port + SIMULATOR}",
     }
     await accounts.connect(tx, services.channels, "whatsapp", "WhatsApp", fields, actor=ACTOR)
 

@@ -359,5 +359,6 @@ _GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
+    asyncpg.exceptions.InsufficientResourcesError,
 )
-"""What is raised when the server went away, or is going."""
+"""What is raised when the server went away, is going, or has no room left on its disk or in its memory."""

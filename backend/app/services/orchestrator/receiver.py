@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.core.multi_tenant import Database, TenantTx
+from app.core.room import Room
 from app.core.sealing import Cipher, Ciphers
 from app.models.arrival import Arrival, Received, write
 from app.models.contact import Contact, ContactAddress
@@ -47,8 +48,11 @@ class Receiver:
     platform tells is written in a transaction of its client.
     """
 
-    def __init__(self, db: Database, ciphers: Ciphers, clockwork: Clockwork) -> None:
+    def __init__(
+        self, db: Database, ciphers: Ciphers, clockwork: Clockwork, room: Room
+    ) -> None:
         self._db = db
+        self._room = room
         self._clockwork = clockwork
         self._ciphers = ciphers
         self._intake: Batcher[Arrival, Received | None] = Batcher(
@@ -67,6 +71,7 @@ class Receiver:
             Unavailable: It can't be written now.
             Erased: The client is no more.
         """
+        self._room.require()
         said = [event for event in events if event.kind in SAID and event.addresses]
         rest = [event for event in events if event not in said]
         cipher = await self._ciphers.of(client_id)
