@@ -170,8 +170,9 @@ class LocalLimits:
         """Holds nothing but numbers."""
 
     def _debt(self, key: str, limit: Limit, now: int) -> int:
-        """What is owed now. A clock that was set back doesn't make it more than the limit's bound."""
-        return min(max(self._paid_off.get(key, now) - now, 0), limit.bound)
+        """What is owed now. Nobody can owe more than the bound: then the clock was set back, and it counts anew."""
+        debt = max(self._paid_off.get(key, now) - now, 0)
+        return debt if debt <= limit.bound else 0
 
     def _note(self, paid_off: Mapping[str, int]) -> None:
         for key, moment in paid_off.items():

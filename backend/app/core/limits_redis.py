@@ -18,7 +18,8 @@ end
 local paid_off, debts, admitted = redis.call('MGET', unpack(KEYS)), {}, 1
 for i = 1, #KEYS do
   local price, bound = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
-  debts[i] = math.min(math.max((tonumber(paid_off[i]) or now) - now, 0), bound)
+  debts[i] = math.max((tonumber(paid_off[i]) or now) - now, 0)
+  if debts[i] > bound then debts[i] = 0 end  -- Nobody can owe so much: the clock was set back.
   if debts[i] + price > bound then admitted = 0 end
 end
 if admitted == 1 then

@@ -145,11 +145,17 @@ async def test_of_many_at_once_a_quota_gets_through(counted: tuple[Limits, Clock
     assert sum(d.admitted for d in decisions) == 37
 
 
-async def test_a_clock_set_back_costs_a_window_at_most(counted: tuple[Limits, Clock]) -> None:
+@pytest.mark.parametrize("back", [1, 59, 60, 61, 3600, 86_400])
+async def test_a_clock_set_back_costs_a_window_at_most(
+    counted: tuple[Limits, Clock], back: int
+) -> None:
     limits, clock = counted
     charges, group = [Charge(Limit("client", 2, 60), "a")], next(_groups)
-    await limits.take(group, charges)
-    clock.now -= 3600 * SECOND
+    for _ in range(2):
+        assert (await limits.take(group, charges)).admitted
+    clock.now -= back * SECOND
+    clock.now += (60 + 60) * SECOND  # The window itself, and what the clock costs.
+    assert (await limits.take(group, charges)).admitted
     assert (await limits.take(group, charges)).wait <= 60 * SECOND
 
 
