@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 _COUNTER = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Goes on while the machine sleeps, where there is such a clock."""
 
+TOLERANCE = 5.0
+"""Seconds by which our time and the database's may differ: waiting for an answer takes time as well."""
+
 
 class SteadyClock:
     """Unix time that no change of the wall clock moves."""
@@ -25,6 +28,10 @@ class SteadyClock:
     def seconds(self) -> float:
         """Seconds since 1970."""
         return time.clock_gettime(_COUNTER) + self._offset
+
+    def differs(self, now: float) -> bool:
+        """Whether the database's time is another than what we hold for it."""
+        return abs(now - self.seconds()) > TOLERANCE
 
     def now(self) -> datetime:
         """The same as a time in UTC."""

@@ -223,8 +223,10 @@ class Database:
         """
         await raw.execute(_BEGIN_POOLED if self._pooled else "BEGIN")
         if client_id is not None:
-            token = self._signer.token(client_id)
-            await raw.fetchval("SELECT pg_catalog.set_config($1, $2, true)", TENANT_SETTING, token)
+            now = await raw.fetchval(_ENTER, TENANT_SETTING, self._signer.token(client_id))
+            if self._signer.clock.differs(now):  # Its clock was set: it may not believe the token.
+                self._signer.clock.hear(now)
+                await raw.fetchval(_ENTER, TENANT_SETTING, self._signer.token(client_id))
 
     async def call(self, sql: str, *args: object) -> list[Row]:
         """One statement that is a transaction of its own, in one round trip, in no client's scope."""
@@ -330,6 +332,12 @@ _TIMEOUTS = {
 }
 _SESSION = _ONLY_NAMES | _TIMEOUTS
 _BEGIN_POOLED = "BEGIN" + "".join(f"; SET LOCAL {name} = {ms}" for name, ms in _TIMEOUTS.items())
+
+_ENTER = """
+WITH entered AS MATERIALIZED (SELECT pg_catalog.set_config($1, $2, true))
+SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8 FROM entered
+"""
+"""Enters a client's scope, and tells the time."""
 
 _NOW = "SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8"
 

@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.clock import TOLERANCE
 from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import Database, DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
@@ -156,6 +157,12 @@ class Lane(TenantRow):
         """Seconds until a lane becomes due, or became so within the last ``ago``; None when none will."""
         [row] = await db.call("SELECT app.seconds_to_due($1, $2) AS seconds", list(queues), ago)
         return None if row["seconds"] is None else float(row["seconds"])
+
+    @classmethod
+    async def mind_clock(cls, db: Database) -> float:
+        """Sees to it that what is due soon stays so when the database's clock is set back; gives by how many seconds."""
+        [row] = await db.call("SELECT app.mind_clock($1) AS seconds", TOLERANCE)
+        return float(row["seconds"])
 
     @classmethod
     async def backlog(cls, tx: DirectoryTx) -> dict[str, tuple[int, float]]:

@@ -95,7 +95,7 @@ class Installation:
             await asyncio.sleep(0.2)
         return False
 
-    async def answered(self, message_id: str, seconds: float = 90.0) -> bool:
+    async def answered(self, message_id: str, seconds: float = 60.0) -> bool:
         """Whether a reply to it, or to a later message of the burst it belongs to, arrives."""
         with suppress(TimeoutError):
             await until(self._has_reply(message_id), seconds)

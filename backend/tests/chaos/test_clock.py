@@ -21,6 +21,7 @@ def _faked(rate: Path) -> dict[str, str]:
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
+        "WAFAA_STALE_MINUTES": "600",  # To a clock two hours ahead, what is said now was said two hours ago.
     }
 
 

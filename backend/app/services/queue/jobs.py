@@ -18,11 +18,14 @@ from uuid import UUID
 
 import structlog
 
-from app.core.errors import RateLimited, Unavailable, WafaaError
+from app.core.errors import NotFound, RateLimited, Unavailable, WafaaError
 from app.core.multi_tenant import Database, TenantTx
 from app.models.job import Job, Lane, Lease, LeaseLost, Wanted
 
 log = structlog.get_logger(__name__)
+
+CLOCK_SECONDS = 5.0
+"""How often a worker looks whether the database's clock was set back."""
 
 CHAT, INDEXING, NOTIFY, PROACTIVE = "chat", "indexing", "notify", "proactive"
 
@@ -160,14 +163,15 @@ class Worker:
 
     async def run(self, *, drain_seconds: float = 10.0) -> None:
         """Claims and runs until ``stop``; then finishes what runs, within ``drain_seconds``."""
-        listener = asyncio.create_task(self._listen())
+        beside = [asyncio.create_task(self._listen()), asyncio.create_task(self._mind_clock())]
         try:
             while not self._stopping:
                 self._wake.clear()
                 if not await self._claim_safely():
                     await self._sleep()
         finally:
-            listener.cancel()
+            for task in beside:
+                task.cancel()
             await self._finish(drain_seconds)
 
     def stop(self) -> None:
@@ -192,6 +196,13 @@ class Worker:
     async def _listen(self) -> None:
         async for _ in self._db.listen("wafaa_lanes"):
             self._wake.set()
+
+    async def _mind_clock(self) -> None:
+        while True:
+            with suppress(Unavailable):
+                if back := await Lane.mind_clock(self._db):
+                    log.warning("clock_set_back", seconds=round(back))
+            await asyncio.sleep(CLOCK_SECONDS)
 
     async def _sleep(self) -> None:
         """Until a notification, a finished job, or the next due lane; at most the poll interval."""
@@ -277,7 +288,8 @@ class Worker:
         return None
 
     async def _failed(self, work: Work, code: str, message: str, error: WafaaError | None) -> None:
-        lasting = error is not None and not error.retryable
+        # What isn't there may be back: a token that ran out in mid-transaction hides rows, and says nothing.
+        lasting = not (error is None or error.retryable or isinstance(error, NotFound))
         if lasting or work.lease.attempts >= self._max_attempts:
             return await self._park(work, code, message)
         delay = backoff(work.lease.attempts)
