@@ -48,9 +48,7 @@ class Receiver:
     platform tells is written in a transaction of its client.
     """
 
-    def __init__(
-        self, db: Database, ciphers: Ciphers, clockwork: Clockwork, room: Room
-    ) -> None:
+    def __init__(self, db: Database, ciphers: Ciphers, clockwork: Clockwork, room: Room) -> None:
         self._db = db
         self._room = room
         self._clockwork = clockwork
