@@ -167,10 +167,24 @@ OTHERS = [
     "https://shоp.example", "https://xn--shp-fmc.example", "https://shop.example:443", "https://shop.example:0",
     "https://[::1]", "https://127.0.0.1", "http://localhost", "https://shop_example", "https://.shop.example",
     "https://shop..example", "https://",
+    "https://shop.example\\@evil.example", "https://shop.example%2eevil.example", "https://shop.example%00",
+    "https://shop.example\u3002evil.example", "HTTPS://shop.example", "https://shop.example:443443",
+    "https://shop.example:", "https://shop.example:0443", "https://shop.example:-1", "https://shop.example:443 ",
+    " https://shop.example", "\thttps://shop.example", "https://shop.example;x", "https://shop.example,", "https:///shop.example",
+    "https://https://shop.example", "https://evil.example?https://shop.example", "https://evil.example#https://shop.example",
+    "https://shop-example", "https://shopxexample", "https://shop.exampl", "https://shop.example.co", "ttps://shop.example",
+    "wss://shop.example", "ftp://shop.example", "blob:https://shop.example", "view-source:https://shop.example",
+    "https://*.example", "https://*", "https://[shop.example]", "https://\u0455hop.example", "about:blank", "undefined",
 ]  # fmt: skip
 
 
 SHOP = app_for(stage())
+
+
+def test_sixty_origins_and_more_are_tried() -> None:
+    """Check 50: each is another origin, and none is the listed one."""
+    assert len(set(OTHERS)) >= 60
+    assert LISTED not in OTHERS
 
 
 @pytest.mark.parametrize("origin", OTHERS)

@@ -1,6 +1,7 @@
 """Who may call what: every route is closed, but for those on the list."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -135,19 +136,121 @@ async def test_a_right_that_was_not_given_is_refused() -> None:
 
 
 TRICKS = [
-    "/v1/auth/me/", "//v1/auth/me", "/V1/AUTH/ME", "/v1/auth/%6de", "/v1/auth/me%2f", "/v1/auth/./me", "/v1/auth/me;x",
-    "/x/../v1/auth/me", "/health/live/../../v1/auth/me", "/v1/auth/me%00",
-]  # fmt: skip
+    "{}/",
+    "/{}",
+    "//{}",
+    "/.{}",
+    "/./{}",
+    "/x/..{}",
+    "/health/live/../..{}",
+    "/docs/..{}",
+    "/widget/..{}",
+    "{}%00",
+    "{}%2f",
+    "{}%20",
+    "{}%0a",
+    "{}%09",
+    "{};x",
+    "{};.css",
+    "{}.json",
+    "{}.js",
+    "{}/.",
+    "{}/..",
+    "{}/x/..",
+    "{}%3f",
+    "{}%23",
+    "{}/%2e%2e/me",
+    "{}//",
+    "{}\\",
+    "{}%5c",
+    "{}~",
+    "{}*",
+    "{}%ff",
+    "{}%c0%af",
+    "/%2e/{}",
+    "/%2e%2e/{}",
+    "/..%2f{}",
+    "/..;{}",
+    "/health/live;{}",
+    "/w.js/..{}",
+    "/w.js%2f..{}",
+    "/openapi.json/..{}",
+    "/c/x/../..{}",
+    "/v1/..{}",
+    "/V1/..{}",
+    "http://wafaa.test{}",
+    "/http://wafaa.test{}",
+    "/@{}",
+    "/%252e%252e{}",
+    "/webhook/web/x/../../..{}",
+    "{}/../../health/live",
+    "{}?/health/live",
+    "{}#/health/live",
+    "{}&x",
+    "{}%u002e",
+]
+"""Spellings of a closed path; the path itself stands in each."""
+HOSTS = [
+    "wafaa.test",
+    "localhost",
+    "127.0.0.1",
+    "wafaa.test/health/live?",
+    "[::1",
+    "a@b",
+    "",
+    "wafaa.test:0",
+    "evil.example",
+    "wafaa.test#",
+    "wafaa.test/../health/live",
+    "wafaa.test, evil.example",
+    "wafaa.test\\health\\live",
+    "x" * 300,
+]
+_PEERS = (f"10.{n >> 8 & 255}.{n & 255}.1" for n in itertools.count())
+"""Each comes from somewhere else: how often somebody may come isn't what is tried here."""
+CLOSED = ["/v1/auth/me", "/v1/keys"]
+
+
+def test_the_table_has_fifty_tricks() -> None:
+    assert len(set(TRICKS)) >= 50
+    assert all(trick.format("/v1/x") != "/v1/x" for trick in TRICKS)
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-@pytest.mark.parametrize(
-    "host", ["wafaa.test", "localhost", "127.0.0.1", "wafaa.test/health/live?", "[::1", "a@b", ""]
+async def test_no_spelling_of_a_path_or_host_opens_a_closed_route(trick: str) -> None:
+    """Check 30: decisions look at the path that is routed by, never at what Host or a prefix makes of it."""
+    for closed in (*CLOSED, "/V1/AUTH/ME", "/v1/auth/%6de"):
+        for host in HOSTS:
+            path = trick.format(closed)
+            answer = await call(APP, "GET", path, headers={"host": host}, peer=next(_PEERS))
+            assert answer.status in (400, 401, 404, 405), (path, host)
+
+
+FORWARDED = (
+    "x-original-url",
+    "x-rewrite-url",
+    "x-forwarded-host",
+    "x-forwarded-prefix",
+    "x-forwarded-path",
+    "x-http-method-override",
+    "x-method-override",
+    "forwarded",
+    "x-custom-ip-authorization",
+    "x-real-ip",
+    "x-forwarded-for",
+    "x-host",
 )
-async def test_no_spelling_of_a_path_or_host_opens_a_closed_route(trick: str, host: str) -> None:
+
+
+@pytest.mark.parametrize("header", FORWARDED)
+@pytest.mark.parametrize(
+    "value", ["/health/live", "127.0.0.1", "localhost", "GET", "host=localhost"]
+)
+async def test_no_header_opens_a_closed_route(header: str, value: str) -> None:
     """Check 30."""
-    answer = await call(APP, "GET", trick, headers={"host": host})
-    assert answer.status in (400, 401, 404)
+    for closed in CLOSED:
+        answer = await call(APP, "GET", closed, headers={header: value}, peer=next(_PEERS))
+        assert answer.status == 401, closed
 
 
 async def test_roles_are_let_in_as_the_route_says() -> None:

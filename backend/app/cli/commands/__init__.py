@@ -7,6 +7,7 @@ from app.cli.commands import (
     audit,
     channels,
     clients,
+    credentials,
     inbox,
     jobs,
     knowledge,
@@ -52,6 +53,9 @@ for name, group in (
     ("inbox", inbox.app),
     ("jobs", jobs.app),
     ("audit", audit.app),
+    ("key", credentials.keys),
+    ("app", credentials.applications),
+    ("oauth", credentials.oauth),
     ("config", upkeep.config),
     ("emulate", talking.emulate),
 ):

@@ -178,6 +178,10 @@ class SigningKeys:
         await self._fresh(0)
         return made
 
+    async def refresh(self) -> None:
+        """Reads the keys now."""
+        await self._fresh(0)
+
     async def _make(self, algorithm: Algorithm, signs_from: float, *, spacing: float) -> str | None:
         kid = uuid4().hex[:16]
         key = await asyncio.to_thread(new_key, algorithm)

@@ -6,13 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from app.api.deps import TenantTxDep, require
+from app.api.once import OnceRoute
 from app.core.security import Principal, Role
 from app.core.token_keys import Algorithm
 from app.models.oauth import OAuthApplication
 from app.schemas.applications import ApplicationIn, ApplicationOut, NewApplicationOut
 from app.services.identity import applications
 
-router = APIRouter(prefix="/v1/applications", tags=["applications"])
+router = APIRouter(prefix="/v1/applications", tags=["applications"], route_class=OnceRoute)
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, scope=None)]
 

@@ -6,12 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from app.api.deps import TenantTxDep, require
+from app.api.once import OnceRoute
 from app.core.security import Principal, Role
 from app.models.api_key import ApiKey
 from app.schemas.keys import KeyIn, KeyOut, NewKeyOut
 from app.services.identity import api_keys
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"])
+router = APIRouter(prefix="/v1/keys", tags=["keys"], route_class=OnceRoute)
 
 PersonDep = Annotated[Principal, require(Role.OWNER, Role.AGENT, Role.VIEWER, scope=None)]
 
