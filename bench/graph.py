@@ -33,7 +33,7 @@ class Graph:
         """Where it listens."""
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
-    def take(self) -> bytes:
+    def take(self, message: bytes) -> bytes:
         """Takes a message; gives the answer."""
         self.taken += 1
         self._changed.set()
@@ -73,4 +73,4 @@ class _Call(asyncio.Protocol):
         )
         if end and len(body) >= length:
             self._received = b""
-            self._transport.write(self._graph.take())
+            self._transport.write(self._graph.take(body))

@@ -22,6 +22,7 @@ from app.core.revision import wanted
 from app.core.room import Room
 from app.core.security import Tokens
 from app.core.shared import attempts_for, breaker_for, circuit_of, limits_for
+from app.core.shedding import Steps
 from app.core.tools import Tools
 from app.core.visits import Visits
 from app.models import partition
@@ -55,7 +56,7 @@ from app.services.orchestrator.doors import Doors
 from app.services.orchestrator.followers import Followers
 from app.services.orchestrator.handover import StaffNotifier
 from app.services.orchestrator.ingress import Ingress
-from app.services.orchestrator.intake import DirectIntake, Intake
+from app.services.orchestrator.intake import DirectIntake, Intake, SparingIntake
 from app.services.orchestrator.jobs import (
     AnswerMessage,
     DeliverMessage,
@@ -73,6 +74,7 @@ from app.services.orchestrator.standing import Standings
 from app.services.queue.base import TOPICS, EventLog
 from app.services.queue.consumer import Consumer
 from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
+from app.services.queue.pressure import Pressure
 from app.services.queue.producer import Ciphers, Producer
 from app.services.queue.steps import Scheduler, Step
 from app.utils import ids
@@ -112,6 +114,7 @@ class Services:
     answers: Answers
     standings: Standings
     prices: Prices
+    pressure: Pressure
     worker: Worker
     auditor: Auditor
     scheduler: Scheduler
@@ -137,10 +140,12 @@ class Services:
             )
         # With a log in front, what platforms say reaches the database by whoever reads it.
         self.followers.open(serving=serving and self.event_log is None)
+        self.pressure.open()
 
     async def close(self) -> None:
         """Lets go of everything."""
         self.followers.close()
+        self.pressure.close()
         for adapter in self.adapters:
             if close := getattr(adapter, "close", getattr(adapter, "aclose", None)):
                 await close()
@@ -235,10 +240,18 @@ def signer(settings: Settings, clock: SteadyClock | None = None) -> TenantSigner
     return TenantSigner(settings.tenant_key.get_secret_value(), clock)
 
 
-def make_tools(clock: SteadyClock) -> Tools:
-    """What adapters may use; made inside a running event loop, and closed by who made it."""
-    timeout = aiohttp.ClientTimeout(total=30)
-    session = aiohttp.ClientSession(timeout=timeout, trace_configs=[effects.tracing()])
+def make_tools(clock: SteadyClock, *, calls: int = 100) -> Tools:
+    """What adapters may use; made inside a running event loop, and closed by who made it.
+
+    Args:
+        clock: The process's.
+        calls: How many go out at once, a hundred at least.
+    """
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=max(100, calls)),
+        timeout=aiohttp.ClientTimeout(total=30),
+        trace_configs=[effects.tracing()],
+    )
     return Tools(http=session, now=clock.now)
 
 
@@ -255,7 +268,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         overflow=settings.pool_overflow,
         direct=direct_url(settings),
     )
-    tools = make_tools(clock)
+    tools = make_tools(clock, calls=2 * settings.worker_concurrency)
     service = key_service(settings, tools)
     keyring = Keyring(db, service)
     db = db.sealed_with(keyring)
@@ -284,9 +297,11 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     answers = Answers(db, engine, cache, metrics, _models(settings), standings)
     channels = Channels(tools, _shared_credentials(settings))
     room = Room(_database_disk(settings))
-    receiver = Receiver(
-        db, keyring, Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes)), room
+    pressure = Pressure(
+        db, Steps.parse(settings.shed_seconds), metrics, most_waiting=settings.most_waiting
     )
+    clockwork = Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes))
+    receiver = Receiver(db, keyring, clockwork, room)
     attention = Attention(db, followers := Followers(db))
     handlers = _handlers(
         settings,
@@ -298,12 +313,14 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         observer,
         standings,
         attention,
+        pressure,
         Indexer(db, embedder, store, parse, standings.permit),
     )
     worker = Worker(
         db,
         handlers,
         observer,
+        pressure,
         places=_places(settings),
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
@@ -336,17 +353,18 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         origins=Origins(db, settings.public_url),
         receiver=receiver,
         followers=followers,
-        ingress=Ingress(doors, _intake(settings, event_log, keyring, doors, direct)),
+        ingress=Ingress(doors, _intake(settings, event_log, keyring, doors, direct, pressure)),
         retriever=retriever,
         answers=answers,
         standings=standings,
         prices=Prices.parse(settings.prices),
+        pressure=pressure,
         worker=worker,
         auditor=auditor,
         scheduler=Scheduler(db, _steps(db, auditor)),
         event_log=event_log,
         consumer=_consumer(event_log, keyring, direct, observer),
-        parts=_parts(settings, db, cache, embedder, event_log, room),
+        parts=_parts(settings, db, cache, embedder, event_log, room, pressure),
         adapters=(embedder, cache, breaker, event_log),
     )
 
@@ -385,10 +403,11 @@ def _intake(
     ciphers: Ciphers,
     doors: Doors,
     direct: DirectIntake,
+    pressure: Pressure,
 ) -> Intake:
     """Where webhooks go: into the log where there is one, else straight into the database."""
     if event_log is None:
-        return direct
+        return SparingIntake(direct, doors, pressure)
     patience = settings.log_patience_seconds
     return LoggedIntake(Producer(event_log, ciphers), doors, direct, patience=patience)
 
@@ -403,6 +422,7 @@ def _handlers(
     observer: Observer,
     standings: Standings,
     attention: Attention,
+    pressure: Pressure,
     indexer: Indexer,
 ) -> dict[str, Any]:
     """Every job, and what runs it."""
@@ -413,6 +433,7 @@ def _handlers(
         observer,
         standings,
         attention,
+        pressure,
         capabilities=channels.capabilities,
         quiet_seconds=settings.quiet_seconds,
         max_attempts=settings.max_attempts,
@@ -572,6 +593,7 @@ def _parts(
     embedder: Embedder,
     event_log: EventLog | None,
     room: Room,
+    pressure: Pressure,
 ) -> tuple[Part, ...]:
     """What must be well for the installation to be."""
 
@@ -601,11 +623,15 @@ def _parts(
             raise Unavailable("The cache doesn't keep what it is given.")
         return "keeps"
 
+    async def load() -> str:
+        return pressure.summary
+
     return (
         Part("database", database),
         Part("disk", disk),
-        Part("worker", worker),
+        Part("worker", worker, needed=False),  # Whoever still takes messages in is needed the more.
         Part("embedder", embed),
         Part("cache", cached, needed=False),
         *([Part("event log", event_log.ping, needed=False)] if event_log else []),
+        Part("load", load, needed=False),
     )

@@ -4,6 +4,7 @@ WITH allowed_functions(name) AS (VALUES
   ('current_client'), ('client_by_slug'), ('list_clients'), ('staff_by_email'), ('find_channel'), ('claim_route'),
   ('release_route'), ('set_web_origins'), ('web_origin_allowed'), ('claim_lanes'), ('seconds_to_next_lane'), ('seconds_to_due'),
   ('lane_backlog'), ('mind_clock'), ('receive'), ('resume_session'), ('end_sessions'), ('token_marks'), ('find_ticket'), ('claim_step'),
+  ('lane_pressure'),
   ('settle_step'), ('audited_clients'),
   ('signing_keys'), ('add_signing_key'), ('drop_signing_keys'), ('api_key'), ('oauth_application'),
   ('make_partitions'), ('drop_partitions')

@@ -139,6 +139,12 @@ PROBLEMS: dict[str, Entry] = {
         "The first request with this Idempotency-Key is still being worked on. Send it again in a moment.",
         "ما زال الطلب الأول بمفتاح Idempotency-Key هذا قيد التنفيذ. أعد إرساله بعد لحظات.",
     ),
+    "overloaded": _entry(
+        "Too much to do",
+        "ضغط كبير",
+        "Too much is waiting to be done. Try again as Retry-After says.",
+        "الطلبات المنتظرة كثيرة الآن. أعد المحاولة بعد المدة المذكورة في ترويسة Retry-After.",
+    ),
     "gone": _entry(
         "No longer kept",
         "لم يعد محفوظًا",

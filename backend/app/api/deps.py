@@ -18,6 +18,7 @@ from app.bootstrap import Services
 from app.core.errors import Forbidden, Unauthenticated
 from app.core.multi_tenant import TenantTx
 from app.core.security import Audience, Principal, Role, Scope
+from app.core.shedding import Shed
 from app.models.staff_session import Stage
 from app.services.identity.sessions import Session
 
@@ -149,6 +150,15 @@ def require(*roles: Role, scope: Scope | None) -> Any:
     Write ``Annotated[Principal, require(Role.OWNER, scope=Scope.ADMIN)]``, or put it in a route's ``dependencies``.
     """
     return Depends(Needs(roles, scope))
+
+
+def sheds(what: Shed) -> Any:
+    """Refuses, 503, while this is left undone for the caller's client: put it in a route's ``dependencies``."""
+
+    async def check(principal: PrincipalDep, services: ServicesDep) -> None:
+        services.pressure.require(principal.client_id, what)
+
+    return Depends(check)
 
 
 async def tenant_tx(

@@ -20,6 +20,7 @@ from app.api.language import language_of
 from app.core import wording
 from app.core.errors import RateLimited, WafaaError
 from app.core.logs import get_logger
+from app.core.shedding import Overloaded
 from app.schemas.errors import FieldError, Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -151,7 +152,7 @@ def _named_field(scope: Scope, error: WafaaError) -> list[FieldError]:
 
 
 def _wait(error: WafaaError) -> dict[str, str]:
-    if isinstance(error, RateLimited) and error.retry_after is not None:
+    if isinstance(error, (RateLimited, Overloaded)) and error.retry_after is not None:
         return {"retry-after": str(max(1, math.ceil(error.retry_after)))}
     return {}
 

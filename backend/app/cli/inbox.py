@@ -8,9 +8,10 @@ from app.cli.choosing import choose_client, choose_colleague
 from app.cli.installation import Installation, with_services
 from app.core.multi_tenant import TenantTx
 from app.models.channel_config import ChannelConfig
+from app.models.client import Client
 from app.models.conversation import Conversation, WaitingConversation
 from app.models.message import Message
-from app.services.orchestrator import handover
+from app.services.orchestrator import deliveries, handover
 from app.services.orchestrator.events import message_json
 
 SAID = {
@@ -43,6 +44,31 @@ def read(slug: str | None, conversation_id: UUID) -> list[dict[str, Any]]:
             return [message_json(message) for message in said]
 
     return with_services(work)
+
+
+def undelivered(slug: str | None) -> tuple[str, list[dict[str, Any]]]:
+    """The business's policy, and what waits for a status or a decision."""
+
+    async def work(here: Installation) -> tuple[str, list[dict[str, Any]]]:
+        client = await choose_client(here.services, slug)
+        async with here.services.db.tenant(client.id) as tx:
+            policy = (await Client.mine(tx)).assistant.indeterminate
+            found = await Message.in_states(tx, deliveries.UNDECIDED, 500)
+        return policy, [{**message_json(m), "delivery_error": m.delivery_error} for m in found]
+
+    return with_services(work)
+
+
+def resend(slug: str | None, message_id: UUID) -> None:
+    """Sends one of them again."""
+
+    async def work(here: Installation) -> None:
+        client = await choose_client(here.services, slug)
+        async with here.services.db.tenant(client.id) as tx:
+            await deliveries.resend(tx, message_id, actor="cli")
+        await here.finish()
+
+    with_services(work)
 
 
 def act(

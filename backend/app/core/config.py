@@ -117,6 +117,18 @@ class Settings(BaseSettings):
         description="Jobs a worker runs at once of each other kind: learning, mail to staff, campaigns.",
     )
     lease_seconds: float = Field(30.0, alias="WAFAA_LEASE_SECONDS", gt=0)
+    shed_seconds: str = Field(
+        "5,10,15,30,60",
+        alias="WAFAA_SHED_SECONDS",
+        description="Age of a client's oldest message from which on its analytics, learning, campaigns, answers by a "
+        "model and intake are left undone, in this order.",
+    )
+    most_waiting: int = Field(
+        10_000,
+        alias="WAFAA_MOST_WAITING",
+        ge=1,
+        description="Conversations of one client that may wait at once; then its messages have to come again.",
+    )
     quiet_seconds: float = Field(
         1.0, alias="WAFAA_QUIET_SECONDS", ge=0, description="Silence that ends a burst."
     )

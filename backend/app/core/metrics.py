@@ -66,6 +66,12 @@ class Metrics:
             registry=self._registry,
         )
         self._backlog = self._gauge("wafaa_lane_backlog", "Jobs that wait")
+        self._shed = self._gauge(
+            "wafaa_shed_level", "Highest level of work left undone (0 none, 5 intake)"
+        )
+        self._shed_clients = self._gauge(
+            "wafaa_shed_clients", "Clients for whom some work is left undone"
+        )
         self._oldest = self._gauge("wafaa_lane_oldest_seconds", "Age of the oldest job that waits")
         self._log_age = self._gauge(
             "wafaa_log_age_seconds", "How long the oldest record of the last batch had waited"
@@ -109,6 +115,11 @@ class Metrics:
     def log_age(self, seconds: float) -> None:
         """Keeps how long records wait in the event log."""
         self._log_age.set(seconds)
+
+    def shedding(self, level: int, clients: int) -> None:
+        """Keeps how much is left undone, and for how many clients."""
+        self._shed.set(level)
+        self._shed_clients.set(clients)
 
     def render(self) -> bytes:
         """Everything in Prometheus' text format, of all processes. Reads files: call it from a thread."""

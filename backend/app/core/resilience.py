@@ -51,6 +51,45 @@ def full_jitter(
     return rng() * min(cap, base * 2.0 ** min(attempt - 1, 32))
 
 
+class RetryBudget:
+    """How many of our calls may be repetitions: a tenth, and one a second, so that retries can't become the load.
+
+    A token bucket. First calls fill it by a tenth each, time by one a second; a repetition takes a whole one.
+    """
+
+    def __init__(
+        self,
+        *,
+        ratio: float = 0.1,
+        per_second: float = 1.0,
+        most: float = 20.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._ratio = ratio
+        self._per_second = per_second
+        self._most = most
+        self._clock = clock
+        self._tokens = most
+        self._seen = clock()
+
+    def called(self) -> None:
+        """A call is made for the first time."""
+        self._fill(self._ratio)
+
+    def may_repeat(self) -> bool:
+        """Takes a token for a repetition, if there is one."""
+        self._fill(0.0)
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _fill(self, more: float) -> None:
+        now = self._clock()
+        more += (now - self._seen) * self._per_second
+        self._tokens, self._seen = min(self._most, self._tokens + more), now
+
+
 class Breaker(Protocol):
     """Remembers who fails. A key is one provider with one credential."""
 

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.clock import TOLERANCE
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict
 from app.core.multi_tenant import Database, DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
 from app.models.sealed import SealedColumn
@@ -69,12 +69,22 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """A client whose lanes have waited for a while: the oldest's seconds, and how many lanes are due."""
+
+    client_id: UUID
+    age: float
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobRef:
-    """A job as people see it."""
+    """A job as people see it: ``payload`` says what it is about, by ids."""
 
     id: UUID
     lane_id: UUID
     kind: str
+    payload: dict[str, Any]
     state: str
     attempts: int
     error: str | None
@@ -165,6 +175,12 @@ class Lane(TenantRow):
         return float(row["seconds"])
 
     @classmethod
+    async def pressure(cls, db: Database, queue: str, *, older: float, most: int) -> list[Late]:
+        """Clients whose lanes have waited for longer than ``older`` seconds; counted up to ``most``."""
+        rows = await db.call("SELECT * FROM app.lane_pressure($1, $2, $3)", queue, older, most)
+        return [Late(**dict(row)) for row in rows]
+
+    @classmethod
     async def backlog(cls, tx: DirectoryTx) -> dict[str, tuple[int, float]]:
         """For each queue: how many lanes are due, and for how many seconds the oldest has been."""
         rows = await tx.all("SELECT queue, lanes, oldest FROM app.lane_backlog()")
@@ -199,6 +215,7 @@ class Job(Created, TenantRow):
     state: Mapped[str] = mapped_column(server_default=text("'pending'"))
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     error: Mapped[bytes | None] = mapped_column(LargeBinary)
+    code: Mapped[str | None]
     due_at: Mapped[datetime]
 
     @classmethod
@@ -236,9 +253,9 @@ class Job(Created, TenantRow):
         """
         await cls._free(
             tx, lease,
-            "UPDATE jobs SET due_at = clock_timestamp() + make_interval(secs => $3), error = $4 "
+            "UPDATE jobs SET due_at = clock_timestamp() + make_interval(secs => $3), error = $4, code = $5 "
             "WHERE client_id = $1 AND id = $2",
-            delay, ERROR.put(tx, error, lease.job_id),
+            delay, ERROR.put(tx, error, lease.job_id), error.partition(":")[0],
         )  # fmt: skip
 
     @classmethod
@@ -256,6 +273,31 @@ class Job(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
+    async def give_back(cls, tx: TenantTx, lease: Lease) -> None:
+        """The worker stops in the middle of the job; that isn't an attempt, and another one may begin at once.
+
+        Raises:
+            LeaseLost: Another worker holds the lane.
+        """
+        await cls._free(
+            tx,
+            lease,
+            "UPDATE jobs SET due_at = clock_timestamp(), attempts = greatest(attempts - 1, 0) "
+            "WHERE client_id = $1 AND id = $2",
+        )
+
+    @classmethod
+    async def settle_with_older(cls, tx: TenantTx, lease: Lease) -> None:
+        """The job is done, and so are those of its kind on its lane that a later one carries along.
+
+        Raises:
+            LeaseLost: Another worker holds the lane.
+        """
+        await Lane.hold(tx, lease)
+        await tx.run(_OLDER, client_of(tx), lease.lane_id, lease.kind)
+        await tx.run(_DONE, client_of(tx), lease.lane_id, lease.job_id)
+
+    @classmethod
     async def park(cls, tx: TenantTx, lease: Lease, *, error: str) -> None:
         """The job failed for good: it is kept with its error, and the lane goes on.
 
@@ -265,8 +307,9 @@ class Job(Created, TenantRow):
         await cls._free(
             tx,
             lease,
-            "UPDATE jobs SET state = 'parked', error = $3 WHERE client_id = $1 AND id = $2",
+            "UPDATE jobs SET state = 'parked', error = $3, code = $4 WHERE client_id = $1 AND id = $2",
             ERROR.put(tx, error, lease.job_id),
+            error.partition(":")[0],
         )
 
     @classmethod
@@ -290,11 +333,6 @@ class Job(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
-    async def parked(cls, tx: TenantTx, limit: int = 100) -> list[JobRef]:
-        """Jobs that failed for good, newest first."""
-        return await cls._refs(tx, "state = 'parked' ORDER BY id DESC LIMIT $2", limit)
-
-    @classmethod
     async def of_lane(cls, tx: TenantTx, lane_id: UUID) -> list[JobRef]:
         """What a lane still has before it, in order, and what is parked of it."""
         return await cls._refs(tx, "lane_id = $2 ORDER BY id", lane_id)
@@ -302,27 +340,11 @@ class Job(Created, TenantRow):
     @classmethod
     async def _refs(cls, tx: TenantTx, condition: str, argument: object) -> list[JobRef]:
         rows = await tx.all(
-            "SELECT id, lane_id, kind, state, attempts, error, due_at, created_at FROM jobs "
+            "SELECT id, lane_id, kind, payload, state, attempts, error, due_at, created_at FROM jobs "
             f"WHERE client_id = $1 AND {condition}",
             client_of(tx), argument,
         )  # fmt: skip
         return [JobRef(**{**row, "error": ERROR.get(tx, row["error"], row["id"])}) for row in rows]
-
-    @classmethod
-    async def replay(cls, tx: TenantTx, job_id: UUID) -> None:
-        """Puts a parked job back on its lane.
-
-        Raises:
-            NotFound: No such job is parked.
-        """
-        lane_id = await tx.value(
-            "UPDATE jobs SET state = 'pending', attempts = 0, error = NULL, due_at = clock_timestamp() "
-            "WHERE client_id = $1 AND id = $2 AND state = 'parked' RETURNING lane_id",
-            client_of(tx), job_id,
-        )  # fmt: skip
-        if lane_id is None:
-            raise NotFound
-        await tx.run(_NEXT_UNCLAIMED, client_of(tx), lane_id)
 
 
 _ADD = """
@@ -336,6 +358,10 @@ ON CONFLICT (client_id, id) DO UPDATE SET due_at = coalesce(lanes.due_at, exclud
 
 _FIRST_DUE = "due_at = (SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1)"
 # The notification lets idle workers look at the lane's next job at once.
+_OLDER = """
+DELETE FROM jobs WHERE client_id = $1 AND lane_id = $2 AND kind = $3 AND state = 'pending' AND id < (
+  SELECT id FROM jobs WHERE client_id = $1 AND lane_id = $2 AND kind = $3 AND state = 'pending' ORDER BY id DESC LIMIT 1)
+"""
 _NEXT = f"""
 WITH woken AS (SELECT pg_notify('wafaa_lanes', 'next'))
 UPDATE lanes SET lease_until = NULL, {_FIRST_DUE} FROM woken WHERE client_id = $1 AND id = $2
@@ -348,8 +374,4 @@ woken AS (SELECT pg_notify('wafaa_lanes', 'next'))
 UPDATE lanes SET lease_until = NULL, due_at = (
   SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' AND id <> $3 ORDER BY id LIMIT 1)
 FROM woken WHERE client_id = $1 AND id = $2
-"""
-_NEXT_UNCLAIMED = f"""
-WITH woken AS (SELECT pg_notify('wafaa_lanes', 'replay'))
-UPDATE lanes SET {_FIRST_DUE} FROM woken WHERE client_id = $1 AND id = $2
 """

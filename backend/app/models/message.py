@@ -189,6 +189,17 @@ class Message(Created, TenantRow):
         return message
 
     @classmethod
+    async def in_states(
+        cls, tx: TenantTx, states: Sequence[str], limit: int = 100
+    ) -> list["Message"]:
+        """Messages whose delivery is in one of these states, oldest first."""
+        rows = await tx.all(
+            "SELECT * FROM messages WHERE client_id = $1 AND delivery_state = ANY($2::text[]) ORDER BY id LIMIT $3",
+            client_of(tx), list(states), limit,
+        )  # fmt: skip
+        return [cls.opened(tx, row) for row in rows]
+
+    @classmethod
     async def settle_waiting(
         cls, tx: TenantTx, conversation_id: UUID, reply_id: UUID | None = None
     ) -> None:
@@ -205,6 +216,17 @@ class Message(Created, TenantRow):
         return await tx.run(
             "UPDATE messages SET answered_by = $3 WHERE client_id = $1 AND id = ANY($2::uuid[]) AND answered_by IS NULL",
             client_of(tx), list(message_ids), reply_id,
+        )  # fmt: skip
+
+    @classmethod
+    async def mark_older(cls, tx: TenantTx, message_id: UUID, reply_id: UUID) -> None:
+        """Notes that a reply leaves unanswered what the contact said before this message."""
+        await tx.run(
+            "UPDATE messages m SET answered_by = $3 FROM messages first "
+            "WHERE first.client_id = $1 AND first.id = $2 AND m.client_id = $1 "
+            "AND m.conversation_id = first.conversation_id AND m.seq < first.seq AND m.author = 'contact' "
+            "AND m.answered_by IS NULL",
+            client_of(tx), message_id, reply_id,
         )  # fmt: skip
 
     @classmethod

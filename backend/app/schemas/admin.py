@@ -1,11 +1,16 @@
 """What people see who run a client."""
 
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from pydantic import AwareDatetime, Field, StringConstraints
+
 from app.models.client import Quota
-from app.schemas.common import OutModel
+from app.models.parked import MOST, ParkedFilter
+from app.schemas.common import InModel, OutModel
+
+Code = Annotated[str, StringConstraints(pattern="^[a-z_]{1,60}$")]
 
 
 class KeptEventOut(OutModel):
@@ -53,3 +58,24 @@ class AuditOut(OutModel):
     target: str
     details: dict[str, Any]
     created_at: dt.datetime
+
+
+class ParkedIn(InModel):
+    """Which parked jobs are meant; all where nothing is said."""
+
+    kind: Code | None = Field(None, examples=["deliver_message"])
+    code: Code | None = Field(None, description="The code of the error they ended with.")
+    since: AwareDatetime | None = Field(None, description="Made then or later.")
+    until: AwareDatetime | None = Field(None, description="Made before.")
+    limit: int = Field(100, ge=1, le=MOST)
+
+    @property
+    def filter(self) -> ParkedFilter:
+        """The same, for the database."""
+        return ParkedFilter(self.kind, self.code, self.since, self.until)
+
+
+class ReplayedOut(OutModel):
+    """How many jobs are on their lanes again."""
+
+    replayed: int

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from app.schemas.common import InModel, OutModel
 
@@ -44,6 +44,7 @@ class JobOut(OutModel):
     id: UUID
     lane_id: UUID
     kind: str
+    payload: dict[str, Any] = Field(description="What it is about, by ids.")
     state: str
     attempts: int
     error: str | None

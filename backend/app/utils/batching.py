@@ -19,6 +19,11 @@ class Batcher(Generic[T, R]):
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait for the next write."""
+        return len(self._waiting)
+
     async def put(self, items: Sequence[T]) -> list[R]:
         """Writes items and gives their results; an error is raised to those whose item caused it."""
         loop = asyncio.get_running_loop()

@@ -54,7 +54,7 @@ class Yard:
 
     async def claim(self, bench: Bench) -> list[Lease]:
         """Takes what the bench has places for; what is claimed sits on it."""
-        wanted = bench.wanted
+        wanted = bench.wanted()
         leases = await Lane.claim(self.db, [wanted], 30) if wanted else []
         for lease in leases:
             bench.sit(lease)
@@ -143,7 +143,7 @@ async def test_a_queue_takes_no_other_queues_places(yard: Yard) -> None:
     await yard.client("library", due=40, queue="indexing")
     await yard.client("cafe", due=3)
     benches = [Bench("chat", 4), Bench("indexing", 2)]
-    leases = await Lane.claim(yard.db, [b.wanted for b in benches if b.wanted], 30)
+    leases = await Lane.claim(yard.db, [w for b in benches if (w := b.wanted())], 30)
     assert Counter(lease.queue for lease in leases) == {"chat": 3, "indexing": 2}
 
 

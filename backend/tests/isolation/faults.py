@@ -16,9 +16,9 @@ from app.api.app import create_app
 from app.api.v1.endpoints import chat
 from app.core.errors import Forbidden, NotFound
 from app.core.security import Principal
+from app.models import parked
 from app.models.audit import AuditEntry
 from app.models.conversation import Conversation
-from app.models.job import Job
 from app.models.knowledge_base import KnowledgeDocument
 from app.models.message import Message
 from app.services.knowledge.retriever import Retriever
@@ -253,14 +253,15 @@ async def the_namespace_of_another(
 async def the_job_of_another(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
-    async def replay(_: Any, tx: Any, id_: UUID) -> None:
+    async def replay(_tx: Any, id_: UUID) -> bool:
         if not await world.owner_says("SELECT 1 FROM jobs WHERE id = $1", id_):
             raise NotFound
+        return True
 
     async def unwritten(*_: Any) -> None:
         """Else the audit log would show the other's id from now on."""
 
-    patch.setattr(Job, "replay", classmethod(replay))
+    patch.setattr(parked, "replay", replay)
     patch.setattr(AuditEntry, "add", unwritten)
     yield
 

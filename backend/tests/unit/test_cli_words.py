@@ -349,7 +349,13 @@ def message(**more: Any) -> Message:
 
 
 def job(**more: Any) -> JobRef:
-    known = {"kind": "answer_message", "state": "pending", "attempts": 0, "error": None}
+    known = {
+        "kind": "answer_message",
+        "payload": {},
+        "state": "pending",
+        "attempts": 0,
+        "error": None,
+    }
     return JobRef(id=UUID(int=7), lane_id=uuid4(), due_at=NOW, created_at=NOW, **{**known, **more})
 
 

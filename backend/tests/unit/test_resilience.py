@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.resilience import Deadline, full_jitter
+from app.core.resilience import Deadline, RetryBudget, full_jitter
 
 
 class Clock:
@@ -37,3 +37,15 @@ def test_back_off_doubles_up_to_a_bound(attempt: int, bound: float) -> None:
     assert full_jitter(attempt, base=1, cap=60, rng=lambda: 1.0) == bound
     assert full_jitter(attempt, base=1, cap=60, rng=lambda: 0.0) == 0.0
     assert 0 <= full_jitter(attempt, base=1, cap=60) <= bound
+
+
+def test_a_tenth_of_all_calls_and_one_a_second_may_be_repetitions(clock: Clock) -> None:
+    budget = RetryBudget(most=5, clock=clock)
+    assert [budget.may_repeat() for _ in range(7)] == [True] * 5 + [False] * 2
+    for _ in range(30):
+        budget.called()
+    assert [budget.may_repeat() for _ in range(4)] == [True] * 3 + [False]
+    clock.now += 2
+    assert [budget.may_repeat() for _ in range(3)] == [True, True, False]
+    clock.now += 3600
+    assert sum(budget.may_repeat() for _ in range(100)) == 5

@@ -50,6 +50,32 @@ def read(conversation: Conversation, client: ClientSlug = None, as_json: Json = 
     show(said, lines or ["Nothing yet."], as_json=as_json)
 
 
+@app.command("undelivered")
+def undelivered(client: ClientSlug = None, as_json: Json = False) -> None:
+    """List messages that did not surely arrive, and wait for a status or for your decision."""
+    from app.cli.inbox import undelivered
+    from app.cli.output import show, table
+
+    policy, found = undelivered(client)
+    rows = [(m["id"], m["delivery_state"], m["delivery_error"], m["text"]) for m in found]
+    lines = [f"When no status comes: {policy}.", *table(rows, "All that was sent has arrived.")]
+    show({"policy": policy, "data": found}, lines, as_json=as_json)
+
+
+@app.command("resend")
+def resend(
+    message: Annotated[UUID, typer.Argument(metavar="MESSAGE", help="Its id.")],
+    client: ClientSlug = None,
+    as_json: Json = False,
+) -> None:
+    """Send a message that did not surely arrive again. It may arrive twice."""
+    from app.cli.inbox import resend
+    from app.cli.output import show
+
+    resend(client, message)
+    show({"id": message, "resent": True}, ["It is on its way again."], as_json=as_json)
+
+
 @app.command("take")
 def take(
     conversation: Conversation,

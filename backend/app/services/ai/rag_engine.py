@@ -4,6 +4,7 @@ No unsupported fact leaves here. A draft is held sentence by sentence against th
 written once more, then replaced by a quotation, then by "I don't have that info" and the offer of a human.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -15,6 +16,7 @@ import structlog
 
 from app.core.errors import RateLimited, UpstreamRefused, UpstreamUnavailable
 from app.core.permits import Permit, Permits, anywhere
+from app.core.resilience import Deadline
 from app.services.ai import answerability, trace
 from app.services.ai.answerability import Signals
 from app.services.ai.base import Completion, Prompt, Question, Tokens
@@ -125,14 +127,12 @@ class RagEngine:
         Raises:
             UpstreamUnavailable: The knowledge can't be searched now.
         """
-        began = time.perf_counter()
+        began, deadline = time.perf_counter(), self._gateway.deadline()
         previous = _previous(question)
-        passages = await self._retriever.retrieve(
-            client_id, question.text, question.language, limit=_PASSAGES, previous=previous
-        )
+        passages = await self._search(question, client_id, previous, deadline)
         searched = time.perf_counter()
         signals = _signals(question, previous, passages)
-        prompt = replace(build(question, passages), deadline=self._gateway.deadline())
+        prompt = replace(build(question, passages), deadline=deadline)
         draft = Draft(prompt, Checker(passages, question))
         if passages and answerability.answerable(signals):
             permit = await self._permits(client_id)
@@ -143,6 +143,18 @@ class RagEngine:
         if not draft.kept:
             yield Released(answer.text)
         yield answer
+
+    async def _search(
+        self, question: Question, client_id: UUID, previous: str | None, deadline: Deadline
+    ) -> Sequence[Passage]:
+        """What was taught about it, within the time that the whole answer has."""
+        try:
+            async with asyncio.timeout(deadline.remaining):
+                return await self._retriever.retrieve(
+                    client_id, question.text, question.language, limit=_PASSAGES, previous=previous
+                )
+        except TimeoutError as error:
+            raise UpstreamUnavailable("Searching the knowledge took too long.") from error
 
     async def _write(
         self, draft: Draft, providers: Sequence[str], permit: Permit

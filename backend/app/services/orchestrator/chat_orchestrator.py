@@ -10,6 +10,7 @@ import structlog
 
 from app.core.errors import Unavailable, UpstreamUnavailable
 from app.core.multi_tenant import Database
+from app.core.shedding import Shed
 from app.models.contact import Contact
 from app.models.conversation_event import ConversationEvent
 from app.models.job import Job, Lane, LeaseLost
@@ -33,6 +34,7 @@ from app.services.orchestrator.jobs import AnswerMessage
 from app.services.orchestrator.session_manager import Reply, Session, SessionManager
 from app.services.orchestrator.standing import tell_once
 from app.services.queue.jobs import Work
+from app.services.queue.pressure import Pressure
 
 OVER_QUOTA = "quota_"
 """How the reason of a handover begins that a quota caused."""
@@ -82,6 +84,7 @@ class ChatOrchestrator:
         observer: TurnObserver,
         quotas: Quotas,
         attention: Attention,
+        pressure: Pressure,
         *,
         capabilities: "CapabilitiesOf",
         quiet_seconds: float,
@@ -93,6 +96,7 @@ class ChatOrchestrator:
         self._observer = observer
         self._quotas = quotas
         self._attention = attention
+        self._pressure = pressure
         self._capabilities = capabilities
         self._quiet_seconds = quiet_seconds
         self._max_attempts = max_attempts
@@ -120,7 +124,7 @@ class ChatOrchestrator:
         async with self._db.tenant(work.client_id) as tx:
             session = await self._sessions.load(tx, job)
             if session is None:
-                await Job.settle(tx, work.lease)
+                await Job.settle_with_older(tx, work.lease)
                 return None
             if (seconds := left(session.burst, self._quiet_seconds)) > 0:
                 await Job.postpone(tx, work.lease, delay=seconds)
@@ -156,6 +160,8 @@ class ChatOrchestrator:
                 return _phrase(session, "opted_out", opt_out=True)
             case OptIn():
                 return _phrase(session, "opted_in", opt_out=False)
+        if self._pressure.level(work.client_id) >= Shed.REPLIES:
+            return _phrase(session, "holding", handover="overloaded")
         if which := await self._quotas.used_up(work.client_id):
             return _phrase(session, "over_quota", handover=f"{OVER_QUOTA}{which}")
         return await self._think(session, work, streamed=streamed)
@@ -255,15 +261,10 @@ def _knows_nothing(reply: Reply) -> bool:
 
 
 def _introduction(session: Session) -> str:
-    """What the assistant says before its first answer: that it is one."""
-    if session.introduced:
-        return ""
-    return (
-        phrases.say(
-            "disclosure", session.question.language, client=session.question.persona.client_name
-        )
-        + "\n\n"
-    )
+    """What the assistant says first: that it is one, and that of a flood of messages it read the latest."""
+    language, client = session.question.language, session.question.persona.client_name
+    said = "" if session.introduced else phrases.say("disclosure", language, client=client) + "\n\n"
+    return said + (phrases.say("crowded", language) + "\n\n" if session.crowded else "")
 
 
 def _phrase(

@@ -7,13 +7,15 @@ from typing import Protocol
 from uuid import UUID
 
 from app.core.multi_tenant import Database
+from app.core.shedding import Shed
 from app.core.tools import Tools
 from app.models.inbound_event import InboundEvent
 from app.services.channels.base import EventKind
 from app.services.channels.base import InboundEvent as Event
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.doors import Doors
-from app.services.orchestrator.receiver import Account, Receiver
+from app.services.orchestrator.receiver import SAID, Account, Receiver
+from app.services.queue.pressure import Pressure
 
 
 class IntakeObserver(Protocol):
@@ -58,6 +60,33 @@ class Intake(Protocol):
         Raises:
             Unavailable: It can't be done now.
         """
+
+
+class SparingIntake:
+    """Asks platforms to come again with what contacts say, while a client has far too much waiting.
+
+    It stands before the database only: a log in front takes everything, that is what it is for. What platforms tell of
+    our own messages always comes in, since it ends work.
+    """
+
+    def __init__(self, intake: Intake, doors: Doors, pressure: Pressure) -> None:
+        self._intake = intake
+        self._doors = doors
+        self._pressure = pressure
+
+    async def take(
+        self, kind: str, signer: Signer, events: Sequence[Event], given: str | None
+    ) -> None:
+        """Hands on what may come in: all of it, or nothing.
+
+        Raises:
+            Overloaded: It has to come again.
+        """
+        if not self._pressure.is_nothing:
+            for external_id in {event.account for event in events if event.kind in SAID}:
+                if route := await self._doors.route(kind, external_id):
+                    self._pressure.require(route.client_id, Shed.INTAKE)
+        await self._intake.take(kind, signer, events, given)
 
 
 class DirectIntake:

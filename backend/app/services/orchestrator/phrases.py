@@ -29,6 +29,10 @@ PHRASES: dict[str, dict[str, str]] = {
         "ar": "عذرًا، لا أستطيع الإجابة الآن. أبلغت فريقنا وسيرد عليك أحد الزملاء هنا.",
         "en": "Sorry, I can't answer right now. I've told our team, and a colleague will reply here.",
     },
+    "crowded": {
+        "ar": "وصلتني رسائل كثيرة دفعة واحدة، فقرأت أحدثها.",
+        "en": "Many messages came at once, so I read the latest of them.",
+    },
     "over_quota": {
         "ar": "شكرًا لرسالتك. أبلغت فريقنا وسيرد عليك أحد الزملاء هنا.",
         "en": "Thank you for your message. I've told our team, and a colleague will reply here.",

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.core.multi_tenant import Database, TenantTx
 from app.core.room import Room
 from app.core.sealing import Cipher, Ciphers
+from app.core.shedding import Overloaded
 from app.models.arrival import Arrival, Received, write
 from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation, Owner
@@ -19,6 +20,9 @@ from app.services.channels.base import InboundEvent as Event
 from app.services.orchestrator.bursts import first_look
 from app.services.orchestrator.events import say, tell
 from app.utils.batching import Batcher
+
+MOST_ARRIVING = 2_000
+"""Messages that wait in this process to be written; whoever comes then is asked to come again."""
 
 SAID = (EventKind.MESSAGE, EventKind.ACTION, EventKind.UNSUPPORTED)
 """What contacts say; everything else is said about it."""
@@ -66,11 +70,14 @@ class Receiver:
             For each message among the events what was written, None for a duplicate.
 
         Raises:
+            Overloaded: So many messages wait here to be written that these have to come again.
             Unavailable: It can't be written now.
             Erased: The client is no more.
         """
         self._room.require()
         said = [event for event in events if event.kind in SAID and event.addresses]
+        if said and self._intake.waiting >= MOST_ARRIVING:
+            raise Overloaded(retry_after=1.0)
         rest = [event for event in events if event not in said]
         cipher = await self._ciphers.of(client_id)
         received = await self._intake.put(

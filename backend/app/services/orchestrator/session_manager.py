@@ -25,6 +25,8 @@ from app.services.queue.jobs import Work, enqueue
 
 HISTORY = 12
 SESSION_SECONDS = 3600.0
+MOST_WAITING = 2 * LONGEST_BURST
+"""Messages that one turn answers; when more wait, it answers the latest and says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Session:
         said: The words of each message in it: a wish that binds us may stand among questions.
         burst: The same messages with their ages.
         final: Whether it is answered even when the contact says more meanwhile.
+        crowded: Whether there are so many that older ones are left unread.
         message_ids: The messages that the answer answers, oldest first.
         kind: The content type of the newest of them.
         last_contact_seq: The contact's latest number when this was read: if it has risen, the answer is outdated.
@@ -57,6 +60,7 @@ class Session:
     said: tuple[str, ...]
     burst: tuple[Said, ...]
     final: bool
+    crowded: bool
     message_ids: tuple[UUID, ...]
     kind: str
     last_contact_seq: int
@@ -112,7 +116,7 @@ class SessionManager:
         There is nothing when the message was answered, when a human has the conversation, or when a newer message
         of the same burst will carry this one along.
         """
-        turn = await LoadedTurn.read(tx, job.conversation_id, 2 * LONGEST_BURST)
+        turn = await LoadedTurn.read(tx, job.conversation_id, MOST_WAITING)
         if turn.owner != Owner.ASSISTANT or not _carries(job.message_id, turn.waiting):
             return None
         burst = tuple(Said(m["text"], float(m["age"])) for m in turn.waiting)
@@ -188,6 +192,8 @@ class SessionManager:
         message = _message(session, reply, streamed=streamed)
         await say(tx, message, "turn.completed", {"turn_id": str(work.lease.job_id)})
         await Message.mark_answered(tx, session.message_ids, message.id)
+        if session.crowded:
+            await Message.mark_older(tx, session.message_ids[0], message.id)
         await Conversation.speak(tx, session.conversation_id, reply.language)
         await UsageRecord.add(
             tx,
@@ -245,6 +251,7 @@ def _session(
         said=said,
         burst=burst,
         final=final,
+        crowded=len(burst) >= MOST_WAITING,
         message_ids=tuple(UUID(m["id"]) for m in turn.waiting),
         kind=turn.waiting[-1]["kind"],
         last_contact_seq=turn.last_contact_seq,

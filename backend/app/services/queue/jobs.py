@@ -6,10 +6,9 @@ already done.
 """
 
 import asyncio
-import random
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -20,12 +19,18 @@ import structlog
 
 from app.core.errors import NotFound, RateLimited, Unavailable, WafaaError
 from app.core.multi_tenant import Database, TenantTx
+from app.core.resilience import RetryBudget, full_jitter
 from app.models.job import Job, Lane, Lease, LeaseLost, Wanted
 
 log = structlog.get_logger(__name__)
 
 CLOCK_SECONDS = 5.0
 """How often a worker looks whether the database's clock was set back."""
+
+LONGEST_BACKOFF = 60.0
+RELEASE_SECONDS = 1.5
+DRAIN_SECONDS = 8.0
+"""How long a worker that was asked to stop finishes what runs; giving back the rest takes a moment more."""
 
 CHAT, INDEXING, NOTIFY, PROACTIVE = "chat", "indexing", "notify", "proactive"
 
@@ -110,13 +115,16 @@ class Bench:
         self._after: UUID | None = None
         self._credit = 0
 
-    @property
-    def wanted(self) -> Wanted | None:
-        """What may be claimed now; None while every place is taken."""
+    def wanted(self, without: Collection[UUID] = ()) -> Wanted | None:
+        """What may be claimed now; None while every place is taken.
+
+        Args:
+            without: Clients whose jobs wait for now.
+        """
         free = self._places - self._running.total()
         if free <= 0:
             return None
-        running = dict(+self._running)
+        running = {**self._running, **{str(client): self._cap for client in without}}
         return Wanted(self.queue, free, self._cap, running, self._after, self._credit)
 
     def sit(self, lease: Lease) -> None:
@@ -130,9 +138,16 @@ class Bench:
         self._running = +self._running
 
 
-def backoff(attempts: int, *, base: float = 0.5, cap: float = 60.0) -> float:
+def backoff(attempts: int) -> float:
     """Seconds before another try: exponential, with full jitter."""
-    return random.uniform(0.1, min(cap, base * 2.0**attempts))  # noqa: S311 # Not a secret.
+    return max(0.1, full_jitter(attempts + 1, base=0.5, cap=LONGEST_BACKOFF))
+
+
+class Backlog(Protocol):
+    """Who knows how far behind everybody is."""
+
+    def shed_from(self, queue: str) -> Collection[UUID]:
+        """The clients whose jobs of a queue wait for now."""
 
 
 class Worker:
@@ -143,6 +158,7 @@ class Worker:
         db: Database,
         handlers: Mapping[str, Handler],
         observer: Observer,
+        backlog: Backlog,
         *,
         places: Mapping[str, int],
         lease_seconds: float = 30.0,
@@ -152,7 +168,9 @@ class Worker:
         self._db = db
         self._handlers = handlers
         self._observer = observer
+        self._backlog = backlog
         self._benches = {queue: Bench(queue, most) for queue, most in places.items()}
+        self._budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
         self._claimed_at = time.monotonic()
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
@@ -161,7 +179,7 @@ class Worker:
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
 
-    async def run(self, *, drain_seconds: float = 10.0) -> None:
+    async def run(self, *, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Claims and runs until ``stop``; then finishes what runs, within ``drain_seconds``."""
         beside = [asyncio.create_task(self._listen()), asyncio.create_task(self._mind_clock())]
         try:
@@ -240,7 +258,8 @@ class Worker:
         return bool(leases)
 
     def _wanted(self) -> list[Wanted]:
-        return [wanted for bench in self._benches.values() if (wanted := bench.wanted)]
+        wanted = (b.wanted(self._backlog.shed_from(b.queue)) for b in self._benches.values())
+        return [one for one in wanted if one]
 
     def _done(self, lease: Lease, task: asyncio.Task[None]) -> None:
         self._benches[lease.queue].stand(lease)
@@ -252,12 +271,17 @@ class Worker:
             _, left = await asyncio.wait(self._running, timeout=seconds)
             for task in left:
                 task.cancel()
+            if left:  # They give their lanes back.
+                await asyncio.wait(left, timeout=RELEASE_SECONDS)
 
     async def _work(self, work: Work) -> None:
         """Runs one job with its lease kept alive; nothing it does can stop the worker."""
         heart = asyncio.create_task(self._keep_lease(work))
         try:
             await self._attempt(work)
+        except asyncio.CancelledError:
+            await self._give_back(work)
+            raise
         except LeaseLost:
             log.info("lease_lost", kind=work.lease.kind)
         except Unavailable:
@@ -269,11 +293,19 @@ class Worker:
         finally:
             heart.cancel()
 
+    async def _give_back(self, work: Work) -> None:
+        """Lets another worker begin at once what this one won't finish."""
+        with suppress(Unavailable, LeaseLost, TimeoutError):  # Else its lease runs out.
+            async with asyncio.timeout(RELEASE_SECONDS), self._db.tenant(work.client_id) as tx:
+                await Job.give_back(tx, work.lease)
+
     async def _attempt(self, work: Work) -> None:
         if work.lease.attempts > self._max_attempts:
             return await self._park(
                 work, "attempts_exhausted", "It kept failing, or it killed its worker."
             )
+        if work.lease.attempts == 1:
+            self._budgets[work.lease.kind].called()
         try:
             await self._handlers[work.lease.kind](work)
         except (LeaseLost, Unavailable):
@@ -293,6 +325,9 @@ class Worker:
         if lasting or work.lease.attempts >= self._max_attempts:
             return await self._park(work, code, message)
         delay = backoff(work.lease.attempts)
+        if not self._budgets[work.lease.kind].may_repeat():
+            delay = LONGEST_BACKOFF
+            log.warning("retry_budget_spent", kind=work.lease.kind)
         if isinstance(error, RateLimited) and error.retry_after is not None:
             delay = max(delay, error.retry_after)
         async with self._db.tenant(work.client_id) as tx:

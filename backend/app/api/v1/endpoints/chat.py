@@ -16,6 +16,7 @@ from app.api.once import OnceRoute
 from app.bootstrap import Services
 from app.core.errors import Conflict, NotFound, Unauthenticated
 from app.core.security import Principal, Role
+from app.core.shedding import Shed
 from app.core.visits import Visitor
 from app.models.channel_config import ChannelConfig, Route
 from app.models.client import Client
@@ -131,6 +132,7 @@ async def say(
         raise Conflict("Idempotency-Key and client_message_id must be the same.")
     await services.standings.require_served(visitor.client_id)
     now = services.tools.now()
+    services.pressure.require(visitor.client_id, Shed.INTAKE)
     (received,) = await services.receiver.receive(
         visitor.client_id, _account(services, visitor), [_event(visitor, given, now)], now
     )

@@ -12,10 +12,12 @@ from app.api.deps import (
     ServicesDep,
     TenantTxDep,
     require,
+    sheds,
 )
 from app.api.once import OnceRoute
 from app.core import wording
 from app.core.security import Principal, Role, Scope
+from app.core.shedding import Shed
 from app.models.knowledge_base import KnowledgeDocument
 from app.schemas.knowledge import AnswerOut, CitationOut, DocumentOut, PassageOut, QuestionIn
 from app.services.ai.nlu_service import language_of
@@ -34,7 +36,12 @@ async def list_documents(tx: TenantTxDep, _: StaffDep, language: LanguageDep) ->
     return [_shown(document, language) for document in await KnowledgeDocument.all(tx)]
 
 
-@router.post("/documents", status_code=202, max_body_size=MOST_BYTES)
+@router.post(
+    "/documents",
+    status_code=202,
+    max_body_size=MOST_BYTES,
+    dependencies=[sheds(Shed.INDEXING)],
+)
 async def add_document(
     file: Annotated[UploadFile, File()], tx: TenantTxDep, owner: OwnerDep, language: LanguageDep
 ) -> DocumentOut:

@@ -1,0 +1,55 @@
+"""A worker is asked to stop while two hundred answers are under way: none is lost, none is given twice."""
+
+import signal
+
+import pytest
+
+from tests.fixtures.shop import Thinker
+from tests.fixtures.wired import Theatre, until
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("in_time", "under_way"), [(True, 200), (False, 40)])
+async def test_what_is_under_way_is_finished_or_left_to_the_next_worker(
+    theatre: Theatre,
+    thinker: Thinker,
+    in_time: bool,
+    under_way: int,
+) -> None:
+    own = theatre.product.services.settings.database_url
+    assert own
+    settings = theatre.settings | {
+        "DATABASE_URL": own.get_secret_value(),  # Not through the proxy, which can't hang up by itself.
+        "LLM_PROVIDERS": "llama",
+        "LLAMA_BASE_URL": thinker.url,
+        "WAFAA_ANSWER_SECONDS": 120,
+        "WAFAA_WORKER_CONCURRENCY": under_way * 4 // 3 + 4,
+        "WAFAA_LEASE_SECONDS": 60,  # What isn't finished is given back: nobody waits for so long.
+    }
+    worker = theatre.nursery.start("work", settings)
+    for _ in range(under_way):
+        await theatre.ask()
+    await until(lambda: _asked(thinker, under_way), 90)
+    worker.signal(signal.SIGTERM)
+    if in_time:
+        thinker.may_speak.set()
+    await until(lambda: _is_gone(worker), 30)
+    # Every answer under way was recorded, or its job is due again at once; what is left to do is left to the next one.
+    assert await theatre.count("lanes WHERE lease_until IS NOT NULL") == 0
+    recorded = await theatre.count("messages WHERE author = 'assistant'")
+    due = await theatre.count("jobs WHERE kind = 'answer_message' AND state = 'pending'")
+    assert recorded + due == under_way
+    assert bool(recorded) == in_time
+    thinker.may_speak.set()
+    theatre.nursery.start("work", settings)
+    await theatre.rest(90)
+    counts = [len(theatre.replies(contact)) for contact in theatre.contacts]
+    assert counts == [1] * under_way
+
+
+async def _asked(model: Thinker, times: int) -> bool:
+    return len(model.questions) >= times
+
+
+async def _is_gone(worker) -> bool:
+    return not worker.alive

@@ -1,0 +1,49 @@
+"""A send that nobody knows the fate of is seen by people, with the business's own policy, and decided by them."""
+
+from typing import Any
+
+from simulators.meta import Behaviour
+from tests.fixtures.product import Business
+from tests.fixtures.shop import ASKED, LAYLA, Shop
+
+
+async def undecided(shop: Shop) -> dict[str, Any]:
+    found: dict[str, Any] = await shop.get("/v1/deliveries/undecided")
+    return found
+
+
+async def test_an_uncertain_send_is_seen_and_sent_again_when_somebody_says_so(opened: Any) -> None:
+    shop = await opened(WAFAA_INDETERMINATE_SECONDS=600)
+    assert await undecided(shop) == {"policy": "resend", "data": []}
+    shop.meta.statuses = ()
+    shop.meta.behave(Behaviour.DROP)
+    await shop.gets(shop.meta.says("900200", LAYLA, ASKED["en"]))
+    await shop.product.services.worker.drain()
+    [stuck] = (await undecided(shop))["data"]
+    assert stuck["delivery_state"] == "indeterminate"
+    heard = len(shop.meta.history.sends())
+    assert await shop.post(f"/v1/deliveries/{stuck['id']}/resend") == 202
+    await shop.product.services.worker.drain()
+    assert len(shop.meta.history.sends()) == heard + 1
+    assert (await undecided(shop))["data"] == []
+    assert await shop.post(f"/v1/deliveries/{stuck['id']}/resend") == 409
+    assert "message.resent" in {entry["action"] for entry in await shop.get("/v1/audit")}
+
+
+async def test_what_is_parked_by_policy_is_among_them_and_nobody_elses(shop: Shop) -> None:
+    await shop.hears(ASKED["en"])
+    await shop.value(
+        "UPDATE messages SET delivery_state = 'parked', delivery_error = 'indeterminate: ?' "
+        "WHERE author = 'assistant' RETURNING 1"
+    )
+    [stuck] = (await undecided(shop))["data"]
+    assert (stuck["delivery_state"], stuck["delivery_error"]) == ("parked", "indeterminate: ?")
+    other: Business = await shop.product.business("bakery")
+    api = shop.product.api
+    async with api.get("/v1/deliveries/undecided", headers=other.staff) as answer:
+        assert (await answer.json())["data"] == []
+    async with api.post(f"/v1/deliveries/{stuck['id']}/resend", headers=other.staff) as answer:
+        assert answer.status == 404
+    assert await shop.post(f"/v1/deliveries/{stuck['id']}/resend") == 202
+    await shop.product.drain()
+    assert len(shop.replies()) == 2

@@ -1,0 +1,135 @@
+"""The table of bounds says what the code and the settings do; no row may be added that isn't held against them."""
+
+import inspect
+from pathlib import Path
+
+from app.api.app import MOST_BODY_BYTES
+from app.api.v1.endpoints import webhooks
+from app.core import multi_tenant, once
+from app.core.config import Settings
+from app.core.resilience import LocalBreaker, RetryBudget
+from app.models import idempotency
+from app.schemas.knowledge import QuestionIn
+from app.services.ai import rag_engine
+from app.services.ai.providers import _http
+from app.services.channels import _whatsapp_envelope
+from app.services.knowledge.parsing import Limits
+from app.services.orchestrator import answers, bursts, library, receiver, session_manager
+from app.services.queue import jobs
+
+ARCHITECTURE = Path(__file__).parents[3] / "ARCHITECTURE.md"
+
+
+def stated() -> dict[str, str]:
+    """The table: what, and its bound."""
+    section = (
+        ARCHITECTURE.read_text("utf-8").partition("## What is bounded")[2].partition("\n## ")[0]
+    )
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1] for row in rows[2:]}
+
+
+def default(name: str) -> object:
+    return Settings.model_fields[name].default
+
+
+def usual(function: object, name: str) -> object:
+    return inspect.signature(function).parameters[name].default  # type: ignore[arg-type]
+
+
+def mib(size: int) -> str:
+    return f"{size / 2**20:g} MiB"
+
+
+def seconds(name: str) -> str:
+    return f"{int(multi_tenant._TIMEOUTS[name]) / 1000:g} s"
+
+
+def in_code() -> dict[str, str]:
+    """The same, as the code has it."""
+    places, background = int(str(default("worker_concurrency"))), default("background_concurrency")
+    bench = jobs.Bench("chat", places)
+    parsing = Limits()
+    question = next(
+        m for m in QuestionIn.model_fields["question"].metadata if hasattr(m, "max_length")
+    )
+    shed = str(default("shed_seconds")).split(",")
+    whole = float(str(default("answer_seconds")))
+    repeats = f"{usual(RetryBudget, 'ratio') * 100:g} % and {usual(RetryBudget, 'per_second'):g} a second"  # type: ignore[operator]
+    rows: dict[str, list[str]] = {
+        "body: API · webhook · document": [
+            mib(size) for size in (MOST_BODY_BYTES, webhooks.MOST_BYTES, library.MOST_BYTES)
+        ],
+        "statement · lock · idle transaction": [
+            seconds(f"{name}_timeout")
+            for name in ("statement", "lock", "idle_in_transaction_session")
+        ],
+        "database connections a process": [f"{default('pool_size')} + {default('pool_overflow')}"],
+        "jobs at once a worker: conversations · each other queue": [
+            f"{places}, one client's {bench._cap}",
+            f"{background}",
+        ],
+        "attempts · back-off · repetitions": [
+            f"{default('max_attempts')}",
+            f"≤ {jobs.LONGEST_BACKOFF:g} s with full jitter",
+            repeats,
+        ],
+        "lease · effect deadline · drain": [
+            f"{default('lease_seconds'):g} s",
+            "half of it, by the monotonic clock",
+            f"{jobs.DRAIN_SECONDS:g} s + {jobs.RELEASE_SECONDS:g} s",
+        ],
+        "circuit: failures · pause": [
+            f"{usual(LocalBreaker, 'threshold')}",
+            f"{usual(LocalBreaker, 'pause'):g} s, one probe for all processes",
+        ],
+        "answer: search and models together · connect · first token · size": [
+            f"{whole:g} s",
+            f"{_http.CONNECT_SECONDS:g} s",
+            f"{whole * _http.FIRST_TOKEN_SHARE:g} s",
+            f"{_http.MOST_BYTES // 1024} kB",
+        ],
+        "burst: quiet windows · messages · seconds": [
+            f"{bursts._ASKED:g}–{bursts._OPEN:g}",
+            f"{bursts.LONGEST_BURST}",
+            f"{bursts.LONGEST_WAIT:g}",
+        ],
+        "waiting: messages of one turn · conversations of a client · messages in a process": [
+            f"{session_manager.MOST_WAITING}, then the latest",
+            f"{default('most_waiting'):,}, then 503",
+            f"{receiver.MOST_ARRIVING:,}, then 503",
+        ],
+        "age from which is shed: analytics · learning · campaigns · models · intake": [
+            f"{' · '.join(shed)} s"
+        ],
+        "idempotency key · kept": [
+            f"{once.LONGEST_KEY} characters",
+            f"{idempotency.KEPT_HOURS} h",
+        ],
+        "parsing a file: time · CPU · memory · output": [
+            f"{parsing.wall_seconds:g} s",
+            f"{parsing.cpu_seconds:g} s",
+            f"{parsing.memory // 2**20} MB",
+            f"{parsing.output // 2**20} MB",
+        ],
+        "question · passages · updates in one webhook": [
+            f"{question.max_length:,} characters",
+            f"{rag_engine._PASSAGES}",
+            f"{_whatsapp_envelope.MAX_UPDATES:,}",
+        ],
+        "cached answer · cached session": [
+            f"{answers.RESPONSE_SECONDS / 60:g} min",
+            f"{session_manager.SESSION_SECONDS / 3600:g} h",
+        ],
+    }
+    return {what: " · ".join(bounds) for what, bounds in rows.items()}
+
+
+def test_the_table_of_bounds_is_true() -> None:
+    assert stated() == in_code()
+
+
+def test_no_lease_ends_before_what_it_is_for() -> None:
+    assert jobs.DRAIN_SECONDS + jobs.RELEASE_SECONDS < 10
+    assert float(str(default("answer_seconds"))) < float(str(default("lease_seconds"))) / 2
+    assert bursts.LONGEST_BURST < session_manager.MOST_WAITING
