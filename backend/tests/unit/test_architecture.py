@@ -10,6 +10,7 @@ from app.core.config import Settings
 from app.core.resilience import LocalBreaker, RetryBudget
 from app.models import idempotency
 from app.schemas.knowledge import QuestionIn
+from app.services import keyring
 from app.services.ai import rag_engine
 from app.services.ai.providers import _http
 from app.services.channels import _whatsapp_envelope
@@ -116,6 +117,11 @@ def in_code() -> dict[str, str]:
             f"{question.max_length:,} characters",
             f"{rag_engine._PASSAGES}",
             f"{_whatsapp_envelope.MAX_UPDATES:,}",
+        ],
+        "a client's key in a process: looked after · unwrapped again · without key service": [
+            f"{keyring.FRESH_SECONDS:g} s",
+            f"{keyring.UNWRAPPED_SECONDS / 3600:g} h",
+            f"{keyring.LONGEST_SECONDS / 3600:g} h",
         ],
         "cached answer · cached session": [
             f"{answers.RESPONSE_SECONDS / 60:g} min",

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from app.api.deps import ServicesDep, TenantTxDep, require
+from app.api.once import OnceRoute
 from app.bootstrap import Services
 from app.core.errors import Conflict
 from app.core.security import Principal, Role, Scope
@@ -22,7 +23,7 @@ from app.schemas.staff import (
 )
 from app.services.identity import team
 
-router = APIRouter(prefix="/v1", tags=["staff"])
+router = APIRouter(prefix="/v1", tags=["staff"], route_class=OnceRoute)
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, scope=None)]
 ReaderDep = Annotated[Principal, require(Role.OWNER, scope=Scope.ADMIN)]
