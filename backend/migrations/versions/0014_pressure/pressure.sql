@@ -1,5 +1,5 @@
 -- What went wrong is sealed; its code, which is ours and says nothing of anybody, is what jobs are found by.
-ALTER TABLE jobs ADD COLUMN code text;
+ALTER TABLE jobs ADD COLUMN code varchar;
 
 SET ROLE wafaa_definer;
 
