@@ -57,7 +57,7 @@ DEBIAN_PACKAGES = {
     "maven": "/usr/bin/mvn",
     "unzip": "/usr/bin/unzip",
     "faketime": "/usr/bin/faketime",
-    "fiu-utils": "/usr/bin/fiu-run",
+    "strace": "/usr/bin/strace",
     "nftables": "/usr/sbin/nft",
     "iproute2": "/usr/sbin/ip",
     "fonts-noto-core": "/usr/share/fonts/truetype/noto/NotoNaskhArabic-Regular.ttf",

@@ -20,6 +20,7 @@ from app.models.client import ClientSettings
 from app.services.orchestrator import accounts, clients, library
 from simulators.meta import MetaSimulator, Number
 from tests.chaos.faults import Fault
+from tests.chaos.hosts import THERE, Hosts
 from tests.chaos.keeper import servers
 from tests.fixtures.nursery import ROOT, Child, Nursery
 from tests.fixtures.product import APP_SECRET, CACHE, migrate_async, settings_for
@@ -144,34 +145,40 @@ class Stage:
 
 @asynccontextmanager
 async def installation(
-    seed: int, lost_send: float, log: Path | None = None
+    seed: int, lost_send: float, log: Path | None = None, hosts: Hosts | None = None
 ) -> AsyncIterator[Stage]:
-    """Starts all of it in a folder of its own; its parts log to ``log``."""
+    """Starts all of it in a folder of its own; its parts log to ``log``, and run on another host if there is one."""
     home = Path(tempfile.mkdtemp(prefix="chaos"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         keeper = await _keeper(home)
         stack.push_async_callback(keeper.end)
         database, cache = servers(home)
-        nursery = stack.enter_context(Nursery(log or home / "parts.log"))
+        prefix = hosts.prefix if hosts else ()
+        nursery = stack.enter_context(Nursery(log or home / "parts.log", prefix=prefix))
+        address = THERE if hosts else "127.0.0.1"
         settings = settings_for(
-            database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(),
+            database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(), WAFAA_HOST=address,
             WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=lost_send, WAFAA_MAX_ATTEMPTS=12,
         )  # fmt: skip
         if (CACHE / "models").exists():  # Built once a machine.
             (home / "models").symlink_to(CACHE / "models")
         await migrate_async(database.url, settings.app_database_password.get_secret_value())
         nursery.start("embed", plain(settings))
-        callback = f"http://127.0.0.1:{settings.port}/webhook/whatsapp/cafe"
+        callback = f"http://{address}:{settings.port}/webhook/whatsapp/cafe"
         meta = await stack.enter_async_context(
             MetaSimulator(app_secret=APP_SECRET, callback_url=callback, seed=seed)
         )
-        await _open_shop(settings, meta)
+        await _open_shop(settings, await hosts.reach_platform(meta.url) if hosts else meta.url)
         ready = plain(settings)
+        if hosts:
+            ready["DATABASE_URL"] = await hosts.reach_database(database.url)
+            hosts.ports["api"] = settings.port
+        meta.connect(Number(NUMBER, "token"))
         workers = [nursery.start("work", ready) for _ in range(2)]
         api = nursery.start("serve", ready)
         async with aiohttp.ClientSession() as http:
-            await until(lambda: lives(http, settings.port), 60)
+            await until(lambda: lives(http, settings.port, address), 60)
         stage = Stage(meta, database, keeper, nursery, ready, workers, api)
         assert await stage.rest(60), "The shop's menu isn't learned."
         supervisor = asyncio.create_task(stage.supervise())
@@ -179,11 +186,11 @@ async def installation(
         supervisor.cancel()
 
 
-async def _open_shop(settings: Settings, meta: MetaSimulator) -> None:
+async def _open_shop(settings: Settings, platform: str) -> None:
     """A business with a number and a menu."""
     services = bootstrap(settings)
     fields = {
-        "phone_number_id": NUMBER, "access_token": "token", "verify_token": "verify", "graph_url": meta.url,
+        "phone_number_id": NUMBER, "access_token": "token", "verify_token": "verify", "graph_url": platform,
     }  # fmt: skip
     shop = await clients.create(
         services.db, services.channels, name="Cafe", slug="cafe", settings=ClientSettings(language="en"),
@@ -195,4 +202,3 @@ async def _open_shop(settings: Settings, meta: MetaSimulator) -> None:
             tx, MENU.encode(), filename="menu.md", media_type="text/markdown", actor="chaos"
         )
     await services.close()
-    meta.connect(Number(NUMBER, "token"))
