@@ -59,6 +59,15 @@ class Contact(Created, TenantRow):
         return UUID(str(contact_id))
 
     @classmethod
+    async def known(cls, tx: TenantTx, account_id: UUID, address: tuple[str, str]) -> UUID | None:
+        """The contact behind an address; None where there is none."""
+        found: UUID | None = await tx.value(
+            "SELECT contact_id FROM contact_addresses WHERE client_id = $1 AND account_id = $2 AND kind = $3 AND key = $4",
+            client_of(tx), account_id, address[0], address_key(cipher_of(tx), *address),
+        )  # fmt: skip
+        return found
+
+    @classmethod
     async def _make(
         cls, tx: TenantTx, account_id: UUID, address: tuple[str, str], name: str | None
     ) -> UUID:

@@ -86,6 +86,22 @@ class Conversation(Created, TenantRow):
         return UUID(str(found))
 
     @classmethod
+    async def adopt(
+        cls, tx: TenantTx, account_id: UUID, stranger_id: UUID, contact_id: UUID
+    ) -> UUID | None:
+        """Gives a contact the open conversation that was begun before it was known whose it is.
+
+        A contact who has an open one already keeps that: the other stays with the stranger.
+        """
+        found: UUID | None = await tx.value(
+            "UPDATE conversations SET contact_id = $4 WHERE client_id = $1 AND account_id = $2 AND contact_id = $3 "
+            "AND status = 'open' AND last_seq > 0 AND NOT EXISTS (SELECT FROM conversations "
+            "WHERE client_id = $1 AND account_id = $2 AND contact_id = $4 AND status = 'open') RETURNING id",
+            client_of(tx), account_id, stranger_id, contact_id,
+        )  # fmt: skip
+        return found
+
+    @classmethod
     async def get(
         cls, tx: TenantTx, conversation_id: UUID, *, lock: bool = False
     ) -> "Conversation":

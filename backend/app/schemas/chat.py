@@ -18,6 +18,11 @@ class SessionIn(InModel):
         max_length=100, description="The public key of the web channel account."
     )
     visitor_token: str | None = Field(None, max_length=500, description="From an earlier session.")
+    identity_token: str | None = Field(
+        None,
+        max_length=4096,
+        description="Who the visitor is, signed by the business's own server.",
+    )
     locale: str | None = Field(None, max_length=35)
     page_url: str | None = Field(None, max_length=2000)
 

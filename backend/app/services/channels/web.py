@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from app.core.errors import InvalidSignature
 from app.core.tools import Tools
+from app.core.visitor_identity import Identity, IdentityRules, parse_keys
 from app.services.channels.base import (
     Capabilities,
     Channel,
@@ -110,6 +111,42 @@ class Config(BaseModel):
             "الإفصاح", "يخبر الزائر أن المساعد آلي. يمكن تغيير صياغته لا حذفه."
         ),
     )
+    identity_keys: SecretStr | None = Field(
+        None,
+        title="Identity keys",
+        description="What your server signs visitors' identity with: k1=SECRET of at least 32 bytes, or "
+        "k1=ed25519:PUBLIC; two with a space between while one replaces the other.",
+        json_schema_extra=arabic(
+            "مفاتيح الهوية",
+            "ما يوقّع به خادمك هوية الزوار: k1=SECRET من 32 بايت على الأقل، أو k1=ed25519:PUBLIC، واثنان بينهما "
+            "مسافة عند استبدال أحدهما بالآخر.",
+        ),
+    )
+    identity_issuer: str | None = Field(
+        None,
+        title="Identity issuer",
+        description="The iss that identity tokens must have; any, when empty.",
+        max_length=200,
+        json_schema_extra=arabic(
+            "مُصدر الهوية", "قيمة iss المطلوبة في رموز الهوية، وأي قيمة تُقبل إن تُركت فارغة."
+        ),
+    )
+    identity_attributes: tuple[str, ...] = Field(
+        (),
+        title="Identity attributes",
+        description="The attributes of identity tokens that agents may see, such as plan.",
+        max_length=20,
+        json_schema_extra=arabic(
+            "سمات الهوية", "سمات رموز الهوية التي يجوز للموظفين رؤيتها، مثل plan."
+        ),
+    )
+
+    @field_validator("identity_keys")
+    @classmethod
+    def _usable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_keys(value.get_secret_value())
+        return value
 
 
 class Web:
@@ -119,6 +156,21 @@ class Web:
 
     def __init__(self, config: Config, tools: Tools) -> None:
         self._config = config
+
+    def identify(self, token: str, client: str, now: float) -> Identity:
+        """Who a visitor is, by the word of the client's server.
+
+        Raises:
+            Unauthenticated: The token isn't good, or this chat believes nobody.
+        """
+        keys = self._config.identity_keys
+        rules = IdentityRules(
+            parse_keys(keys.get_secret_value()) if keys else (),
+            client,
+            self._config.identity_issuer,
+            frozenset(self._config.identity_attributes),
+        )
+        return rules.read(token, now)
 
     def challenge(self, request: WebhookRequest) -> str:
         """Refuses: there is no webhook."""

@@ -20,7 +20,6 @@ from app.core.shedding import Shed
 from app.core.visits import Visitor
 from app.models.channel_config import ChannelConfig, Route
 from app.models.client import Client
-from app.models.contact import Contact
 from app.models.conversation import Conversation
 from app.models.conversation_event import ConversationEvent
 from app.models.message import Message
@@ -38,7 +37,7 @@ from app.schemas.chat import (
 )
 from app.schemas.common import MOST_SEQ
 from app.services.channels.base import Address, EventKind, InboundEvent
-from app.services.orchestrator import phrases
+from app.services.orchestrator import phrases, visitors
 from app.services.orchestrator.events import event_json, message_json
 from app.services.orchestrator.receiver import Account
 from app.services.orchestrator.session_manager import want_human
@@ -61,16 +60,22 @@ async def open_session(given: SessionIn, request: Request, services: ServicesDep
     await services.standings.require_served(route.client_id)
     visitor = _visitor(services, route, given.visitor_token)
     async with services.db.tenant(route.client_id) as tx:
-        address = ("visitor", str(visitor.visitor_id))
-        contact_id = await Contact.resolve(tx, route.account_id, [address], None)
-        conversation_id = await Conversation.current(tx, route.account_id, contact_id)
         client = await Client.mine(tx)
+        if given.identity_token is None:
+            came = await visitors.anonymous(tx, visitor)
+        else:
+            account = await ChannelConfig.get(tx, route.account_id)
+            identity = visitors.identity(
+                services.channels, account, given.identity_token, client.slug, services.tools.now()
+            )
+            came = await visitors.identified(tx, visitor, identity)
+            visitor = services.visits.new(route.account_id)  # Who comes next here may be another.
     principal = Principal(
-        subject=str(visitor.visitor_id),
+        subject=came.subject,
         client_id=route.client_id,
         role=Role.VISITOR,
-        contact_id=contact_id,
-        conversation_id=conversation_id,
+        contact_id=came.contact_id,
+        conversation_id=came.conversation_id,
         account_id=route.account_id,
     )
     return _session(services, visitor, principal, client, given.locale)
@@ -158,7 +163,7 @@ def _event(visitor: Principal, given: MessageIn, now: datetime) -> InboundEvent:
         account=str(visitor.account_id),
         kind=EventKind.MESSAGE,
         occurred_at=now,
-        addresses=(Address("visitor", visitor.subject),),
+        addresses=(Address(*visitors.address_of(visitor.subject)),),
         platform_message_id=str(given.client_message_id),
         text=given.text,
     )
