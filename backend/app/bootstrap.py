@@ -20,6 +20,7 @@ from app.core.observability import Metrics, Part, message_processed
 from app.core.once import Notary
 from app.core.revision import wanted
 from app.core.room import Room
+from app.core.sealed_notes import SealedNotes
 from app.core.security import Tokens
 from app.core.shared import attempts_for, breaker_for, circuit_of, limits_for
 from app.core.shedding import Steps
@@ -33,12 +34,15 @@ from app.services.ai.prices import Prices
 from app.services.ai.rag_engine import RagEngine
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials
+from app.services.identity.issuers import Issuers
 from app.services.identity.oauth import Authority
+from app.services.identity.oidc import CALLBACK, OpenIdConnect
 from app.services.identity.safe import InstallationSafe
 from app.services.identity.second_factor import SecondFactor
 from app.services.identity.sessions import Sessions
 from app.services.identity.sign_in import SignIn
 from app.services.identity.signing_keys import SigningKeys
+from app.services.identity.single_sign_on import SingleSignOn
 from app.services.identity.tickets import MailInvitation, MailReset, TicketOffice
 from app.services.keyring import Keyring
 from app.services.keys.base import KeyService
@@ -102,6 +106,7 @@ class Services:
     authority: Authority
     sessions: Sessions
     sign_in: SignIn
+    single_sign_on: SingleSignOn
     visits: Visits
     notary: Notary
     metrics: Metrics
@@ -345,6 +350,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         signing_keys=signing_keys,
         authority=Authority(db, signing_keys, clock.seconds),
         credentials=Credentials.over(db, tokens, sessions, signing_keys),
+        single_sign_on=_single_sign_on(settings, db),
         sign_in=SignIn(db, attempts, SecondFactor(db, attempts)),
         visits=Visits(settings.jwt_secret_key.get_secret_value()),
         notary=Notary(settings.jwt_secret_key.get_secret_value()),
@@ -494,6 +500,12 @@ def public_url(settings: Settings) -> str:
 def embed_socket(settings: Settings) -> Path:
     """Where the embedding server of this host listens."""
     return settings.home / "embed.sock"
+
+
+def _single_sign_on(settings: Settings, db: Database) -> SingleSignOn:
+    oidc = OpenIdConnect(Issuers(settings.identity_networks), f"{public_url(settings)}{CALLBACK}")
+    notes = SealedNotes(settings.jwt_secret_key.get_secret_value(), "single sign-on")
+    return SingleSignOn(db, oidc, notes)
 
 
 def _adapter(settings: Settings, package: str, name: str, tools: Tools, **known: Any) -> Any:

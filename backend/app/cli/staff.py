@@ -61,15 +61,17 @@ def every(slug: str | None) -> list[dict[str, Any]]:
     return with_services(work)
 
 
-def deactivate(slug: str | None, email: str) -> None:
+def deactivate(slug: str | None, email: str) -> dict[str, Any]:
     """Lets a colleague go."""
 
-    async def work(here: Installation) -> None:
+    async def work(here: Installation) -> dict[str, Any]:
         client = await choose_client(here.services, slug)
         async with here.services.db.tenant(client.id) as tx:
-            await team.let_go(tx, await _find(tx, email), actor="cli")
+            found = await _find(tx, email)
+            await team.let_go(tx, found, actor="cli")
+        return {"id": found, "email": email}
 
-    with_services(work)
+    return with_services(work)
 
 
 async def _find(tx: TenantTx, email: str) -> UUID:

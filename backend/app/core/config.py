@@ -179,6 +179,11 @@ class Settings(BaseSettings):
         alias="WAFAA_TRUSTED_PROXIES",
         description="Networks whose X-Forwarded-For is believed, by comma: 10.0.0.0/8,127.0.0.1.",
     )
+    identity_networks: str = Field(
+        "",
+        alias="WAFAA_IDENTITY_NETWORKS",
+        description="Where identity providers may be although it isn't public, by comma: 10.0.0.0/8. Over HTTP too.",
+    )
     metrics_token: SecretStr | None = Field(
         None,
         alias="WAFAA_METRICS_TOKEN",

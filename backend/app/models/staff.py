@@ -123,6 +123,14 @@ class Staff(Created, TenantRow):
         return found
 
     @classmethod
+    async def of_email(cls, tx: TenantTx, email: str) -> "Staff | None":
+        """Whoever has that e-mail address here, let go or not."""
+        row = await tx.one(
+            "SELECT * FROM staff WHERE client_id = $1 AND email = lower($2)", client_of(tx), email
+        )
+        return cls.of(row) if row else None
+
+    @classmethod
     async def set_role(cls, tx: TenantTx, staff_id: UUID, role: str) -> None:
         """Changes what a colleague may do."""
         await tx.run(
@@ -142,12 +150,12 @@ class Staff(Created, TenantRow):
         )
 
     @classmethod
-    async def has_owner(cls, tx: TenantTx) -> bool:
-        """Whether the client has an owner; locks them, so that two don't leave at once."""
+    async def count_owners(cls, tx: TenantTx) -> int:
+        """How many owners the client has; locks them, so that two don't leave at once."""
         owners = (
             "SELECT id FROM staff WHERE client_id = $1 AND role = 'owner' AND is_active FOR UPDATE"
         )
-        return bool(await tx.all(owners, client_of(tx)))
+        return len(await tx.all(owners, client_of(tx)))
 
     @classmethod
     async def set_password(cls, tx: TenantTx, staff_id: UUID, password_hash: str) -> None:

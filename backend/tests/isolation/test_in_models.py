@@ -26,6 +26,7 @@ OPEN = {
 GIVEN = {
     ("InvitationIn", "role"): "An owner says what a colleague may do.",
     ("RoleIn", "role"): "The same.",
+    ("IdentityProviderIn", "roles"): "An owner says which of ours a provider's roles are.",
 }
 """Owned by the server, and yet given, each with its reason."""
 

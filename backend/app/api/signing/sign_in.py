@@ -104,6 +104,10 @@ def _page(
     form = draw_form(look, "/signin", "sign_in", fields, hidden={"return_to": return_to})
     body = (
         f'<p class="lead">{look.say("sign_in_lead")}</p>{draw_notice(notice)}{draw_problem(problem)}{form}'
+        + draw_link(
+            f"/signin/sso?{urlencode({'return_to': return_to, 'lang': look.language})}",
+            look.say("sso"),
+        )
         + draw_link(f"/reset?lang={look.language}", look.say("forgot"))
     )
     return respond(look, "sign_in", body, status)

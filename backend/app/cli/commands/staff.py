@@ -51,11 +51,13 @@ def every(client: ClientSlug = None, as_json: Json = False) -> None:
 
 
 @app.command("deactivate")
-def deactivate(email: Email, client: ClientSlug = None) -> None:
+def deactivate(email: Email, client: ClientSlug = None, as_json: Json = False) -> None:
     """Let a colleague go: sessions and tokens end within seconds."""
+    from app.cli.output import show
     from app.cli.staff import deactivate
 
-    deactivate(client, email)
+    gone = deactivate(client, email)
+    show(gone, [f"{email} was let go."], as_json=as_json)
 
 
 def _told(made: dict[str, object]) -> str:

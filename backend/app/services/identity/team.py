@@ -79,5 +79,5 @@ async def let_go(tx: TenantTx, staff_id: UUID, *, actor: str) -> None:
 
 
 async def _keep_an_owner(tx: TenantTx) -> None:
-    if not await Staff.has_owner(tx):
+    if not await Staff.count_owners(tx):
         raise Conflict(LAST_OWNER)
