@@ -80,6 +80,7 @@ from app.services.queue.consumer import Consumer
 from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
 from app.services.queue.pressure import Pressure
 from app.services.queue.producer import Ciphers, Producer
+from app.services.queue.publisher import Publisher
 from app.services.queue.steps import Scheduler, Step
 from app.utils import ids
 
@@ -125,6 +126,7 @@ class Services:
     scheduler: Scheduler
     event_log: EventLog | None
     consumer: Consumer | None
+    publisher: Publisher | None
     parts: tuple[Part, ...]
     adapters: tuple[object, ...]
 
@@ -184,6 +186,14 @@ class Observer:
     def taken_in(self, records: int, age_seconds: float) -> None:
         """Records of the event log were taken in."""
         self._metrics.log_age(age_seconds)
+
+    def outbox(self, events: int, oldest_seconds: float) -> None:
+        """Events wait to be published."""
+        self._metrics.outbox(events, oldest_seconds)
+
+    def unpublished(self, events: int) -> None:
+        """Events were forgotten before the event log had them."""
+        self._metrics.error(None, "unpublished", events)
 
     def buried(self, code: str) -> None:
         """A record became a dead letter."""
@@ -370,6 +380,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         scheduler=Scheduler(db, _steps(db, auditor)),
         event_log=event_log,
         consumer=_consumer(event_log, keyring, direct, observer),
+        publisher=Publisher(db, event_log, observer) if event_log else None,
         parts=_parts(settings, db, cache, embedder, event_log, room, pressure),
         adapters=(embedder, cache, breaker, event_log),
     )

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.core.errors import Misconfigured
 from app.core.multi_tenant import APP_ROLE, TenantSigner
 from app.core.revision import MIGRATIONS, wanted
+from app.models import outbox
 from app.models.knowledge_search import make_vectors
 from app.services.keys.base import KeyService
 
@@ -60,6 +61,8 @@ async def migrate(
     app_password: str | None,
     keys: KeyService | None = None,
     master_key: str = "",
+    *,
+    publishing: bool = False,
 ) -> Revisions:
     """Brings the database to the present revision.
 
@@ -67,6 +70,7 @@ async def migrate(
         owner_url: The tables' owner, who may make roles.
         signer: Its key is what tenant tokens are checked with from now on; older keys stay.
         app_password: The password of ``wafaa_app``; None when that role is somebody else's care.
+        publishing: Whether what happens is to be published.
 
         keys: Who wraps clients' keys: needed where an older database holds rows in clear.
         master_key: What such a database's credentials were sealed with.
@@ -86,6 +90,7 @@ async def migrate(
             await connection.run_sync(make_vectors)
             await connection.execute(text("SELECT app.make_partitions()"))
             await connection.run_sync(_keep_key, signer)
+            await connection.run_sync(lambda c: outbox.fill(c, wanted=publishing))
     finally:
         await engine.dispose()
     return await revisions(owner_url)

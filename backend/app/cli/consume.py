@@ -1,4 +1,4 @@
-"""The role that takes in what the event log holds."""
+"""The role between the event log and the database: takes in what came, and publishes what happened."""
 
 import asyncio
 from contextlib import suppress
@@ -11,6 +11,7 @@ from app.core.errors import Misconfigured, Unavailable
 from app.models.message import INTAKE
 from app.services.queue.base import EventLog
 from app.services.queue.consumer import Consumer
+from app.services.queue.publisher import Publisher
 
 LOOK_SECONDS = 2.0
 
@@ -30,20 +31,26 @@ async def consume(settings: Settings, patience: float) -> None:
     if consuming is not None:
         on_stop(consuming.cancel)
     try:
-        if services.event_log is None or services.consumer is None:
+        if not (services.event_log and services.consumer and services.publisher):
             raise Misconfigured("There is no event log to read. Set QUEUE_BROKER=kafka.")
         await until_migrated(services, patience)
         await services.open()
-        await _consume(services, services.event_log, services.consumer)
+        await _consume(services, services.event_log, services.consumer, services.publisher)
     finally:
         await services.close()
 
 
-async def _consume(services: Services, event_log: EventLog, consumer: Consumer) -> None:
-    on_stop(consumer.stop)
+async def _consume(
+    services: Services, event_log: EventLog, consumer: Consumer, publisher: Publisher
+) -> None:
+    def stop() -> None:
+        consumer.stop()
+        publisher.stop()
+
+    on_stop(stop)
     beside = asyncio.create_task(_count_as_intake(services, event_log, consumer))
     try:
-        await consumer.run()
+        await asyncio.gather(consumer.run(), publisher.run())
     finally:
         beside.cancel()
 

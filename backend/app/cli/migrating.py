@@ -25,6 +25,7 @@ async def bring_up(settings: Settings) -> Revisions:
             password,
             key_service(settings, tools),
             settings.master_key.get_secret_value(),
+            publishing=settings.queue_broker is not None,
         )
     finally:
         await tools.http.close()

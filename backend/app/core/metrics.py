@@ -73,6 +73,8 @@ class Metrics:
             "wafaa_shed_clients", "Clients for whom some work is left undone"
         )
         self._oldest = self._gauge("wafaa_lane_oldest_seconds", "Age of the oldest job that waits")
+        self._outbox = self._gauge("wafaa_outbox_events", "Events that wait to be published")
+        self._outbox_age = self._gauge("wafaa_outbox_oldest_seconds", "Age of the oldest of them")
         self._log_age = self._gauge(
             "wafaa_log_age_seconds", "How long the oldest record of the last batch had waited"
         )
@@ -111,6 +113,11 @@ class Metrics:
         """Keeps how many jobs wait, and for how long the oldest has."""
         self._backlog.set(backlog)
         self._oldest.set(oldest_seconds)
+
+    def outbox(self, events: int, oldest_seconds: float) -> None:
+        """Keeps how many events wait to be published, and for how long the oldest has."""
+        self._outbox.set(events)
+        self._outbox_age.set(oldest_seconds)
 
     def log_age(self, seconds: float) -> None:
         """Keeps how long records wait in the event log."""

@@ -58,6 +58,8 @@ SENTENCES: dict[str, str] = {
     "Idempotency-Key and client_message_id must be the same.": "يجب أن يتطابق Idempotency-Key مع client_message_id.",
     "There is no chat with this key. Check the page's snippet.": "لا توجد محادثة بهذا المفتاح. تحقّق من الشيفرة في الصفحة.",
     "This client_message_id was used for another message.": "استُخدم client_message_id هذا لرسالة أخرى.",
+    "The event log doesn't answer. Try again shortly.": "سجل الأحداث لا يستجيب. حاول بعد قليل.",
+    "Too much is on its way to the event log. Try again shortly.": "سجل الأحداث مزدحم الآن. حاول بعد قليل.",
     "The database can't be reached. Try again shortly.": "لا يمكن الوصول إلى قاعدة البيانات. حاول بعد قليل.",
     "This platform account is connected already.": "حساب المنصة هذا مربوط من قبل.",
     "The slug {} is taken. Choose another one.": "المعرّف {} مستخدم. اختر غيره.",

@@ -42,6 +42,7 @@ for name, function, hidden in (
     ("chat", talking.chat, False),
     ("trace", jobs.trace, False),
     ("openapi", upkeep.openapi, False),
+    ("asyncapi", upkeep.asyncapi, False),
     ("version", upkeep.version, False),
 ):
     app.command(name, hidden=hidden)(function)

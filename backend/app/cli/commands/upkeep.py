@@ -65,6 +65,15 @@ def openapi(as_json: Json = False) -> None:
     say(to_json(describe()))
 
 
+def asyncapi(as_json: Json = False) -> None:
+    """Print the description of the events that are published."""
+    from app.cli.output import say, to_json
+    from app.services.queue.contract import asyncapi
+
+    del as_json  # It is JSON anyway.
+    say(to_json(asyncapi()))
+
+
 def version(as_json: Json = False) -> None:
     """Print the version."""
     import platform

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import UUID
 
 from app.core.errors import InvalidInput
+from app.core.sealing import Cipher, Ciphers
 from app.services.queue.base import INBOUND, EventLog, Record, Taken
 from app.utils.ids import uuid7
 
@@ -15,26 +15,6 @@ SCHEMA = "inbound/1"
 
 PLACE = b"log/inbound"
 """What every sealed value is bound to, beside its client and its id: it opens nowhere else."""
-
-
-class Cipher(Protocol):
-    """One client's key, in use."""
-
-    def seal(self, plaintext: bytes, place: bytes, row: bytes) -> bytes:
-        """Seals a value for one row of a place."""
-
-    def open(self, sealed: bytes, place: bytes, row: bytes) -> bytes:
-        """Opens a value in the place it was sealed for."""
-
-    def index(self, value: str, purpose: str) -> bytes:
-        """Equal for equal values of one client and purpose, and of no others."""
-
-
-class Ciphers(Protocol):
-    """Who knows clients' keys."""
-
-    async def of(self, client_id: UUID) -> Cipher:
-        """A client's cipher."""
 
 
 @dataclass(frozen=True, slots=True)
