@@ -21,6 +21,7 @@ from app.core.once import Notary
 from app.core.revision import wanted
 from app.core.room import Room
 from app.core.sealed_notes import SealedNotes
+from app.core.sealing import Ciphers
 from app.core.security import Tokens
 from app.core.shared import attempts_for, breaker_for, circuit_of, limits_for
 from app.core.shedding import Steps
@@ -79,7 +80,7 @@ from app.services.queue.base import TOPICS, EventLog
 from app.services.queue.consumer import Consumer
 from app.services.queue.jobs import CHAT, INDEXING, NOTIFY, PROACTIVE, Worker, typed
 from app.services.queue.pressure import Pressure
-from app.services.queue.producer import Ciphers, Producer
+from app.services.queue.producer import Producer
 from app.services.queue.publisher import Publisher
 from app.services.queue.steps import Scheduler, Step
 from app.utils import ids

@@ -70,10 +70,9 @@ async def migrate(
         owner_url: The tables' owner, who may make roles.
         signer: Its key is what tenant tokens are checked with from now on; older keys stay.
         app_password: The password of ``wafaa_app``; None when that role is somebody else's care.
-        publishing: Whether what happens is to be published.
-
         keys: Who wraps clients' keys: needed where an older database holds rows in clear.
         master_key: What such a database's credentials were sealed with.
+        publishing: Whether what happens is to be published.
 
     Raises:
         Misconfigured: The role may not do what is needed; the message says what.

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 
 from app.embedded.postgres import EmbeddedPostgres
-from app.models.message import Message
 from app.services.queue.base import INBOUND, Record
 from app.services.queue.producer import Inbound, Producer
 from simulators import _meta_payloads as payloads
@@ -15,7 +14,7 @@ from simulators._signing import body_of, headers_for
 from tests.fixtures.kafka import Kafka
 from tests.fixtures.product import migrate_now
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop
-from tests.fixtures.shop_logged import Behind, at_work, delivered, log_of, replied
+from tests.fixtures.shop_logged import Behind, at_work, delivered, heard, log_of, replied
 from tests.fixtures.wired import until
 
 CONTACTS = "SELECT count(*) FROM messages WHERE author = 'contact'"
@@ -68,11 +67,8 @@ async def test_a_contacts_messages_keep_their_order(behind: Behind, kafka: Kafka
         await shop.gets(shop.meta.says(NUMBER, (LAYLA, OMAR)[number % 2], f"{number}"))
     async with at_work(shop):
         await until(lambda: _has(shop, 60))
-    async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
-        rows = await tx.all("SELECT * FROM messages WHERE author = 'contact' ORDER BY seq")
-        said = [int(Message.opened(tx, row).text or "") for row in rows]
-    for rest in (0, 1):
-        assert [number for number in said if number % 2 == rest] == list(range(rest, 60, 2))
+    evens, odds = ([f"{number}" for number in range(first, 60, 2)] for first in (0, 1))
+    assert await heard(shop) == [evens, odds]
 
 
 async def test_intake_goes_on_without_a_database_and_everything_is_answered_once_afterwards(

@@ -12,8 +12,9 @@ from typing import Protocol
 import structlog
 
 from app.core.errors import Unavailable, WafaaError
+from app.core.sealing import Ciphers
 from app.services.queue.base import DEAD_LETTERS, INBOUND, EventLog, Record, Taken
-from app.services.queue.producer import Ciphers, Inbound, opened
+from app.services.queue.producer import Inbound, opened
 
 log = structlog.get_logger(__name__)
 

@@ -6,8 +6,8 @@ from alembic import op
 
 from app.migration import run_script
 
-revision = "0009"
-down_revision = "0008"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
