@@ -15,8 +15,9 @@ from app.services.ai import rag_engine
 from app.services.ai.providers import _http
 from app.services.channels import _whatsapp_envelope
 from app.services.knowledge.parsing import Limits
-from app.services.orchestrator import answers, bursts, library, receiver, session_manager
-from app.services.queue import jobs
+from app.services.orchestrator import answers, bursts, doors, library, receiver, session_manager
+from app.services.queue import consumer, jobs, publisher
+from app.services.queue.brokers.kafka import Config as Kafka
 
 ARCHITECTURE = Path(__file__).parents[3] / "ARCHITECTURE.md"
 
@@ -32,6 +33,10 @@ def stated() -> dict[str, str]:
 
 def default(name: str) -> object:
     return Settings.model_fields[name].default
+
+
+def kafka(name: str) -> float:
+    return float(str(Kafka.model_fields[name].default))
 
 
 def usual(function: object, name: str) -> object:
@@ -122,6 +127,16 @@ def in_code() -> dict[str, str]:
             f"{keyring.FRESH_SECONDS:g} s",
             f"{keyring.UNWRAPPED_SECONDS / 3600:g} h",
             f"{keyring.LONGEST_SECONDS / 3600:g} h",
+        ],
+        "event log: a record until durable · on their way · 503 before writing directly": [
+            f"{kafka('seconds'):g} s",
+            f"{kafka('in_flight'):,.0f}",
+            f"{default('log_patience_seconds'):g} s",
+        ],
+        "doors known without a database · events unpublished · tries of a record": [
+            f"{doors.LONGEST_SECONDS / 3600:g} h",
+            f"{publisher.LONGEST:,}",
+            f"{consumer.TRIES}",
         ],
         "cached answer · cached session": [
             f"{answers.RESPONSE_SECONDS / 60:g} min",
