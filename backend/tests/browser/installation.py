@@ -23,7 +23,7 @@ from app.models.conversation import Conversation
 from app.models.conversation_event import ConversationEvent
 from app.models.message import Message
 from app.models.staff import Staff
-from app.services.orchestrator import clients, handover, library
+from app.services.orchestrator import accounts, clients, handover, library
 from tests.fixtures.product import settings_for
 
 BACKEND = Path(__file__).parents[2]
@@ -124,6 +124,16 @@ class Installation:
         shop = self.shops[slug]
         async with self.services.db.tenant(shop.client_id) as tx:
             await ChannelConfig.allow_origins(tx, shop.account_id, list(origins))
+
+    async def believe(self, slug: str, keys: str, *origins: str) -> None:
+        """Lets a business's chat believe its sites' server."""
+        shop = self.shops[slug]
+        fields = {"identity_keys": keys, "allowed_origins": list(origins)}
+        async with self.services.db.tenant(shop.client_id) as tx:
+            account = await ChannelConfig.get(tx, shop.account_id)
+            await accounts.reconnect(
+                tx, self.services.channels, account, account.name, fields, actor="test"
+            )
 
     @asynccontextmanager
     async def latest(self, slug: str) -> AsyncIterator["Talk"]:

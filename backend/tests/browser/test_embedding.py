@@ -2,9 +2,12 @@
 
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
@@ -93,3 +96,24 @@ async def test_files_are_kept_for_ever_and_the_loader_is_asked_for_anew(
             assert answer.headers["Access-Control-Allow-Origin"] == "*"
     async with http.get(f"{wafaa.api.url}/widget/manifest.json") as answer:
         assert answer.status == 404
+
+
+async def test_the_sites_server_says_who_is_there_and_the_chat_follows_them(
+    open_page: OpenPage, wafaa: Installation, shop: Site
+) -> None:
+    """The same person in another browser reads on; after signing out nothing of it is left."""
+    secret = "a-secret-of-the-site-longer-than-thirty-two-bytes"
+    await wafaa.believe("clinic", f"k1={secret}", shop.url)
+    now = int(time.time())
+    claims = {"aud": "wafaa-web", "sub": f"user-{now}", "iat": now, "exp": now + 600}
+    word = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
+    first, second = [await open_page(address(shop, wafaa.shops["clinic"], "en")) for _ in range(2)]
+    for page in (first, second):
+        await expect(Panel(page, "en").launcher).to_be_visible()
+        await page.evaluate("(word) => Wafaa('identify', word)", word)
+    await first.evaluate("() => Wafaa('send', 'Do you make night guards?')")
+    await expect(Panel(first, "en").replies.last).to_contain_text("700 SAR")
+    await second.evaluate("() => Wafaa('open')")
+    await expect(Panel(second, "en").replies.last).to_contain_text("700 SAR")
+    await second.evaluate("() => Wafaa('logout')")
+    await expect(second.get_by_text("Do you make night guards?")).to_have_count(0)

@@ -61,8 +61,8 @@ export class Api {
       body: JSON.stringify({
         channel_key: this.#key,
         visitor_token: this.#shelf.get("visitor"),
+        identity_token: this.#shelf.identity,
         locale: this.language,
-        page_url: location.href.split(/[?#]/)[0], // Queries may carry secrets of the host page.
       }),
     }).catch((error) => this.#explain(error));
     const session = (await response.json()) as Session;

@@ -13,6 +13,7 @@ export interface Panel {
   setLocale(tag: string): void;
   send(text: string): void;
   prefill(text: string): void;
+  identify(token?: string): void;
   destroy(): void;
 }
 

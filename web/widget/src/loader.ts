@@ -35,6 +35,7 @@ class WafaaChat extends HTMLElement {
   #panel: Promise<Panel> | undefined;
   #opened = false;
   #locale = "";
+  #identity: string | undefined;
 
   connectedCallback(): void {
     if (this.#root.adoptedStyleSheets.length) return; // Moved by a page that swaps its body: everything is in place.
@@ -90,13 +91,16 @@ class WafaaChat extends HTMLElement {
 
   #load(): Promise<Panel> {
     return (this.#panel ??= (import(/* @vite-ignore */ PANEL) as Promise<PanelModule>).then(
-      ({ mount }) =>
-        mount(this, this.#root, {
+      ({ mount }) => {
+        const panel = mount(this, this.#root, {
           key: this.getAttribute("key") ?? "",
           base: this.getAttribute("base") ?? home,
           page: this.#page,
           locale: this.#locale,
-        }),
+        });
+        if (this.#identity) panel.identify(this.#identity);
+        return panel;
+      },
       (error) => {
         this.#panel = undefined; // The next press tries again.
         throw error;
@@ -139,6 +143,17 @@ class WafaaChat extends HTMLElement {
   async prefill(text: string): Promise<void> {
     await this.open();
     (await this.#load()).prefill(text);
+  }
+
+  /** Says who the visitor is, by a fresh token of the page's own server. */
+  async identify(token?: string): Promise<void> {
+    this.#identity = token;
+    (await this.#panel)?.identify(token);
+  }
+
+  /** The next visitor is nobody in particular. */
+  logout(): Promise<void> {
+    return this.identify();
   }
 
   async destroy(): Promise<void> {

@@ -67,6 +67,10 @@ export function mount(host: HTMLElement, root: ShadowRoot, options: Options): Pa
     setLocale: (tag) => chat.setLanguage(toLanguage(tag)),
     send: (text) => chat.send(text),
     prefill: (text) => app?.write(text),
+    identify(token) {
+      shelf.identity = token;
+      chat.renew();
+    },
     destroy() {
       render(null, frame);
       frame.remove();

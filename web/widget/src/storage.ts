@@ -19,6 +19,8 @@ interface Kept {
 export class Shelf {
   readonly #name: string;
   readonly #memory = new Map<string, string>();
+  /** Who the visitor is, by the word of the page's own server; never stored. */
+  declare identity: string | undefined;
 
   constructor(channelKey: string) {
     this.#name = `wafaa:${channelKey}`;
