@@ -15,15 +15,18 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from bench.lib import process, until_answers
-
-from app.bootstrap import Services, bootstrap, owner_url, signer
+from app.bootstrap import Services, app_url, bootstrap, owner_url, signer
 from app.core.config import Settings
+from app.core.multi_tenant import Database
 from app.migration import migrate
 from app.models.client import Client, ClientSettings
 from app.models.job import Lane
 from app.models.knowledge_base import KnowledgeDocument
+from app.services.keyring import Keyring
+from app.services.keys.file import Config as FileConfig
+from app.services.keys.file import FileKeys
 from app.services.orchestrator import accounts, clients, library
+from bench.lib import process, until_answers
 
 APP_SECRET = "shared-app-secret-of-the-benchmarks"  # noqa: S105
 
@@ -31,6 +34,13 @@ APP_SECRET = "shared-app-secret-of-the-benchmarks"  # noqa: S105
 def settings(env: dict[str, str]) -> Settings:
     """Settings from an environment alone."""
     return Settings(_env_file=None, **env)
+
+
+def database(chosen: Settings, **pool: int) -> Database:
+    """The database as the product sees it, clients' keys with it."""
+    plain = Database.connect(app_url(chosen), signer(chosen), **pool)
+    keys = FileKeys(FileConfig(master_key=chosen.master_key, path=chosen.home / "master.keys"), None)
+    return plain.sealed_with(Keyring(plain, keys))
 
 
 async def prepare(env: dict[str, str], count: int, graph_url: str) -> list[str]:

@@ -33,6 +33,7 @@ from app.services.ai.base import Provider
 from app.services.ai.llm_gateway import LLMGateway
 from app.services.ai.prices import Prices
 from app.services.ai.rag_engine import RagEngine
+from app.services.cache._sealed import SealedCache
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials
 from app.services.identity.issuers import Issuers
@@ -74,6 +75,7 @@ from app.services.orchestrator.logged_intake import LoggedEvents, LoggedIntake
 from app.services.orchestrator.mail import SmtpMailer
 from app.services.orchestrator.origins import Origins
 from app.services.orchestrator.receiver import Clockwork, Receiver
+from app.services.orchestrator.resealing import Resealer, SealAnew
 from app.services.orchestrator.session_manager import Reply, SessionManager
 from app.services.orchestrator.standing import Standings
 from app.services.queue.base import TOPICS, EventLog
@@ -310,7 +312,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         ),
         standings.permit,
     )
-    answers = Answers(db, engine, cache, metrics, _models(settings), standings)
+    sealed = SealedCache(cache)
+    answers = Answers(db, engine, keyring, sealed, metrics, _models(settings), standings)
     channels = Channels(tools, _shared_credentials(settings))
     room = Room(_database_disk(settings))
     pressure = Pressure(
@@ -323,7 +326,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         settings,
         db,
         tools,
-        cache,
+        sealed,
         answers,
         channels,
         observer,
@@ -331,6 +334,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         attention,
         pressure,
         Indexer(db, embedder, store, parse, standings.permit),
+        Resealer(db, keyring),
     )
     worker = Worker(
         db,
@@ -434,7 +438,7 @@ def _handlers(
     settings: Settings,
     db: Database,
     tools: Tools,
-    cache: Cache,
+    cache: SealedCache,
     answers: Answers,
     channels: Channels,
     observer: Observer,
@@ -442,6 +446,7 @@ def _handlers(
     attention: Attention,
     pressure: Pressure,
     indexer: Indexer,
+    resealer: Resealer,
 ) -> dict[str, Any]:
     """Every job, and what runs it."""
     chat = ChatOrchestrator(
@@ -473,6 +478,7 @@ def _handlers(
         DeliverMessage.kind: typed(DeliverMessage, deliverer.deliver),
         NotifyStaff.kind: typed(NotifyStaff, notifier.notify),
         TellQuota.kind: typed(TellQuota, notifier.tell_quota),
+        SealAnew.kind: typed(SealAnew, resealer.run),
         IndexDocument.kind: typed(IndexDocument, Librarian(indexer).index),
     }
 

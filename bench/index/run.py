@@ -15,7 +15,6 @@ from typing import ClassVar
 from uuid import UUID, uuid4
 
 import asyncpg
-
 from bench import product
 from bench.lib import (
     Racer,
@@ -29,7 +28,6 @@ from bench.lib import (
     workplace,
 )
 
-from app.bootstrap import app_url, signer
 from app.core.multi_tenant import Database
 from app.core.tools import Tools
 from app.models.client import Client
@@ -174,7 +172,7 @@ async def main() -> None:
         env = environment(ours, valkey.url, home, 1)
         await product.prepare(env, 2, "http://127.0.0.1:9")
         settings = product.settings(env)
-        db = Database.connect(app_url(settings), signer(settings))
+        db = product.database(settings)
         async with db.directory() as tx:
             clients = [(await Client.find(tx, f"client-{n}")).id for n in range(2)]
         stub = Stub()

@@ -20,12 +20,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
 from app.embedded.postgres import EmbeddedPostgres
 from app.migration import migrate
 from app.models.knowledge_base import KnowledgeDocument, KnowledgeSource, Upload
+from app.services.keyring import Keyring
+from app.services.keys.file import Config as FileConfig
+from app.services.keys.file import FileKeys
 from app.services.knowledge.base import Block, BlockKind, model_of
 from app.services.knowledge.embedders.local import Config, LocalEmbedder
 from app.services.knowledge.indexer import Indexer
@@ -199,7 +203,9 @@ async def measure(url: str, data: Path, home: Path, wanted: set[str]) -> list[Re
     app = (
         make_url(url).set(username=APP_ROLE, password=SECRET).render_as_string(hide_password=False)
     )
-    db = Database.connect(app, signer, size=5)
+    plain = Database.connect(app, signer, size=5)
+    keys = FileKeys(FileConfig(master_key=SecretStr(SECRET), path=home / "master.keys"), None)
+    db = plain.sealed_with(Keyring(plain, keys))
     results = []
     async with embedder(home) as client:
         for which in (s for s in SETS if s.name in wanted):

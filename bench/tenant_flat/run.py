@@ -6,6 +6,7 @@ all clients lie on the same sixty topics, so that a search that looked at the ne
 
 import argparse
 import asyncio
+import hashlib
 import statistics
 import time
 from dataclasses import dataclass
@@ -14,14 +15,15 @@ from uuid import UUID
 
 import asyncpg
 import numpy as np
-
 from bench import product
 from bench.lib import Racer, environment, postgres_pids, publish, race, ratio, servers, workplace
 
-from app.bootstrap import app_url, owner_url, signer
-from app.core.multi_tenant import Database
+from app.bootstrap import owner_url, signer
+from app.core.multi_tenant import Database, cipher_of
 from app.migration import migrate
 from app.models import knowledge_search
+from app.models.knowledge_base import seal_names
+from app.models.knowledge_chunk import seal_passage, term_key
 from app.models.knowledge_search import Sought
 
 CHUNKS, DIMENSIONS, MODEL = 60, 384, "stub/384"
@@ -41,14 +43,14 @@ CREATE TEMPORARY TABLE noises AS SELECT n, w.noise::vector AS noise FROM unnest(
   WITH ORDINALITY AS w(noise, n);
 INSERT INTO clients (id, name, slug, settings)
   SELECT md5('client' || t)::uuid, 'Client ' || t, 'client-' || t, '{}' FROM generate_series(1, %(clients)s) t;
-INSERT INTO knowledge_sources (client_id, id, name) SELECT id, id, 'uploads' FROM clients;
-INSERT INTO knowledge_documents (client_id, id, source_id, title, media_type, sha256, status)
-  SELECT id, id, id, 'Shop', 'text/plain', '', 'ready' FROM clients;
-INSERT INTO knowledge_chunks (client_id, id, document_id, ordinal, language, length, title_path, text, sentences, model)
-  SELECT c.id, md5(c.id::text || n)::uuid, c.id, n, 'en', 6, 'Shop', 'Topic ' || n || ' of ' || c.name, '{}', '%(model)s'
+INSERT INTO knowledge_sources (client_id, id, name_key, name) SELECT id, id, '', '' FROM clients;
+INSERT INTO knowledge_documents (client_id, id, source_id, title_key, named, media_type, digest, status)
+  SELECT id, id, id, '', '', 'text/plain', '', 'ready' FROM clients;
+INSERT INTO knowledge_chunks (client_id, id, document_id, ordinal, language, length, passage, model)
+  SELECT c.id, md5(c.id::text || n)::uuid, c.id, n, 'en', 6, decode(repeat('00', 80), 'hex'), '%(model)s'
   FROM clients c, generate_series(1, %(chunks)s) n ORDER BY n, c.id;
 INSERT INTO knowledge_postings (client_id, language, term, document_id, ordinals, frequencies)
-  SELECT c.id, 'en', term, c.id, array_agg(n), array_agg(1)
+  SELECT c.id, 'en', decode(md5(term), 'hex'), c.id, array_agg(n), array_agg(1)
   FROM clients c, generate_series(1, %(chunks)s) n, unnest(ARRAY['topic', 't' || n, 'g' || n %% 7]) term
   GROUP BY c.id, term;
 INSERT INTO knowledge_vectors (client_id, chunk_id, document_id, language, model, embedding)
@@ -58,6 +60,29 @@ INSERT INTO knowledge_vectors (client_id, chunk_id, document_id, language, model
   ORDER BY c.ordinal, c.client_id;
 ANALYZE;
 """
+
+
+async def _seal(db: Database, client_id: UUID) -> None:
+    """Puts what is sealed in the place of what the database made up, for a client that will be asked."""
+    terms = ["topic", *(f"t{n}" for n in range(1, CHUNKS + 1)), *(f"g{n}" for n in range(7))]
+    async with db.tenant(client_id) as tx:
+        made = [hashlib.md5(term.encode(), usedforsecurity=False).digest() for term in terms]
+        await tx.run(
+            "UPDATE knowledge_postings p SET term = w.new FROM unnest($2::bytea[], $3::bytea[]) AS w(old, new) "
+            "WHERE p.client_id = $1 AND p.term = w.old",
+            client_id, made, [term_key(cipher_of(tx), term) for term in terms],
+        )  # fmt: skip
+        rows = await tx.all("SELECT id, ordinal FROM knowledge_chunks WHERE client_id = $1", client_id)
+        passages = [seal_passage(tx, row["id"], "Shop", f"Topic {row['ordinal']} of a client") for row in rows]
+        await tx.run(
+            "UPDATE knowledge_chunks c SET passage = w.passage FROM unnest($2::uuid[], $3::bytea[]) AS w(id, passage) "
+            "WHERE c.client_id = $1 AND c.id = w.id",
+            client_id, [row["id"] for row in rows], passages,
+        )  # fmt: skip
+        await tx.run(
+            "UPDATE knowledge_documents SET named = $2 WHERE client_id = $1",
+            client_id, seal_names(tx, "Shop", client_id, b""),
+        )  # fmt: skip
 
 
 @dataclass
@@ -151,9 +176,10 @@ async def crowd(env: dict[str, str], url: str, clients: int) -> Crowd:
     asked = topics + _unit(random, CHUNKS, 0.6)
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
     sample = (ids * SAMPLE)[:SAMPLE]
-    return Crowd(
-        Database.connect(app_url(settings), signer(settings), size=1), sample, asked.tolist(), []
-    )
+    db = product.database(settings, size=1)
+    for client_id in ids:
+        await _seal(db, client_id)
+    return Crowd(db, sample, asked.tolist(), [])
 
 
 async def main() -> None:

@@ -127,8 +127,8 @@ class Database:
         self._signer = signer
         self._ciphers = ciphers
 
-    def sealed_with(self, ciphers: Ciphers) -> "Database":
-        """The same pool, with each client's key in its transactions."""
+    def sealed_with(self, ciphers: Ciphers | None) -> "Database":
+        """The same pool, with each client's key in its transactions; with None they have none."""
         return Database(
             self._pool, self._signer, direct=self._direct, pooled=self._pooled, ciphers=ciphers
         )

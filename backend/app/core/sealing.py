@@ -74,8 +74,8 @@ class Cipher:
             for version, secret in secrets.items()
         }
         self.version = current
-        self._head = self._heads[current]
-        self._key = self._keys[self._head]
+        self.head = self._heads[current]
+        self._key = self._keys[self.head]
         index = secrets[current].index
         self._index_key = lru_cache(maxsize=16)(
             lambda purpose: _derive(index, b"wafaa/index/" + purpose.encode())
@@ -84,8 +84,8 @@ class Cipher:
     def seal(self, plaintext: bytes, place: bytes, row: bytes) -> bytes:
         """Seals a value for one row of a place."""
         nonce = os.urandom(12)
-        bound = self._head + self._client + place + row
-        return self._head + nonce + self._key.encrypt(nonce, plaintext, bound)
+        bound = self.head + self._client + place + row
+        return self.head + nonce + self._key.encrypt(nonce, plaintext, bound)
 
     def open(self, sealed: bytes, place: bytes, row: bytes) -> bytes:
         """Opens a value in the place it was sealed for.
@@ -114,7 +114,7 @@ class Cipher:
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether the newest version sealed it; rotation seals the others again."""
-        return sealed[:_HEAD] == self._head
+        return sealed[:_HEAD] == self.head
 
     def index(self, value: str | bytes, purpose: str) -> bytes:
         """What a sealed value is looked up by: equal for equal values of one client and purpose, and of no others."""

@@ -39,7 +39,7 @@ class InboundEvent(Created, TenantRow):
 
     __tablename__ = "inbound_events"
     __table_args__ = (Index("ix_inbound_events_state", "client_id", "state", "created_at"),)
-    grants: ClassVar[str] = "SELECT, INSERT, DELETE"
+    grants: ClassVar[str] = "SELECT, INSERT, DELETE, UPDATE (kept)"
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     event_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)

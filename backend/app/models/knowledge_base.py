@@ -1,4 +1,4 @@
-"""What a client has taught us: sources and documents. Their chunks are in ``knowledge_chunk``."""
+"""What a client has taught us: sources and documents, sealed. Their chunks are in ``knowledge_chunk``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import TenantTx, client_of
+from app.core.multi_tenant import Row, TenantTx, cipher_of, client_of
+from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
+
+_SOURCE = SealedColumn("knowledge_sources", "name", "name_key")
+# A file that comes again keeps its document's id, which isn't known when it is sealed: its title is.
+_NAMED = SealedColumn("knowledge_documents", "named", "source_id", "title_key")
+_ORIGINAL = SealedColumn("knowledge_documents", "original", "source_id", "title_key")
+_CONTENT = SealedColumn("knowledge_documents", "content", "id")
+_ERROR = SealedColumn("knowledge_documents", "error", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +49,24 @@ class KnowledgeSource(Created, TenantRow):
     """Where documents come from: a folder of uploads, a site, a list of questions and answers."""
 
     __tablename__ = "knowledge_sources"
-    __table_args__ = (Index("uq_knowledge_sources_name", "client_id", "name", unique=True),)
+    __table_args__ = (Index("uq_knowledge_sources_name_key", "client_id", "name_key", unique=True),)
 
     client_id: Mapped[UUID] = mapped_column(
         ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    name: Mapped[str]
+    name_key: Mapped[bytes] = mapped_column(LargeBinary)
+    name: Mapped[bytes] = mapped_column(LargeBinary)
     kind: Mapped[str] = mapped_column(server_default=text("'upload'"))
 
     @classmethod
     async def named(cls, tx: TenantTx, name: str, kind: str = "upload") -> UUID:
         """The source of that name; made when it isn't there."""
+        key = _source_key(cipher_of(tx), name)
         source_id: UUID = await tx.value(
-            "INSERT INTO knowledge_sources (client_id, id, name, kind) VALUES ($1, $2, $3, $4) "
-            "ON CONFLICT (client_id, name) DO UPDATE SET name = excluded.name RETURNING id",
-            client_of(tx), uuid7(), name, kind,
+            "INSERT INTO knowledge_sources (client_id, id, name_key, name, kind) VALUES ($1, $2, $3, $4, $5) "
+            "ON CONFLICT (client_id, name_key) DO UPDATE SET name = excluded.name RETURNING id",
+            client_of(tx), uuid7(), key, _SOURCE.put(tx, name, key), kind,
         )  # fmt: skip
         return source_id
 
@@ -63,18 +74,20 @@ class KnowledgeSource(Created, TenantRow):
     async def names(cls, tx: TenantTx) -> list[str]:
         """The names of the client's sources."""
         rows = await tx.all(
-            "SELECT name FROM knowledge_sources WHERE client_id = $1 ORDER BY name", client_of(tx)
+            "SELECT name_key, name FROM knowledge_sources WHERE client_id = $1", client_of(tx)
         )
-        return [row["name"] for row in rows]
+        return sorted(_SOURCE.get(tx, row["name"], row["name_key"]) for row in rows)
 
 
 class KnowledgeDocument(Created, TenantRow):
     """One file or page, and how far we are with learning it.
 
     Attributes:
-        content: Its text, as parsed.
+        title_key: What a file that comes again finds its document by.
+        named: Title, file name, address and details, sealed.
+        content: Its text, as parsed, sealed.
         vector_id: What the vector store finds its vectors by, and forgets them by.
-        sha256: Of the file as it is.
+        digest: Of the file as it is, keyed: nobody can tell by it who has a file that they know.
         indexed: What ``content`` and chunks were made from: the file's hash and the embedding model.
         status: ``pending``, ``indexing``, ``ready`` or ``failed``; a failed new version leaves the old one in use.
         version: Raised by every change of the file.
@@ -87,7 +100,9 @@ class KnowledgeDocument(Created, TenantRow):
             ["knowledge_sources.client_id", "knowledge_sources.id"],
             ondelete="CASCADE",
         ),
-        Index("uq_knowledge_documents_title", "client_id", "source_id", "title", unique=True),
+        Index(
+            "uq_knowledge_documents_title_key", "client_id", "source_id", "title_key", unique=True
+        ),
     )
 
     client_id: Mapped[UUID] = mapped_column(
@@ -95,29 +110,39 @@ class KnowledgeDocument(Created, TenantRow):
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     source_id: Mapped[UUID]
-    title: Mapped[str]
-    filename: Mapped[str] = mapped_column(server_default=text("''"))
+    title_key: Mapped[bytes] = mapped_column(LargeBinary)
+    named: Mapped[bytes] = mapped_column(LargeBinary)
     media_type: Mapped[str]
-    url: Mapped[str | None]
-    content: Mapped[str | None]
-    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default=text("'{}'"))
+    content_sealed: Mapped[bytes | None] = mapped_column("content", LargeBinary)
+    noted: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB, server_default=text("'{}'"))
     vector_id: Mapped[str | None] = mapped_column(String(255))
-    original: Mapped[bytes | None] = deferred(mapped_column(LargeBinary))
-    sha256: Mapped[str]
+    original_sealed: Mapped[bytes | None] = deferred(mapped_column("original", LargeBinary))
+    digest: Mapped[str]
     indexed: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default=text("'pending'"))
     progress: Mapped[float] = mapped_column(server_default=text("0"))
-    error: Mapped[str | None]
+    error_sealed: Mapped[bytes | None] = mapped_column("error", LargeBinary)
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     chunk_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
+    __allow_unmapped__ = True
+    title: str
+    filename: str
+    url: str | None
+    details: dict[str, Any]
+    content: str | None
+    original: bytes | None = None
+    error: str | None
+
     @classmethod
     async def put(cls, tx: TenantTx, upload: Upload) -> UUID | None:
         """Keeps a file; gives the document's id if there is something to index, None if the file is unchanged."""
+        row = (upload.source_id, title_key(cipher_of(tx), upload.title))
         document_id: UUID | None = await tx.value(
-            _PUT, client_of(tx), uuid7(), upload.source_id, upload.title, upload.filename, upload.media_type,
-            upload.url, upload.details, upload.original, upload.sha256,
+            _PUT, client_of(tx), uuid7(), *row,
+            _NAMED.put(tx, (upload.title, upload.filename, upload.url, upload.details), *row), upload.media_type,
+            _ORIGINAL.put_bytes(tx, upload.original, *row), digest_of(tx, upload.sha256),
         )  # fmt: skip
         return document_id
 
@@ -129,8 +154,8 @@ class KnowledgeDocument(Created, TenantRow):
             NotFound: There is none.
         """
         found: UUID | None = await tx.value(
-            "SELECT id FROM knowledge_documents WHERE client_id = $1 AND source_id = $2 AND title = $3",
-            client_of(tx), source_id, title,
+            "SELECT id FROM knowledge_documents WHERE client_id = $1 AND source_id = $2 AND title_key = $3",
+            client_of(tx), source_id, title_key(cipher_of(tx), title),
         )  # fmt: skip
         if found is None:
             raise NotFound("There is no such document.")
@@ -148,7 +173,7 @@ class KnowledgeDocument(Created, TenantRow):
         row = await tx.one(_WHOLE if original else _ONE, client_of(tx), document_id)
         if row is None:
             raise NotFound("There is no such document.")
-        return cls._of(dict(row))
+        return cls._opened(tx, row)
 
     @classmethod
     async def all(cls, tx: TenantTx, limit: int = 500) -> "list[KnowledgeDocument]":
@@ -157,21 +182,33 @@ class KnowledgeDocument(Created, TenantRow):
             f"SELECT {_COLUMNS} FROM knowledge_documents WHERE client_id = $1 ORDER BY id DESC LIMIT $2",
             client_of(tx), limit,
         )  # fmt: skip
-        return [cls._of(dict(row)) for row in rows]
+        return [cls._opened(tx, row) for row in rows]
 
     @classmethod
     async def of_source(cls, tx: TenantTx, source: str) -> "dict[str, KnowledgeDocument]":
         """A source's documents by title."""
         rows = await tx.all(
             f"SELECT {_COLUMNS} FROM knowledge_documents WHERE client_id = $1 AND source_id = "
-            "(SELECT id FROM knowledge_sources WHERE client_id = $1 AND name = $2) ORDER BY title",
-            client_of(tx), source,
+            "(SELECT id FROM knowledge_sources WHERE client_id = $1 AND name_key = $2)",
+            client_of(tx), _source_key(cipher_of(tx), source),
         )  # fmt: skip
-        return {row["title"]: cls._of(dict(row)) for row in rows}
+        found = (cls._opened(tx, row) for row in rows)
+        return {one.title: one for one in sorted(found, key=lambda one: one.title)}
 
     @classmethod
-    def _of(cls, row: dict[str, Any]) -> "KnowledgeDocument":
-        return cls(details=row.pop("metadata"), **row)
+    def _opened(cls, tx: TenantTx, row: Row) -> "KnowledgeDocument":
+        columns = dict(row)
+        content, error = columns.pop("content", None), columns.pop("error")
+        original, noted = columns.pop("original", None), columns.pop("metadata")
+        document = cls(noted=noted, **columns)
+        place = (document.source_id, document.title_key)
+        document.title, document.filename, document.url, document.details = _NAMED.get(
+            tx, document.named, *place
+        )
+        document.original = _ORIGINAL.get_bytes(tx, original, *place)
+        document.content = _CONTENT.get(tx, content, document.id)
+        document.error = _ERROR.get(tx, error, document.id)
+        return document
 
     @classmethod
     async def note_progress(cls, tx: TenantTx, document_id: UUID, progress: float) -> None:
@@ -197,7 +234,7 @@ class KnowledgeDocument(Created, TenantRow):
         await tx.run(
             "UPDATE knowledge_documents SET status = 'failed', error = $3, updated_at = now() "
             "WHERE client_id = $1 AND id = $2",
-            client_of(tx), document_id, error,
+            client_of(tx), document_id, _ERROR.put(tx, error, document_id),
         )  # fmt: skip
 
     @classmethod
@@ -212,17 +249,17 @@ class KnowledgeDocument(Created, TenantRow):
         """Notes that the present chunks are what ``indexed`` names. Unless the file has changed since, it is ready."""
         await tx.run(
             "UPDATE knowledge_documents SET content = $3, indexed = $4::text, vector_id = id::text, error = NULL, "
-            "status = CASE WHEN starts_with($4::text, sha256) THEN 'ready' ELSE 'pending' END, progress = 1, "
+            "status = CASE WHEN starts_with($4::text, digest) THEN 'ready' ELSE 'pending' END, progress = 1, "
             "chunk_count = (SELECT count(*) FROM knowledge_chunks WHERE client_id = $1 AND document_id = $2), "
             "metadata = metadata || jsonb_build_object('doubtful_pages', $5::jsonb), "
             "updated_at = now() WHERE client_id = $1 AND id = $2",
-            client_of(tx), document_id, content, indexed, list(doubtful_pages),
+            client_of(tx), document_id, _CONTENT.put(tx, content, document_id), indexed, list(doubtful_pages),
         )  # fmt: skip
 
     @property
     def doubtful_pages(self) -> list[int]:
         """Pages that may not have been read rightly: a person should look."""
-        return list(self.details.get("doubtful_pages", ()))
+        return list(self.noted.get("doubtful_pages", ()))
 
     @classmethod
     async def remove(cls, tx: TenantTx, document_id: UUID) -> None:
@@ -239,21 +276,46 @@ class KnowledgeDocument(Created, TenantRow):
             raise NotFound("There is no such document.")
 
 
+def seal_names(tx: TenantTx, title: str, source_id: UUID, key: bytes) -> bytes | None:
+    """How a document is called, as it rests, where nothing else is known of it."""
+    return _NAMED.put(tx, (title, "", None, {}), source_id, key)
+
+
+def open_names(tx: TenantTx, named: bytes, source_id: UUID, key: bytes) -> tuple[str, str | None]:
+    """Title and address of a document."""
+    title, _, url, _ = _NAMED.get(tx, named, source_id, key)
+    return title, url
+
+
+def digest_of(tx: TenantTx, sha256: str) -> str:
+    """What a file is known by again: keyed, so that nobody else can tell who has it."""
+    return cipher_of(tx).index(sha256, "file").hex()
+
+
+def _source_key(cipher: Cipher, name: str) -> bytes:
+    return cipher.index(name, "source")
+
+
+def title_key(cipher: Cipher, title: str) -> bytes:
+    """What a document is found by within its source."""
+    return cipher.index(title, "document")
+
+
 _COLUMNS = (
-    "client_id, id, source_id, title, filename, media_type, url, content, metadata, vector_id, sha256, indexed, status, "
+    "client_id, id, source_id, title_key, named, media_type, metadata, vector_id, digest, indexed, status, "
     "progress, error, version, chunk_count, updated_at, created_at"
 )
-_ONE = f"SELECT {_COLUMNS} FROM knowledge_documents WHERE client_id = $1 AND id = $2"
-_WHOLE = f"SELECT {_COLUMNS}, original FROM knowledge_documents WHERE client_id = $1 AND id = $2"
+_ONE = f"SELECT {_COLUMNS}, content FROM knowledge_documents WHERE client_id = $1 AND id = $2"
+_WHOLE = f"SELECT {_COLUMNS}, content, original FROM knowledge_documents WHERE client_id = $1 AND id = $2"
 
 _PUT = """
 INSERT INTO knowledge_documents AS d
-  (client_id, id, source_id, title, filename, media_type, url, metadata, original, sha256)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-ON CONFLICT (client_id, source_id, title) DO UPDATE SET
-  filename = excluded.filename, media_type = excluded.media_type, url = excluded.url, metadata = excluded.metadata,
-  original = excluded.original, sha256 = excluded.sha256, status = 'pending', progress = 0, error = NULL,
+  (client_id, id, source_id, title_key, named, media_type, original, digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (client_id, source_id, title_key) DO UPDATE SET
+  named = excluded.named, media_type = excluded.media_type, metadata = excluded.metadata,
+  original = excluded.original, digest = excluded.digest, status = 'pending', progress = 0, error = NULL,
   version = d.version + 1, updated_at = now()
-WHERE d.sha256 <> excluded.sha256 OR d.media_type <> excluded.media_type OR d.status = 'failed'
+WHERE d.digest <> excluded.digest OR d.media_type <> excluded.media_type OR d.status = 'failed'
 RETURNING id
 """

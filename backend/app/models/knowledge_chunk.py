@@ -1,15 +1,19 @@
-"""Chunks and the postings they are found by."""
+"""Chunks, sealed, and the postings they are found by: terms are keyed hashes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, Integer, String
+from sqlalchemy import ForeignKeyConstraint, Index, Integer, LargeBinary
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.multi_tenant import TenantTx, client_of
+from app.core.multi_tenant import TenantTx, cipher_of, client_of
+from app.core.sealing import Cipher
 from app.models.base import TenantRow
+from app.models.sealed import SealedColumn
+
+_PASSAGE = SealedColumn("knowledge_chunks", "passage", "id")
 
 _BATCH = 500
 """Chunks a statement: it stays short on any document."""
@@ -47,10 +51,7 @@ class KnowledgeChunk(TenantRow):
     ordinal: Mapped[int] = mapped_column(Integer)
     language: Mapped[str]
     length: Mapped[int] = mapped_column(Integer)
-    title_path: Mapped[str]
-    question: Mapped[str | None]
-    text: Mapped[str]
-    sentences: Mapped[list[str]] = mapped_column(ARRAY(String))
+    passage: Mapped[bytes] = mapped_column(LargeBinary)
     model: Mapped[str]
 
     @classmethod
@@ -89,8 +90,7 @@ class KnowledgeChunk(TenantRow):
         await tx.run(
             _ADD_CHUNKS, client_of(tx), document_id, model, [c.id for c in chunks], [c.ordinal for c in chunks],
             [c.language for c in chunks], [sum(c.frequencies.values()) for c in chunks],
-            [c.title_path for c in chunks], [c.question for c in chunks], [c.text for c in chunks],
-            [_ROWS.join(c.sentences) for c in chunks],
+            [seal_passage(tx, c.id, c.title_path, c.text, c.question, c.sentences) for c in chunks],
         )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ class KnowledgePosting(TenantRow):
     )
 
     language: Mapped[str] = mapped_column(primary_key=True)
-    term: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
+    term: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     document_id: Mapped[UUID] = mapped_column(primary_key=True)
     ordinals: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     frequencies: Mapped[list[int]] = mapped_column(ARRAY(Integer))
@@ -116,8 +116,9 @@ class KnowledgePosting(TenantRow):
     @classmethod
     async def add(cls, tx: TenantTx, document_id: UUID, chunks: Sequence[NewChunk]) -> None:
         """Adds the terms of some chunks."""
+        cipher = cipher_of(tx)
         rows = [
-            (c.language, term, c.ordinal, often)
+            (c.language, term_key(cipher, term), c.ordinal, often)
             for c in chunks
             for term, often in c.frequencies.items()
         ]
@@ -129,22 +130,42 @@ class KnowledgePosting(TenantRow):
         )
 
 
-_ROWS = "\x1e"
-"""Stands between sentences on their way in: an array of arrays must be rectangular."""
+def term_key(cipher: Cipher, term: str) -> bytes:
+    """What a term is found by."""
+    return cipher.index(term, "term")
 
-_ADD_CHUNKS = f"""
+
+def seal_passage(
+    tx: TenantTx,
+    chunk_id: UUID,
+    title_path: str,
+    text: str,
+    question: str | None = None,
+    sentences: Sequence[str] = (),
+) -> bytes | None:
+    """A chunk's words as they rest."""
+    return _PASSAGE.put(tx, (title_path, question, text, sentences), chunk_id)
+
+
+def open_passage(
+    tx: TenantTx, chunk_id: UUID, passage: bytes
+) -> tuple[str, str | None, str, tuple[str, ...]]:
+    """Title path, question, text and sentences of a chunk."""
+    title_path, question, text, sentences = _PASSAGE.get(tx, passage, chunk_id)
+    return title_path, question, text, tuple(sentences)
+
+
+_ADD_CHUNKS = """
 INSERT INTO knowledge_chunks
-  (client_id, document_id, model, id, ordinal, language, length, title_path, question, text, sentences)
-SELECT $1, $2, $3, c.id, c.ordinal, c.language, c.length, c.title_path, c.question, c.text,
-       string_to_array(c.sentences, '{_ROWS}')
-FROM unnest($4::uuid[], $5::int[], $6::text[], $7::int[], $8::text[], $9::text[], $10::text[], $11::text[])
-  AS c(id, ordinal, language, length, title_path, question, text, sentences)
+  (client_id, document_id, model, id, ordinal, language, length, passage)
+SELECT $1, $2, $3, c.id, c.ordinal, c.language, c.length, c.passage
+FROM unnest($4::uuid[], $5::int[], $6::text[], $7::int[], $8::bytea[]) AS c(id, ordinal, language, length, passage)
 """
 
 _ADD_POSTINGS = """
 INSERT INTO knowledge_postings AS p (client_id, document_id, language, term, ordinals, frequencies)
 SELECT $1, $2, t.language, t.term, array_agg(t.ordinal), array_agg(t.frequency)
-FROM unnest($3::text[], $4::text[], $5::int[], $6::int[]) AS t(language, term, ordinal, frequency)
+FROM unnest($3::text[], $4::bytea[], $5::int[], $6::int[]) AS t(language, term, ordinal, frequency)
 GROUP BY t.language, t.term
 ON CONFLICT (client_id, language, term, document_id) DO UPDATE SET
   ordinals = p.ordinals || excluded.ordinals, frequencies = p.frequencies || excluded.frequencies

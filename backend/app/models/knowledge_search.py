@@ -12,7 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from app.core.multi_tenant import APP_ROLE, TenantTx, client_of
+from app.core.multi_tenant import APP_ROLE, Row, TenantTx, cipher_of, client_of
+from app.models.knowledge_base import open_names
+from app.models.knowledge_chunk import open_passage, term_key
 
 LEXICAL_WEIGHT = 0.5
 K1, B = 1.2, 0.75
@@ -71,13 +73,30 @@ async def search(
         limit: How many of each pool.
         matches: What another vector store found near, with cosines; None searches our own vectors.
     """
-    common = (client_of(tx), sought.language, list(sought.terms), limit)
+    terms = [term_key(cipher_of(tx), term) for term in sought.terms]
+    common = (client_of(tx), sought.language, terms, limit)
     if matches is None:
         centred = [x - m for x, m in zip(sought.vector, sought.mean, strict=True)]
         rows = await tx.all(_OWN, *common, sought.model, list(sought.vector), centred)
     else:
         rows = await tx.all(_FOREIGN, *common, list(matches), list(matches.values()))
-    return [Found(**{**row, "sentences": tuple(row["sentences"])}) for row in rows]
+    return [_opened(tx, row) for row in rows]
+
+
+def _opened(tx: TenantTx, row: Row) -> Found:
+    columns = dict(row)
+    title_path, question, text_, sentences = open_passage(tx, row["id"], columns.pop("passage"))
+    title, url = open_names(
+        tx, columns.pop("named"), columns.pop("source_id"), columns.pop("title_key")
+    )
+    return Found(
+        **columns,
+        title=title_path or title,
+        text=text_,
+        question=question,
+        sentences=sentences,
+        url=url,
+    )
 
 
 async def nearest(
@@ -198,7 +217,7 @@ chunk AS MATERIALIZED (
 pool AS MATERIALIZED (SELECT count(*)::float8 AS total, avg(length)::float8 AS mean FROM chunk WHERE is_own),
 listing AS MATERIALIZED (
   SELECT p.term, p.document_id, p.ordinals, p.frequencies
-  FROM knowledge_postings p WHERE p.client_id = $1 AND p.language = $2 AND p.term = ANY($3::text[])
+  FROM knowledge_postings p WHERE p.client_id = $1 AND p.language = $2 AND p.term = ANY($3::bytea[])
 ),
 counted AS MATERIALIZED (
   SELECT term, sum(cardinality(ordinals))::float8 AS containing FROM listing GROUP BY term
@@ -231,8 +250,7 @@ ranked AS (
   SELECT compared.*, row_number() OVER (PARTITION BY is_own ORDER BY score DESC, id) AS rank FROM compared
 )
 SELECT r.id, c.document_id, r.is_own, r.rank, r.score::float8, coalesce(r.dense, 0)::float8 AS dense,
-       r.lexical::float8, c.language, coalesce(nullif(c.title_path, ''), d.title) AS title, c.text, c.question,
-       c.sentences, d.url
+       r.lexical::float8, c.language, c.passage, d.source_id, d.title_key, d.named
 FROM ranked r
 JOIN knowledge_chunks c ON c.client_id = $1 AND c.id = r.id
 JOIN knowledge_documents d ON d.client_id = $1 AND d.id = c.document_id

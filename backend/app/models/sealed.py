@@ -45,6 +45,14 @@ class SealedColumn:
         """What stands in the row."""
         return None if sealed is None else self.open(cipher_of(tx), sealed, *row)
 
+    def put_bytes(self, tx: TenantTx, value: bytes, *row: Part) -> bytes:
+        """What is written for a value that is bytes already, such as a file."""
+        return cipher_of(tx).seal(value, self._place, row_of(row))
+
+    def get_bytes(self, tx: TenantTx, sealed: bytes | None, *row: Part) -> bytes | None:
+        """The bytes that stand in the row."""
+        return None if sealed is None else cipher_of(tx).open(sealed, self._place, row_of(row))
+
     def again(self, cipher: Cipher, sealed: bytes, *row: Part) -> bytes:
         """The same value, sealed with the newest key."""
         bound = row_of(row)

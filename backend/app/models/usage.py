@@ -94,7 +94,7 @@ class AnswerTrace(Created, TenantRow):
     """Why an answer is what it is: question, passages with scores, prompt, model, checks, tokens, milliseconds; sealed."""
 
     __tablename__ = "answer_traces"
-    grants: ClassVar[str] = "SELECT, INSERT, DELETE"
+    grants: ClassVar[str] = "SELECT, INSERT, DELETE, UPDATE (trace)"
 
     client_id: Mapped[UUID] = mapped_column(
         ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True

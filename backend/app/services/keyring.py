@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from app.core.errors import Erased, Unavailable
+from app.core.errors import Conflict, Erased, Unavailable
 from app.core.multi_tenant import Database
 from app.core.sealing import Cipher, Secret
 from app.models.client_key import ClientKey, WrappedKey
@@ -27,6 +27,9 @@ FRESH_SECONDS = 15.0
 UNWRAPPED_SECONDS = 3600.0
 LONGEST_SECONDS = 24 * 3600.0
 """After the first the key service is asked again; without its answer a key is forgotten after the second."""
+
+LEAD_SECONDS = 2 * FRESH_SECONDS
+"""A new key waits so long before it seals: by then every process knows it."""
 
 MOST_CLIENTS = 10_000
 _FIRST = 1
@@ -72,8 +75,54 @@ class Keyring:
         """Destroys a client's key: what was sealed with it is noise from now on, in every copy there is."""
         async with self._db.tenant(client_id) as tx:
             await ClientKey.destroy(tx)
-        self._held.pop(client_id, None)
+        self.forget(client_id)
         log.info("client_key_destroyed", client_id=str(client_id))
+
+    async def rotate(self, client_id: UUID, *, lead: float = LEAD_SECONDS) -> int:
+        """Adds a version, which seals after ``lead`` seconds; tells its number. Older ones go on opening.
+
+        Raises:
+            Erased: The client's key was destroyed.
+        """
+        await self.of(client_id)
+        keys = await self._read(client_id)
+        newest = keys[-1]
+        secret = (await self._unwrapped(client_id, newest, {})).next()
+        version = newest.version + 1
+        wrapped = await self._service.wrap(secret.raw, _context(client_id, version))
+        async with self._db.tenant(client_id) as tx:
+            if not await ClientKey.add(tx, version, wrapped.blob, wrapped.under, delay=lead):
+                raise Conflict("Another rotation of this client's key began just now.")
+        self.forget(client_id)
+        return version
+
+    async def rewrap(self, client_id: UUID) -> int:
+        """Wraps a client's key anew under the key service's present key; tells how many versions it was.
+
+        What is wrapped so already is left alone: who was stopped goes on.
+        """
+        now, count = await self._service.current(), 0
+        for key in await self._read(client_id):
+            if key.wrapped is None or key.under == now:
+                continue
+            secret = await self._unwrapped(client_id, key, {})
+            wrapped = await self._service.wrap(secret.raw, _context(client_id, key.version))
+            async with self._db.tenant(client_id) as tx:
+                await ClientKey.rewrap(tx, key.version, key.wrapped, wrapped.blob, wrapped.under)
+            count += 1
+        return count
+
+    async def versions(self, client_id: UUID) -> list[WrappedKey]:
+        """A client's versions, oldest first; destroyed ones are empty."""
+        return await self._read(client_id)
+
+    async def renew_service(self) -> str:
+        """Has the key service make a new key-encryption key, and tells which; clients' keys are to be rewrapped."""
+        return await self._service.renew()
+
+    def forget(self, client_id: UUID) -> None:
+        """Asks anew for a client's key when it is next needed."""
+        self._held.pop(client_id, None)
 
     async def _ask(self, client_id: UUID) -> Cipher:
         held = self._held.get(client_id)

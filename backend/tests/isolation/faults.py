@@ -21,6 +21,7 @@ from app.models.audit import AuditEntry
 from app.models.conversation import Conversation
 from app.models.knowledge_base import KnowledgeDocument
 from app.models.message import Message
+from app.services.cache._sealed import SealedCache
 from app.services.knowledge.retriever import Retriever
 from app.services.orchestrator.answers import Answers
 from tests.isolation.world import World
@@ -138,6 +139,9 @@ async def a_cache_key_shared_by_clients(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
     patch.setattr(Answers, "_key", lambda _self, question, *_: f"answer:planted:{question.text}")
+    # A shared key alone shows nothing: what is cached is sealed. So it isn't, here.
+    patch.setattr(SealedCache, "get", lambda self, _, key: self._cache.get(key))
+    patch.setattr(SealedCache, "put", lambda self, _, *kept: self._cache.put(*kept))
     yield
 
 

@@ -20,6 +20,8 @@ import orjson
 import pytest
 from aiohttp import web
 
+from app.core.multi_tenant import cipher_of
+from app.models.contact import address_key
 from tests.fixtures.bursts import Burst, burst
 from tests.fixtures.product import Business
 from tests.fixtures.shop import LAYLA, NUMBER, TAUGHT, Shop
@@ -184,8 +186,8 @@ class Clock:
             async with self.shop.product.services.db.tenant(self.business.ref.id) as tx:
                 self.conversation = await tx.value(
                     "SELECT c.id FROM conversations c JOIN contact_addresses a USING (client_id, contact_id) "
-                    "WHERE c.client_id = $1 AND a.value = $2",
-                    self.business.ref.id, sender,
+                    "WHERE c.client_id = $1 AND a.key = $2",
+                    self.business.ref.id, address_key(cipher_of(tx), "phone", sender),
                 )  # fmt: skip
         assert self.conversation
 

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import FormData
 
 from app.core.security import Principal, Role
+from app.models.message import Message
 from app.models.usage import UsageRecord
 from app.services.orchestrator.phrases import PHRASES
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
@@ -76,12 +77,11 @@ async def test_a_reply_that_waits_when_its_client_is_suspended_stays_with_its_re
     await suspend(shop)
     await shop.product.drain()
     assert len(shop.replies()) == 1
-    state, error = (
-        await shop.rows(
-            "SELECT delivery_state, delivery_error FROM messages WHERE author = 'agent'"
-        )
-    )[0].values()
-    assert (state, error.partition(":")[0]) == ("parked", "suspended")
+    async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
+        [row] = await tx.all("SELECT * FROM messages WHERE author = 'agent'")
+        message = Message.opened(tx, row)
+    error = (message.delivery_error or "").partition(":")[0]
+    assert (message.delivery_state, error) == ("parked", "suspended")
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

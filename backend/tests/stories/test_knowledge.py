@@ -301,10 +301,10 @@ async def test_the_job_ends_in_the_transaction_that_changes_what_is_found(
     document = await library.learn(client, CAFE)
     assert document
     async with library.db.tenant(client) as tx:
-        await tx.run(
-            "UPDATE knowledge_documents SET original = 'Nothing.', sha256 = 'x' WHERE client_id = $1",
-            client,
-        )
+        source = await KnowledgeSource.named(tx, "files")
+        title = (await KnowledgeDocument.get(tx, document)).title
+        upload = Upload(source, title, "text/plain", b"Nothing.", "x", filename=title)
+        assert await KnowledgeDocument.put(tx, upload) == document
     with pytest.raises(UpstreamUnavailable):
         await library.indexer.index(client, document, finish=lost)
     assert await library.count(client, "knowledge_chunks") == 4

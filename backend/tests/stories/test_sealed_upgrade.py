@@ -23,6 +23,8 @@ from app.models.conversation import Conversation
 from app.models.conversation_event import ConversationEvent
 from app.models.inbound_event import InboundEvent
 from app.models.job import Job
+from app.models.knowledge_base import KnowledgeDocument, KnowledgeSource, Upload
+from app.models.knowledge_search import Sought, search
 from app.models.message import Message
 from app.models.staff_factor import StaffFactor
 from app.models.usage import AnswerTrace
@@ -71,6 +73,18 @@ async def test_what_stood_in_clear_is_sealed_and_reads_as_before(
         assert (kept.event_key, kept.raw) == (f"key {CANARY}", {"raw": CANARY})
         assert await AnswerTrace.of_message(tx, ids["message"]) == {"question": CANARY}
         assert [job.error for job in await Job.parked(tx)] == [CANARY]
+        document = await KnowledgeDocument.get(tx, ids["document"], original=True)
+        assert (document.title, document.url) == (CANARY, f"https://{CANARY}")
+        assert (document.original, document.content) == (CANARY.encode(), CANARY)
+        assert (document.error, document.doubtful_pages) == (CANARY, [2])
+        assert document.indexed == f"{document.digest} words/0"
+        assert await KnowledgeSource.named(tx, CANARY) == ids["source"]
+        again = Upload(ids["source"], CANARY, "text/plain", b"", "abc")
+        assert await KnowledgeDocument.put(tx, again) is None
+        sought = Sought("en", ["canary"], [0.0, 1.0], [0.0, 0.0], "words/0")
+        [found] = await search(tx, sought, 1)
+        assert (found.title, found.text, found.sentences) == (CANARY, CANARY, (CANARY,))
+        assert found.lexical > 0
     await db.close()
 
 
@@ -86,7 +100,19 @@ async def _old_database(url: str) -> None:
 
 
 async def _fill(url: str) -> dict[str, UUID]:
-    names = ("client", "staff", "account", "contact", "conversation", "message", "medium", "job")
+    names = (
+        "client",
+        "staff",
+        "account",
+        "contact",
+        "conversation",
+        "message",
+        "medium",
+        "job",
+        "source",
+        "document",
+        "chunk",
+    )
     ids = {name: uuid4() for name in names}
     owner = await asyncpg.connect(url.replace("+asyncpg", ""))
     values: dict[str, Any] = {name: f"'{id_}'" for name, id_ in ids.items()}
@@ -153,4 +179,15 @@ VALUES ({client}, {account}, 'key {canary}', 'unparsed', '{{"raw": "{canary}"}}'
 INSERT INTO answer_traces (client_id, message_id, trace) VALUES ({client}, {message}, '{{"question": "{canary}"}}');
 INSERT INTO jobs (client_id, id, lane_id, kind, payload, state, error, due_at)
 VALUES ({client}, {job}, {conversation}, 'answer_message', '{{}}', 'parked', '{canary}', now());
+INSERT INTO knowledge_sources (client_id, id, name) VALUES ({client}, {source}, '{canary}');
+INSERT INTO knowledge_documents (client_id, id, source_id, title, filename, media_type, url, content, metadata,
+  original, sha256, indexed, status, error)
+VALUES ({client}, {document}, {source}, '{canary}', '{canary}', 'text/plain', 'https://{canary}', '{canary}',
+  '{{"doubtful_pages": [2], "from": "{canary}"}}', convert_to('{canary}', 'UTF8'), 'abc', 'abc words/0', 'ready',
+  '{canary}');
+INSERT INTO knowledge_chunks (client_id, id, document_id, ordinal, language, length, title_path, question, text,
+  sentences, model)
+VALUES ({client}, {chunk}, {document}, 0, 'en', 1, '', '{canary}', '{canary}', ARRAY['{canary}'], 'words/0');
+INSERT INTO knowledge_postings (client_id, language, term, document_id, ordinals, frequencies)
+VALUES ({client}, 'en', 'canary', {document}, ARRAY[0], ARRAY[1]);
 """

@@ -10,6 +10,7 @@ from app.cli.commands import (
     credentials,
     inbox,
     jobs,
+    keys,
     knowledge,
     running,
     staff,
@@ -57,6 +58,7 @@ for name, group in (
     ("key", credentials.keys),
     ("app", credentials.applications),
     ("oauth", credentials.oauth),
+    ("keys", keys.app),
     ("config", upkeep.config),
     ("emulate", talking.emulate),
 ):

@@ -7,11 +7,12 @@ after a change keeps its id and its vector: only new words are embedded, and an 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from app.core.errors import InvalidInput, NotFound, TooLarge, UnsupportedMedia
-from app.core.multi_tenant import Database, TenantTx
+from app.core.multi_tenant import Database, TenantTx, cipher_of
 from app.core.permits import Permits, anywhere
+from app.core.sealing import Cipher
 from app.models.knowledge_base import KnowledgeDocument
 from app.models.knowledge_chunk import KnowledgeChunk, NewChunk
 from app.services.knowledge.base import (
@@ -88,11 +89,12 @@ class Indexer:
             if document is None or document.indexed == _indexed(document, model):
                 return await self._settle(tx, document, finish)
             known = await KnowledgeChunk.embedded(tx, document_id, model)
+            cipher = cipher_of(tx)
         try:
             blocks = await self._read(document)
         except _FILES_FAULT as error:
             return await self._fail(document, error.message, finish)
-        found = prepare(document_id, chunks(blocks, document.title))
+        found = prepare(cipher, document_id, chunks(blocks, document.title))
         if may_embed:
             await self._embed(document, {i: c for i, c in found.items() if i not in known})
         return await self._replace(document, blocks, found, model, finish)
@@ -154,16 +156,20 @@ class Indexer:
 
 
 def _indexed(document: KnowledgeDocument, model: str) -> str:
-    return f"{document.sha256} {model}"
+    return f"{document.digest} {model}"
 
 
-def prepare(document_id: UUID, found: Sequence[Chunk]) -> dict[UUID, Chunk]:
-    """Chunks by id: the same words in the same document have the same id, the second time another one."""
+def prepare(cipher: Cipher, document_id: UUID, found: Sequence[Chunk]) -> dict[UUID, Chunk]:
+    """Chunks by id: the same words in the same document have the same id, the second time another one.
+
+    Ids are keyed hashes: they stand in vector stores, and nobody can tell by one what its words are.
+    """
     seen: Counter[str] = Counter()
     named: dict[UUID, Chunk] = {}
     for chunk in found:
         words = f"{chunk.language}\n{chunk.indexed_text}"
-        named[uuid5(document_id, f"{seen[words]}\n{words}")] = chunk
+        key = cipher.index(f"{document_id}\n{seen[words]}\n{words}", "chunk")
+        named[UUID(bytes=key, version=4)] = chunk
         seen[words] += 1
     return named
 

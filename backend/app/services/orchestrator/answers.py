@@ -4,7 +4,6 @@ The key is exact: client, knowledge version, prompt version, models, language, c
 similarity: "can I cancel before 24 hours" and "after 24 hours" are near, and must not share an answer.
 """
 
-import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -16,12 +15,13 @@ import orjson
 from app.core.errors import QuotaExceeded, Suspended, UpstreamUnavailable
 from app.core.multi_tenant import Database
 from app.core.observability import Metrics
+from app.core.sealing import Cipher, Ciphers
 from app.models.client import Client
 from app.services.ai.base import Persona, Question, Tokens
 from app.services.ai.nlu_service import language_of
 from app.services.ai.prompt_manager import PROMPT_VERSION
 from app.services.ai.rag_engine import Answer, Cited, RagEngine, Released
-from app.services.cache.base import Cache
+from app.services.cache._sealed import SealedCache
 from app.services.knowledge.base import Passage
 from app.services.knowledge.lexical import normalise
 from app.services.orchestrator.standing import Standings
@@ -36,7 +36,8 @@ class Answers:
         self,
         db: Database,
         engine: RagEngine,
-        cache: Cache,
+        ciphers: Ciphers,
+        cache: SealedCache,
         metrics: Metrics,
         models: str,
         standings: Standings,
@@ -44,6 +45,7 @@ class Answers:
         self._db = db
         self._standings = standings
         self._engine = engine
+        self._ciphers = ciphers
         self._cache = cache
         self._metrics = metrics
         self._models = models
@@ -82,8 +84,9 @@ class Answers:
         channel: str,
     ) -> AsyncGenerator[Released | Answer, None]:
         """Yields sentences as they pass the checks; the whole answer comes last."""
-        key = self._key(question, client_id, providers, version, channel)
-        known = await self._recall(client_id, key)
+        cipher = await self._ciphers.of(client_id)
+        key = self._key(question, cipher, providers, version, channel)
+        known = await self._recall(cipher, key)
         if known is not None:
             yield Released(known.text)
             yield known
@@ -93,13 +96,13 @@ class Answers:
         ) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Answer) and key and piece.grounded:
-                    await self._cache.put(key, _write(piece), RESPONSE_SECONDS)
+                    await self._cache.put(cipher, key, _write(piece), RESPONSE_SECONDS)
                 yield piece
 
     def _key(
         self,
         question: Question,
-        client_id: UUID,
+        cipher: Cipher,
         providers: tuple[str, ...],
         version: int,
         channel: str,
@@ -122,12 +125,13 @@ class Answers:
             question.persona.tone,
             question.persona.fallback or "",
         ]
-        return f"answer:{client_id}:{hashlib.sha256(orjson.dumps([parts, persona])).hexdigest()}"
+        asked = cipher.index(orjson.dumps([parts, persona]), "answer").hex()
+        return f"answer:{cipher.client_id}:{asked}"
 
-    async def _recall(self, client_id: UUID, key: str | None) -> Answer | None:
-        kept = await self._cache.get(key) if key else None
+    async def _recall(self, cipher: Cipher, key: str | None) -> Answer | None:
+        kept = await self._cache.get(cipher, key) if key else None
         if key:
-            self._metrics.cache(client_id, "answers", hit=kept is not None)
+            self._metrics.cache(cipher.client_id, "answers", hit=kept is not None)
         return _read(orjson.loads(kept)) if kept else None
 
 

@@ -16,7 +16,7 @@ from app.models.audit import AuditEntry
 from app.models.channel_config import ChannelAccount, ChannelConfig
 from app.models.client import Client, ClientRef
 from app.models.client_version import ClientVersion
-from app.models.knowledge_base import KnowledgeDocument
+from app.models.knowledge_base import KnowledgeDocument, digest_of
 from app.models.staff import Colleague, Staff
 from app.services.orchestrator import accounts, clients, configuration, library
 from app.services.orchestrator.channels import Channels
@@ -234,20 +234,20 @@ async def _taught(tx: TenantTx, wish: Wish) -> list[Change]:
         present = await KnowledgeDocument.of_source(tx, part.source)
         for path in documents(part, wish.folder):
             content = path.read_bytes()
-            digest = hashlib.sha256(content).hexdigest()
+            digest = digest_of(tx, hashlib.sha256(content).hexdigest())
             known = present.pop(path.name, None)
-            if known is None or known.sha256 != digest:
+            if known is None or known.digest != digest:
                 changes.append(
                     Change(
                         f"knowledge.{part.source}.{path.name}",
-                        known.sha256[:12] if known else None,
+                        known.digest[:12] if known else None,
                         digest[:12],
                         _teach(part.source, path.name, content),
                     )
                 )
         if wish.prune:
             changes += [
-                Change(f"knowledge.{part.source}.{name}", one.sha256[:12], None, _forget(one))
+                Change(f"knowledge.{part.source}.{name}", one.digest[:12], None, _forget(one))
                 for name, one in present.items()
             ]
     return changes

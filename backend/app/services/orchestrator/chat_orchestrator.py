@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from app.core.errors import Unavailable, UpstreamUnavailable
-from app.core.multi_tenant import Database
+from app.core.multi_tenant import Database, cipher_of
 from app.core.shedding import Shed
 from app.models.contact import Contact
 from app.models.conversation_event import ConversationEvent
@@ -215,7 +215,7 @@ class ChatOrchestrator:
             reply_id = await self._sessions.record(tx, work, session, reply, streamed=streamed)
         if reply_id is None:
             return None
-        await self._sessions.remember(work.client_id, session, reply, reply_id)
+        await self._sessions.remember(cipher_of(tx), session, reply, reply_id)
         return self._observer.message_processed(
             work.client_id, session.channel, max(0.0, time.time() - session.arrived_at), reply
         )

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import orjson
 
-from app.core.multi_tenant import TenantTx, client_of
+from app.core.multi_tenant import TenantTx, cipher_of, client_of
+from app.core.sealing import Cipher
 from app.models.client import ClientSettings
 from app.models.conversation import Conversation, Owner
 from app.models.job import Job
@@ -16,7 +17,7 @@ from app.models.turn import LoadedTurn
 from app.models.usage import AnswerTrace, UsageRecord
 from app.services.ai.base import Persona, Question, Tokens, Turn
 from app.services.ai.nlu_service import language_of
-from app.services.cache.base import Cache
+from app.services.cache._sealed import SealedCache
 from app.services.channels.base import Citation
 from app.services.orchestrator.bursts import LONGEST_BURST, Said, is_full
 from app.services.orchestrator.events import say, tell
@@ -106,7 +107,7 @@ class Reply:
 class SessionManager:
     """Loads and records turns. The cached session is a memory aid: without it the history is read again."""
 
-    def __init__(self, cache: Cache, *, quiet_seconds: float) -> None:
+    def __init__(self, cache: SealedCache, *, quiet_seconds: float) -> None:
         self._cache = cache
         self._quiet_seconds = quiet_seconds
 
@@ -131,7 +132,7 @@ class SessionManager:
         if turn.last_reply_id is None:
             return ()
         key = _key(client_of(tx), conversation_id)
-        cached = await self._cache.get(key)
+        cached = await self._cache.get(cipher_of(tx), key)
         memory = orjson.loads(cached) if cached else {}
         if memory.get("as_of") != str(turn.last_reply_id):
             return await self._read_history(tx, conversation_id, turn.waiting[0]["seq"])
@@ -144,13 +145,14 @@ class SessionManager:
         return tuple(Turn(m.author, m.text) for m in messages if m.text and not m.is_deleted)
 
     async def remember(
-        self, client_id: UUID, session: Session, reply: Reply, reply_id: UUID
+        self, cipher: Cipher, session: Session, reply: Reply, reply_id: UUID
     ) -> None:
         """Keeps the session for an hour."""
         said = (Turn("contact", session.question.text), Turn("assistant", reply.text))
         turns = [[turn.author, turn.text] for turn in (*session.question.history, *said)[-HISTORY:]]
         memory = orjson.dumps({"as_of": str(reply_id), "turns": turns})
-        await self._cache.put(_key(client_id, session.conversation_id), memory, SESSION_SECONDS)
+        key = _key(cipher.client_id, session.conversation_id)
+        await self._cache.put(cipher, key, memory, SESSION_SECONDS)
 
     async def record(
         self, tx: TenantTx, work: Work, session: Session, reply: Reply, *, streamed: bool

@@ -1,0 +1,172 @@
+"""Keys are made anew while people write: nothing becomes unreadable, and nothing stays under the old key."""
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from app.core.errors import Erased, Unavailable, Unreadable
+from app.core.multi_tenant import Database, cipher_of
+from app.core.sealing import place
+from app.models.message import Author, Message, NewMessage
+from app.models.sealing_anew import rows_left
+from app.services.keyring import Keyring
+from app.services.keys.base import Context, Wrapped
+from app.services.keys.file import Config, FileKeys
+from app.services.orchestrator import resealing
+from tests.fixtures.keys import MASTER
+from tests.fixtures.knowledge import connect, migrate_knowledge
+from tests.fixtures.product import SECRET
+from tests.fixtures.shop import ASKED, NUMBER, OMAR, Shop
+from tests.fixtures.wired import Theatre, until
+
+MANY = 6000
+HERE = place("messages", "said")
+
+
+async def test_a_new_key_takes_over_while_people_write(shop: Shop) -> None:
+    await shop.hears(ASKED["en"])
+    services, client = shop.product.services, shop.business.ref.id
+    assert await resealing.rotate(services.db, services.keyring, client, actor="test", lead=0) == 2
+    await shop.gets(shop.meta.says(NUMBER, OMAR, ASKED["en"]))  # The new key seals this.
+    async with services.db.tenant(client) as tx:
+        assert cipher_of(tx).version == 2
+        assert await rows_left(tx) > 0
+    await shop.product.drain()
+    async with services.db.tenant(client) as tx:
+        assert await rows_left(tx) == 0
+    assert len(shop.replies(OMAR)) == 1
+    assert (await shop.messages())[0]["text"] == ASKED["en"]
+    [found, *_] = await shop.get("/v1/search?q=How+much+is+a+flat+white%3F")
+    assert "18 SAR" in found["text"]
+
+
+@pytest.mark.timeout(180)
+async def test_a_rotation_whose_worker_is_killed_goes_on(theatre: Theatre) -> None:
+    await theatre.ask()
+    services, client = theatre.product.services, theatre.business.ref.id
+    async with services.db.tenant(client) as tx:
+        conversation = await tx.value("SELECT id FROM conversations WHERE client_id = $1", client)
+        for number in range(MANY):
+            said = NewMessage(conversation, Author.AGENT, f"{number}")
+            await Message.add(tx, said, 1000 + number)
+    await resealing.rotate(services.db, services.keyring, client, actor="test", lead=0)
+    all_of_them, worker = await _left(theatre), await theatre.hire()
+
+    async def some_are_done() -> bool:
+        return await _left(theatre) < all_of_them
+
+    await until(some_are_done)
+    worker.kill()
+    assert 0 < await _left(theatre) < all_of_them
+    await theatre.hire()
+
+    async def all_are_done() -> bool:
+        return await _left(theatre) == 0
+
+    await until(all_are_done, 90)
+    async with services.db.tenant(client) as tx:
+        rows = await tx.all("SELECT * FROM messages WHERE author = 'agent' ORDER BY seq")
+        assert [Message.opened(tx, row).text for row in rows] == [f"{n}" for n in range(MANY)]
+
+
+async def _left(theatre: Theatre) -> int:
+    async with theatre.product.services.db.tenant(theatre.business.ref.id) as tx:
+        return await rows_left(tx)
+
+
+async def test_a_key_that_waits_for_its_time_is_known_before_it_seals(shop: Shop) -> None:
+    services, client = shop.product.services, shop.business.ref.id
+    await services.keyring.rotate(client)
+    before = await services.keyring.of(client)
+    assert before.version == 1
+    async with services.db.tenant(client) as tx:
+        await tx.run("UPDATE client_keys SET seals_from = now()")
+    services.keyring.forget(client)
+    after = await services.keyring.of(client)
+    assert after.version == 2
+    assert before.open(after.seal(b"words", HERE, b"1"), HERE, b"1") == b"words"
+
+
+async def test_a_new_wrapping_key_retires_the_old_one(shop: Shop, tmp_path: Path) -> None:
+    services, client = shop.product.services, shop.business.ref.id
+    await shop.hears("Hello")
+    service = FileKeys(Config(master_key=SecretStr(SECRET), path=tmp_path / "master.keys"), None)  # type: ignore[arg-type]  # It needs no tools.
+    keyring, old = Keyring(_plain(shop), service), await service.current()
+    now = await service.renew()
+    assert now != old
+    assert (await keyring.rewrap(client), await keyring.rewrap(client)) == (1, 0)
+    assert [key.under for key in await keyring.versions(client)] == [now]
+    # Who starts with the file knows the key; who has only the retired one, as in an old backup, doesn't.
+    async with services.db.sealed_with(keyring).tenant(client) as tx:
+        row = await tx.one("SELECT * FROM messages WHERE author = 'contact'")
+        assert row
+        assert Message.opened(tx, row).text == "Hello"
+    late = FileKeys(Config(master_key=SecretStr(SECRET), path=tmp_path / "none"), None)  # type: ignore[arg-type]
+    with pytest.raises(Unreadable):
+        await Keyring(_plain(shop), late).of(client)
+
+
+async def test_a_destroyed_key_is_gone_for_every_process_and_does_not_come_back(shop: Shop) -> None:
+    services, client = shop.product.services, shop.business.ref.id
+    await shop.hears("Hello")
+    another = Keyring(_plain(shop), FileKeys(_config(), None))  # type: ignore[arg-type]
+    await another.of(client)
+    async with services.db.tenant(client) as tx:
+        row = await tx.one("SELECT * FROM messages WHERE author = 'contact'")
+    await services.keyring.destroy(client)
+    another._held[client].fresh_until = 0.0  # Fifteen seconds later.
+    for keyring in (services.keyring, another):
+        for _ in range(2):
+            with pytest.raises(Erased):
+                await keyring.of(client)
+    assert row is not None
+
+
+def _plain(shop: Shop) -> Database:
+    return shop.product.services.db.sealed_with(None)
+
+
+def _config() -> Config:
+    return Config(master_key=SecretStr(SECRET), path=Path("/nowhere/keys"))
+
+
+class Outage(FileKeys):
+    """A key service that can be cut off."""
+
+    away = False
+
+    async def wrap(self, key: bytes, context: Context) -> Wrapped:
+        return await super().wrap(key, self._there(context))
+
+    async def unwrap(self, wrapped: Wrapped, context: Context) -> bytes:
+        return await super().unwrap(wrapped, self._there(context))
+
+    def _there(self, context: Context) -> Context:
+        if self.away:
+            raise Unavailable
+        return context
+
+
+async def test_an_outage_of_the_key_service_stops_only_whose_key_is_not_here(
+    postgres18, fresh_database: Callable[..., str]
+) -> None:
+    service = Outage(Config(master_key=SecretStr(MASTER), path=Path("/nowhere/keys")), None)  # type: ignore[arg-type]
+    db = connect(fresh_database(postgres18, migrate_knowledge)).sealed_with(None)
+    keyring = Keyring(db, service)
+    known, unknown = UUID(int=1), UUID(int=2)
+    cipher = await keyring.of(known)
+    service.away = True
+    held = keyring._held[known]
+    held.fresh_until, held.unwrapped_at = 0.0, held.unwrapped_at - 4000.0  # An hour has passed.
+    assert (await keyring.of(known)).open(cipher.seal(b"x", HERE, b""), HERE, b"") == b"x"
+    with pytest.raises(Unavailable):
+        await keyring.of(unknown)
+    held.fresh_until, held.unwrapped_at = 0.0, held.unwrapped_at - 90_000.0  # A day has.
+    with pytest.raises(Unavailable):
+        await keyring.of(known)
+    service.away = False
+    assert (await keyring.of(known)).version == 1
+    await db.close()
