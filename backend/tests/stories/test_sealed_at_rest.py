@@ -66,6 +66,7 @@ async def _a_full_journey(shop: Shop) -> list[str]:
         f"How much is a {WORDS['taught']}? {WORDS['question']}", sender=PHONE, name=WORDS["name"]
     )
     await shop.hears(ASKED["en"], sender=PHONE)
+    assert await shop.post("/v1/answers", {"question": ASKED["en"]}) == 200
     said = shop.meta.says(NUMBER, PHONE, f"One {WORDS['edited']}")
     await shop.gets(said)
     await shop.sent(
