@@ -72,7 +72,7 @@ async def test_what_stood_in_clear_is_sealed_and_reads_as_before(
         [kept] = await InboundEvent.unprocessed(tx)
         assert (kept.event_key, kept.raw) == (f"key {CANARY}", {"raw": CANARY})
         assert await AnswerTrace.of_message(tx, ids["message"]) == {"question": CANARY}
-        assert [job.error for job in await Job.parked(tx)] == [CANARY]
+        assert [job.error for job in await Job.of_lane(tx, ids["conversation"])] == [CANARY]
         document = await KnowledgeDocument.get(tx, ids["document"], original=True)
         assert (document.title, document.url) == (CANARY, f"https://{CANARY}")
         assert (document.original, document.content) == (CANARY.encode(), CANARY)
