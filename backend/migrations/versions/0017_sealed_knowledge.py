@@ -10,8 +10,8 @@ from app.conversion import Conversion, Table
 from app.core.sealing import Cipher, join, place
 from app.migration import run_script
 
-revision = "0015"
-down_revision = "0014"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
