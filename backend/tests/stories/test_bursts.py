@@ -22,9 +22,10 @@ from aiohttp import web
 
 from app.core.multi_tenant import cipher_of
 from app.models.contact import address_key
+from app.services.orchestrator.phrases import PHRASES
 from tests.fixtures.bursts import Burst, burst
 from tests.fixtures.product import Business
-from tests.fixtures.shop import LAYLA, NUMBER, TAUGHT, Shop
+from tests.fixtures.shop import ASKED, LAYLA, NUMBER, TAUGHT, Shop
 from tests.fixtures.wired import until
 
 QUIET = 1000.0
@@ -193,7 +194,9 @@ class Clock:
 
 
 async def test_a_burst_gets_one_reply(opened, model, record_property) -> None:
-    shop = await opened(LLM_PROVIDERS="llama", WAFAA_QUIET_SECONDS=QUIET)
+    # A thousand wound seconds aren't a backlog.
+    patient = {"WAFAA_SHED_SECONDS": "1e6,2e6,3e6,4e6,5e6"}
+    shop = await opened(LLM_PROVIDERS="llama", WAFAA_QUIET_SECONDS=QUIET, **patient)
     shop.meta.statuses = ()
     replies: Counter[tuple[str, int]] = Counter()
     worker = asyncio.ensure_future(shop.product.services.worker.run())
@@ -271,3 +274,21 @@ async def test_an_album_of_ten_pictures_is_one_conversation_and_gets_one_reply(o
     assert [m["kind"] for m in said] == ["image"] * 10
     assert len({m["answered_by"] for m in said}) == 1
     assert await shop.value("SELECT count(*) FROM attachments WHERE kind = 'image'") == 10
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+async def test_a_flood_of_messages_is_one_turn_that_says_what_it_read(shop, language) -> None:
+    for n in range(30):
+        await shop.gets(shop.meta.says(NUMBER, LAYLA, f"{ASKED[language]} {n}"))
+    await shop.product.drain()
+    [reply] = shop.replies()
+    assert PHRASES["crowded"][language] in reply
+    assert (
+        await shop.value(
+            "SELECT count(*) FROM messages WHERE answered_by IS NULL AND author = 'contact'"
+        )
+        == 0
+    )
+    assert await shop.value("SELECT count(*) FROM answer_traces") == 1
+    await shop.hears(ASKED[language])
+    assert PHRASES["crowded"][language] not in shop.replies()[1]
