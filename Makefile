@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := ../.venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: help up check test lint unit tests web prove security bench chaos lock
+.PHONY: chaos-release help up check test lint unit tests web prove security bench chaos lock
 
 help:
 	@echo "make up      set up, then run Wafaa on this machine"
@@ -12,6 +12,7 @@ help:
 	@echo "make security  known mistakes, secrets, licences, what it is built from; leaves a bill of materials in .build/"
 	@echo "make bench   the races, one after the other: some minutes each"
 	@echo "make chaos   kill every part again and again while people write; SEED=7 repeats a run"
+	@echo "make chaos-release  the same for hours, until a thousand kills; it goes on after a break"
 
 up:
 	@$(PYTHON) tools/setup.py
@@ -57,6 +58,9 @@ endif
 
 chaos:
 	cd backend && $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
+
+chaos-release:
+	cd backend && $(BIN)/python -m tests.chaos --release $(CURDIR)/.chaos.jsonl --seed $(or $(SEED),1)
 
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11
 lock:  # After a change of pyproject.toml: what is locked stays, what is new is added.

@@ -1,6 +1,7 @@
 """``python -m tests.chaos``: everything dies, again and again; afterwards a checker reads what the platform saw.
 
-``--quick`` takes less than a minute; without it, less than eight. A run is repeated by its seed.
+``--quick`` takes less than a minute; without it, less than eight; ``--release`` takes hours, and goes on after a break.
+A run is repeated by its seed.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.chaos.faults import FULL, QUICK
+from tests.chaos.release import release
 from tests.chaos.run import run
 
 
@@ -20,8 +22,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--report", type=Path, help="where the report goes, as JSON")
     parser.add_argument("--history", type=Path, help="where the history goes, as JSON lines")
+    parser.add_argument("--release", type=Path, help="hours; what is done is kept in this file")
     given = parser.parse_args()
     sys.stderr.write(f"chaos: seed {given.seed}\n")
+    if given.release:
+        return release(given.seed, given.release)
     report = run(given.seed, QUICK if given.quick else FULL, given.history)
     text = json.dumps(report, indent=2, sort_keys=True)
     if given.report:
