@@ -111,7 +111,8 @@ class Stage:
         async with self.api_restarts, aiohttp.ClientSession() as http:
             self.api.kill()
             self.api = self.nursery.start("serve", self.settings)
-            await until(lambda: lives(http, int(str(self.settings["WAFAA_PORT"]))))
+            port = int(str(self.settings["WAFAA_PORT"]))
+            await until(lambda: lives(http, port), 120)
 
     async def _pause(self, worker: Child) -> None:
         """Longer than a lease. Somebody may kill it meanwhile."""
