@@ -7,11 +7,12 @@
 import os
 import sys
 import traceback
+from typing import Any
 
 import typer
 
 from app.cli.commands import app
-from app.cli.output import failure, say, to_json
+from app.cli.output import failure, language, say, to_json, worded
 from app.core.errors import WafaaError
 
 REFUSED, USAGE, FAULT, INTERRUPTED = 1, 2, 70, 130
@@ -21,7 +22,7 @@ def main() -> int:
     """Runs what stands on the command line and gives the exit code."""
     words = sys.argv[1:]
     try:
-        code = app(words, prog_name="wafaa", standalone_mode=False)
+        code = _command()(words, prog_name="wafaa", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:  # Whoever read our output has enough, as in `wafaa … | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -31,6 +32,22 @@ def main() -> int:
     except Exception as error:
         return _tell(error, as_json=wants_json(words))
     return code if isinstance(code, int) else 0
+
+
+def _command() -> Any:
+    """What was typed is given to this; its help is in the language of whoever reads this terminal."""
+    command = typer.main.get_command(app)
+    if language() != "en":
+        _translate(command)
+    return command
+
+
+def _translate(command: Any) -> None:
+    command.help = worded(command.help or "") or None
+    for parameter in command.params:
+        parameter.help = worded(parameter.help or "") or None
+    for inner in getattr(command, "commands", {}).values():
+        _translate(inner)
 
 
 def wants_json(words: list[str]) -> bool:

@@ -7,7 +7,10 @@ stands for what is filled in; it is kept as it is, or translated if it is itself
 import re
 from functools import cache, lru_cache
 
-from app.core.wording_ar import SENTENCES
+from app.core.wording_ar import SENTENCES as PEOPLE
+from app.core.wording_ar_terminal import SENTENCES as TERMINAL
+
+SENTENCES = TERMINAL | PEOPLE
 
 _FIRST = re.compile(r"\w*")
 
