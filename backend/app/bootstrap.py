@@ -326,7 +326,6 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         settings,
         db,
         tools,
-        sealed,
         answers,
         channels,
         observer,
@@ -438,7 +437,6 @@ def _handlers(
     settings: Settings,
     db: Database,
     tools: Tools,
-    cache: SealedCache,
     answers: Answers,
     channels: Channels,
     observer: Observer,
@@ -451,7 +449,7 @@ def _handlers(
     """Every job, and what runs it."""
     chat = ChatOrchestrator(
         db,
-        SessionManager(cache, quiet_seconds=settings.quiet_seconds),
+        SessionManager(db, quiet_seconds=settings.quiet_seconds),
         answers,
         observer,
         standings,

@@ -169,7 +169,7 @@ async def main() -> None:
                 await race([us, peer], given.rounds)
                 counted = await statements(ours, us)
             answered = await product.count(
-                ours, "messages WHERE author = 'assistant' AND citations <> '[]'"
+                ours, "usage_records WHERE model NOT LIKE 'phrase:%'"
             )
             replied = await product.count(ours, "messages WHERE author = 'assistant'")
         assert (
@@ -185,7 +185,7 @@ async def main() -> None:
                     "naive / ours, CPU of the app": ratio(peer, us, "app_cpu_us"),
                     "ours / naive, per second": ratio(us, peer, "per_second"),
                     "naive / ours, CPU of PostgreSQL": ratio(peer, us, "postgres_cpu_us"),
-                    "answered with a citation": answered / replied,
+                    "answered from what was taught": answered / replied,
                     "round trips a turn": counted["statements"] - counted["opening a scope"],
                 },
                 "goals": GOALS,

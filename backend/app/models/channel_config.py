@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
+from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
@@ -155,3 +156,10 @@ def new_account_id() -> UUID:
 def _account(tx: TenantTx, row: Row) -> ChannelAccount:
     columns = dict(row)
     return ChannelAccount(fields=_FIELDS.get(tx, columns.pop("sealed"), row["id"]), **columns)
+
+
+def open_account(cipher: Cipher, row: Row) -> ChannelAccount:
+    """An account of a row of its columns."""
+    columns = dict(row)
+    fields = _FIELDS.open(cipher, columns.pop("sealed"), columns["id"])
+    return ChannelAccount(fields=fields, **columns)

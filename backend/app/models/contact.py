@@ -176,3 +176,9 @@ def seal_address(cipher: Cipher, account_id: UUID, kind: str, value: str) -> tup
     """An address as it rests: what it is found by, and its sealed value."""
     key = address_key(cipher, kind, value)
     return key, _VALUE.seal(cipher, value, account_id, kind, key)
+
+
+def open_address(cipher: Cipher, account_id: UUID, kind: str, key: bytes, value: bytes) -> str:
+    """An address's value."""
+    opened: str = _VALUE.open(cipher, value, account_id, kind, key)
+    return opened

@@ -239,7 +239,7 @@ JOIN contacts p ON p.client_id = c.client_id AND p.id = c.contact_id
 JOIN channel_configs a ON a.client_id = c.client_id AND a.id = c.account_id
 LEFT JOIN staff s ON s.client_id = c.client_id AND s.id = c.agent_id
 LEFT JOIN LATERAL (SELECT id, said FROM messages WHERE client_id = c.client_id AND conversation_id = c.id
-                   ORDER BY seq DESC LIMIT 1) m ON true
+                   AND id >= app.floor_of(c.id) ORDER BY seq DESC LIMIT 1) m ON true
 WHERE c.client_id = $1 AND ($2::bool IS NULL OR (c.waiting_since IS NOT NULL) = $2)
   AND ($3::uuid IS NULL OR c.id < $3)
 ORDER BY c.waiting_since NULLS LAST, c.id DESC LIMIT $4

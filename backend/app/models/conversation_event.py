@@ -9,10 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import NotFound
 from app.core.multi_tenant import Row, TenantTx, client_of
+from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
 from app.models.message import Message
 from app.models.sealed import SealedColumn
-from app.utils.ids import uuid7
+from app.utils.ids import floor_of, moment_of, uuid7
 
 _DATA = SealedColumn("conversation_events", "data", "conversation_id", "id")
 
@@ -80,7 +81,8 @@ class ConversationEvent(Created, TenantRow):
         cls, tx: TenantTx, conversation_id: UUID, seq: int, limit: int = 200
     ) -> list["ConversationEvent"]:
         """The events after a number, in order. One whose message was erased is no more."""
-        rows = await tx.all(_EVENTS, client_of(tx), conversation_id, seq, limit)
+        since = moment_of(floor_of(conversation_id))
+        rows = await tx.all(_EVENTS, client_of(tx), conversation_id, seq, limit, since)
         told = await Message.some(tx, [row["message_id"] for row in rows if row["message_id"]])
         return [
             cls._opened(tx, row, told.get(row["message_id"]))
@@ -98,8 +100,13 @@ class ConversationEvent(Created, TenantRow):
         return event
 
 
+def seal_data(cipher: Cipher, data: dict[str, Any], conversation_id: UUID, event_id: UUID) -> bytes:
+    """What an event tells beside its message, as it rests."""
+    return _DATA.seal(cipher, data, conversation_id, event_id)
+
+
 _EVENTS = """
 SELECT e.* FROM conversation_events e WHERE e.client_id = $1 AND e.conversation_id = $2 AND e.seq > $3
-AND (e.message_id IS NULL OR EXISTS (SELECT FROM messages m WHERE m.client_id = $1 AND m.id = e.message_id))
+AND e.created_at >= $5 AND (e.message_id IS NULL OR EXISTS (SELECT FROM messages m WHERE m.client_id = $1 AND m.id = e.message_id))
 ORDER BY e.seq LIMIT $4
 """

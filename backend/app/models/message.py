@@ -12,11 +12,11 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import Row, TenantTx, cipher_of, client_of
+from app.core.multi_tenant import Database, Row, TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
 from app.models.sealed import SealedColumn
-from app.utils.ids import uuid7
+from app.utils.ids import floor_of, uuid7
 
 
 class Author(StrEnum):
@@ -171,8 +171,8 @@ class Message(Created, TenantRow):
         """The latest messages before a number, oldest first."""
         rows = await tx.all(
             "SELECT * FROM messages WHERE client_id = $1 AND conversation_id = $2 AND ($3::bigint IS NULL OR seq < $3) "
-            "ORDER BY seq DESC LIMIT $4",
-            client_of(tx), conversation_id, before, limit,
+            "AND id >= $5 ORDER BY seq DESC LIMIT $4",
+            client_of(tx), conversation_id, before, limit, floor_of(conversation_id),
         )  # fmt: skip
         return [cls.opened(tx, row) for row in reversed(rows)]
 
@@ -262,6 +262,29 @@ class Message(Created, TenantRow):
             _DELIVERY_ERROR.put(tx, error, message_id),
         )  # fmt: skip
         return bool(touched)
+
+    @classmethod
+    async def record_sent(
+        cls,
+        db: Database,
+        client_id: UUID,
+        conversation_id: UUID,
+        message_id: UUID,
+        platform_message_id: str,
+        lease: tuple[int, UUID],
+    ) -> bool:
+        """Writes down that the platform took a message, and settles the job; tells whether its lane was still held.
+
+        What the platform said stays true even when it wasn't: the lane's new holder is hurried, it needn't wait for a
+        status. One round trip.
+        """
+        cipher, (fence, job_id) = await db.cipher(client_id), lease
+        lower = [name for name, rank in RANKS.items() if rank < RANKS["accepted"]]
+        held = await db.ask(
+            client_id, "SELECT app.record_sent($1, $2, $3, $4, $5, $6, $7, $8)", client_id, conversation_id, message_id,
+            platform_key(cipher, platform_message_id), lower, fence, job_id,
+        )  # fmt: skip
+        return bool(held)
 
     @classmethod
     async def seconds_of_silence(cls, tx: TenantTx, message_id: UUID) -> float:

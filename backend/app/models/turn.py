@@ -1,80 +1,163 @@
-"""What a turn reads of its conversation, in one round trip."""
+"""A turn's reading and writing, each in one round trip."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import TenantTx, cipher_of, client_of
-from app.models.message import open_said
+from app.core.multi_tenant import Database, TenantTx, cipher_of, client_of
+from app.core.sealing import Cipher
+from app.models.conversation_event import seal_data
+from app.models.message import NewMessage, open_said, seal_said
+from app.models.usage import seal_trace
+from app.utils.ids import uuid7
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedTurn:
-    """All that a turn needs to know, as one statement reads it.
+    """All that a turn needs to know.
 
     Attributes:
-        conversation: The conversation's columns that matter here.
+        introduced: Whether the assistant has said that it is automated.
+        wanted: Whether a human is wanted already.
         client_name: How the business is called.
         settings: The client's settings, plain.
         knowledge_version: Rises with every change of knowledge.
         is_active: Whether the client is served.
         opted_out: Whether the contact wants to hear nothing.
         channel: The account's kind.
-        last_reply_id: The latest message that isn't the contact's.
         waiting: What the contact said last and nobody answered, oldest first, plain.
+        earlier: What was said before that, by whom, oldest first, plain.
     """
 
-    account_id: UUID
     contact_id: UUID
-    status: str
     owner: str
     language: str | None
     last_contact_seq: int
-    disclosed_at: datetime | None
-    waiting_since: datetime | None
+    introduced: bool
+    wanted: bool
     client_name: str
     settings: dict[str, Any]
     knowledge_version: int
     is_active: bool
     opted_out: bool
     channel: str
-    last_reply_id: UUID | None
     waiting: list[dict[str, Any]]
+    earlier: list[dict[str, Any]]
 
     @classmethod
-    async def read(cls, tx: TenantTx, conversation_id: UUID, most: int) -> "LoadedTurn":
-        """Reads it in one round trip.
+    async def load(
+        cls, db: Database, client_id: UUID, conversation_id: UUID, *, most: int, history: int
+    ) -> "LoadedTurn":
+        """Reads it.
+
+        Args:
+            db: Where it stands.
+            client_id: Whose it is.
+            conversation_id: The conversation.
+            most: How many waiting messages are read, the latest.
+            history: How many earlier ones.
 
         Raises:
             NotFound: The conversation is gone.
         """
-        row = await tx.one(_TURN, client_of(tx), conversation_id, most)
+        cipher = await db.cipher(client_id)
+        row = await db.ask(
+            client_id, "SELECT app.load_turn($1, $2, $3, $4, $5)", client_id, conversation_id, most, history
+        )  # fmt: skip
         if row is None:
             raise NotFound
-        return cls(**{**row, "waiting": [_opened(tx, message) for message in row["waiting"]]})
+        opened = {key: [_opened(cipher, m) for m in row[key]] for key in ("waiting", "earlier")}
+        return cls(**{**row, "contact_id": UUID(row["contact_id"]), **opened})
 
 
-def _opened(tx: TenantTx, message: dict[str, Any]) -> dict[str, Any]:
-    r"""A waiting message with its words; PostgreSQL writes bytes into JSON as ``\x`` and hex."""
+def _opened(cipher: Cipher, message: dict[str, Any]) -> dict[str, Any]:
+    r"""A message with its words; PostgreSQL writes bytes into JSON as ``\x`` and hex."""
     said = bytes.fromhex(message.pop("said")[2:])
-    return {**message, "text": open_said(cipher_of(tx), UUID(message["id"]), said)[0]}
+    return {**message, "text": open_said(cipher, UUID(message["id"]), said)[0]}
 
 
-_TURN = """
-SELECT c.account_id, c.contact_id, c.status, c.owner, c.language, c.last_contact_seq, c.disclosed_at, c.waiting_since,
-       k.name AS client_name, k.settings, k.knowledge_version, k.is_active, p.opted_out, a.kind AS channel,
-       (SELECT id FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author <> 'contact'
-        ORDER BY seq DESC LIMIT 1) AS last_reply_id,
-       coalesce((SELECT jsonb_agg(to_jsonb(m) ORDER BY m.seq) FROM (
-         SELECT id, seq, kind, said, extract(epoch FROM created_at) AS arrived_at,
-           extract(epoch FROM clock_timestamp() - created_at) AS age
-         FROM messages WHERE client_id = $1 AND conversation_id = $2 AND author = 'contact'
-         AND answered_by IS NULL AND NOT is_stale AND NOT is_deleted ORDER BY seq DESC LIMIT $3) m), '[]') AS waiting
-FROM conversations c
-JOIN clients k ON k.id = c.client_id
-JOIN contacts p ON p.client_id = c.client_id AND p.id = c.contact_id
-JOIN channel_configs a ON a.client_id = c.client_id AND a.id = c.account_id
-WHERE c.client_id = $1 AND c.id = $2
-"""
+class Outcome(StrEnum):
+    """What became of a turn that was to be recorded. Only the first has written anything."""
+
+    RECORDED = "recorded"
+    LOST = "lost"
+    OUTDATED = "outdated"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTurn:
+    """A reply with all that is written down with it.
+
+    Attributes:
+        reply: The message.
+        answers: The messages that it answers.
+        seen: The contact's latest number when the turn was loaded.
+        final: Whether it counts even when the contact has said more meanwhile.
+        fence: The number under which the lane is held.
+        job_id: The job that is done by it.
+        usage: Model, input and output tokens, milliseconds, channel.
+        trace: Why the answer is what it is.
+        delivery: The ids of the job that delivers it; None where it is seen already.
+    """
+
+    reply: NewMessage
+    answers: tuple[UUID, ...]
+    seen: int
+    final: bool
+    fence: int
+    job_id: UUID
+    usage: tuple[str, int, int, int, str]
+    trace: dict[str, Any]
+    delivery: dict[str, str] | None
+
+    async def record(self, db: Database, client_id: UUID) -> Outcome:
+        """Writes it, in a transaction of its own."""
+        told = self._told(await db.cipher(client_id))
+        said = await db.ask(client_id, "SELECT app.record_turn($1, $2, $3)", client_id, told)
+        return Outcome(said)
+
+    async def record_in(self, tx: TenantTx) -> Outcome:
+        """Writes it in a transaction in which more is written."""
+        told = self._told(cipher_of(tx))
+        return Outcome(await tx.value("SELECT app.record_turn(NULL, $1, $2)", client_of(tx), told))
+
+    def _told(self, cipher: Cipher) -> dict[str, Any]:
+        """The record that ``app.record_turn`` reads, sealed."""
+        reply, event_id = self.reply, uuid7()
+        model, input_tokens, output_tokens, milliseconds, channel = self.usage
+        event = {"turn_id": str(self.job_id)}
+        return {
+            "conversation_id": str(reply.conversation_id),
+            "seen": self.seen,
+            "final": self.final,
+            "fence": self.fence,
+            "job_id": str(self.job_id),
+            "message_id": str(reply.id),
+            "event_id": str(event_id),
+            "event": _hex(seal_data(cipher, event, reply.conversation_id, event_id)),
+            "language": reply.language,
+            "said": _hex(
+                seal_said(cipher, reply.id, reply.text, reply.content, reply.citations, None)
+            ),
+            "reply_to_id": str(reply.reply_to_id),
+            "delivery_state": reply.delivery_state,
+            "offer_human": reply.offer_human,
+            "answers": [str(id_) for id_ in self.answers],
+            "usage_id": str(uuid7()),
+            "model": model,
+            "input_tokens": input_tokens,
+            "output_tokens": output_tokens,
+            "milliseconds": milliseconds,
+            "channel": channel,
+            "trace": _hex(seal_trace(cipher, self.trace, reply.id)),
+            "delivery": self.delivery,
+            "delivery_id": str(uuid7()) if self.delivery else None,
+        }
+
+
+def _hex(sealed: bytes) -> str:
+    r"""Bytes as PostgreSQL reads them from text."""
+    return f"\\x{sealed.hex()}"

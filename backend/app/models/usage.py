@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Integer, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.multi_tenant import Row, TenantTx, client_of
+from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7, uuid7_at
@@ -120,3 +121,8 @@ class AnswerTrace(Created, TenantRow):
         )
         trace: dict[str, Any] | None = _TRACE.get(tx, sealed, message_id)
         return trace
+
+
+def seal_trace(cipher: Cipher, trace: dict[str, Any], message_id: UUID) -> bytes:
+    """A trace as it rests."""
+    return _TRACE.seal(cipher, trace, message_id)

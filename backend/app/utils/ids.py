@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 _RANDOM_BITS = 74
-_DAY_MS = 86_400_000
+_ALLOWANCE_MS = 35 * 86_400_000
 _SETBACK_MS = 10_000
 """A clock that goes back by less is waited for; one that goes back by more was wrong before."""
 
@@ -56,9 +56,11 @@ def uuid7_at(moment: datetime) -> UUID:
 def floor_of(made_later: UUID) -> UUID:
     """Less than the ids of all that belongs to something that has this id: so its older months needn't be looked at.
 
-    A message may have got its id a moment before its conversation did, or on another machine: a day's allowance.
+    A message may have got its id before its conversation did, by a clock since set back: five weeks' allowance.
     """
-    return _least((made_later.int >> 80) - _DAY_MS) if made_later.version == 7 else UUID(int=0)
+    return (
+        _least((made_later.int >> 80) - _ALLOWANCE_MS) if made_later.version == 7 else UUID(int=0)
+    )
 
 
 def moment_of(id_: UUID) -> datetime:

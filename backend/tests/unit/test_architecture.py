@@ -3,6 +3,7 @@
 import inspect
 from pathlib import Path
 
+from app.api import intake
 from app.api.app import MOST_BODY_BYTES
 from app.api.v1.endpoints import webhooks
 from app.core import multi_tenant, once
@@ -18,6 +19,7 @@ from app.services.knowledge.parsing import Limits
 from app.services.orchestrator import answers, bursts, doors, library, receiver, session_manager
 from app.services.queue import consumer, jobs, publisher
 from app.services.queue.brokers.kafka import Config as Kafka
+from app.utils.batching import Batcher
 
 ARCHITECTURE = Path(__file__).parents[3] / "ARCHITECTURE.md"
 
@@ -138,9 +140,14 @@ def in_code() -> dict[str, str]:
             f"{publisher.LONGEST:,}",
             f"{consumer.TRIES}",
         ],
-        "cached answer · cached session": [
+        "webhooks at once · their wait for a place · arrivals in one write": [
+            f"{intake.MOST_AT_ONCE}",
+            f"{intake.LONGEST_WAIT:g} s",
+            f"{usual(Batcher.__init__, 'most')}",
+        ],
+        "cached answer · earlier messages a turn reads": [
             f"{answers.RESPONSE_SECONDS / 60:g} min",
-            f"{session_manager.SESSION_SECONDS / 3600:g} h",
+            f"{session_manager.HISTORY}",
         ],
     }
     return {what: " · ".join(bounds) for what, bounds in rows.items()}

@@ -9,11 +9,12 @@ from uuid import UUID
 import structlog
 
 from app.core.errors import Unavailable, UpstreamUnavailable
-from app.core.multi_tenant import Database, cipher_of
+from app.core.multi_tenant import Database
 from app.core.shedding import Shed
 from app.models.contact import Contact
 from app.models.conversation_event import ConversationEvent
 from app.models.job import Job, Lane, LeaseLost
+from app.models.message import Message
 from app.services.ai.base import Question
 from app.services.ai.rag_engine import Answer, Released
 from app.services.channels.base import Capabilities, Citation
@@ -31,7 +32,7 @@ from app.services.orchestrator.intent_router import (
     route,
 )
 from app.services.orchestrator.jobs import AnswerMessage
-from app.services.orchestrator.session_manager import Reply, Session, SessionManager
+from app.services.orchestrator.session_manager import Reply, Session, SessionManager, want_human
 from app.services.orchestrator.standing import tell_once
 from app.services.queue.jobs import Work
 from app.services.queue.pressure import Pressure
@@ -121,18 +122,19 @@ class ChatOrchestrator:
 
     async def _begin(self, job: AnswerMessage, work: Work) -> tuple[Session, Route] | None:
         """What to answer now, and how; None when there is nothing, or the contact may not have finished."""
-        async with self._db.tenant(work.client_id) as tx:
-            session = await self._sessions.load(tx, job)
-            if session is None:
+        session = await self._sessions.load(work.client_id, job)
+        if session is None:
+            async with self._db.tenant(work.client_id) as tx:
                 await Job.settle_with_older(tx, work.lease)
-                return None
-            if (seconds := left(session.burst, self._quiet_seconds)) > 0:
-                await Job.postpone(tx, work.lease, delay=seconds)
-                return None
-            match decision := route(session):
-                case PutOff(reason):
+            return None
+        if (seconds := left(session.burst, self._quiet_seconds)) > 0:
+            await self._postpone(work, seconds)
+            return None
+        match decision := route(session):
+            case PutOff(reason):
+                async with self._db.tenant(work.client_id) as tx:
                     await self._sessions.put_off(tx, work, session, reason)
-                    return None
+                return None
         return session, decision
 
     async def _postpone(self, work: Work, seconds: float) -> None:
@@ -205,20 +207,34 @@ class ChatOrchestrator:
     async def _record(
         self, session: Session, reply: Reply | None, work: Work, *, streamed: bool
     ) -> None:
-        async with self._db.tenant(work.client_id) as tx:
-            if reply is None:
+        if reply is None:
+            async with self._db.tenant(work.client_id) as tx:
                 return await self._sessions.keep_silent(tx, work, session)
+        if reply.handover or reply.opt_out is not None or session.crowded:
+            reply_id = await self._record_with_more(session, reply, work, streamed=streamed)
+        else:
+            reply_id = await self._sessions.record(work, session, reply, streamed=streamed)
+        if reply_id is None:
+            return None
+        return self._observer.message_processed(
+            work.client_id, session.channel, max(0.0, time.time() - session.arrived_at), reply
+        )
+
+    async def _record_with_more(
+        self, session: Session, reply: Reply, work: Work, *, streamed: bool
+    ) -> UUID | None:
+        """Records a reply by which more changes than its own conversation's log."""
+        async with self._db.tenant(work.client_id) as tx:
             if (reply.handover or "").startswith(OVER_QUOTA):
                 await tell_once(tx, (reply.handover or "").removeprefix(OVER_QUOTA))
             if reply.opt_out is not None:
                 await Contact.opt_out(tx, session.contact_id, out=reply.opt_out)
-            reply_id = await self._sessions.record(tx, work, session, reply, streamed=streamed)
-        if reply_id is None:
-            return None
-        await self._sessions.remember(cipher_of(tx), session, reply, reply_id)
-        return self._observer.message_processed(
-            work.client_id, session.channel, max(0.0, time.time() - session.arrived_at), reply
-        )
+            reply_id = await self._sessions.record(work, session, reply, streamed=streamed, tx=tx)
+            if reply_id and session.crowded:
+                await Message.mark_older(tx, session.message_ids[0], reply_id)
+            if reply_id and reply.handover:
+                await want_human(tx, session.conversation_id, reply.handover)
+        return reply_id
 
 
 class CapabilitiesOf(Protocol):

@@ -5,27 +5,22 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from app.core.multi_tenant import TenantTx, cipher_of, client_of
-from app.core.sealing import Cipher
+from app.core.errors import NotFound
+from app.core.multi_tenant import Database, TenantTx
 from app.models.client import ClientSettings
 from app.models.conversation import Conversation, Owner
-from app.models.job import Job
+from app.models.job import Job, LeaseLost
 from app.models.message import Author, Message, NewMessage
-from app.models.turn import LoadedTurn
-from app.models.usage import AnswerTrace, UsageRecord
+from app.models.turn import FinishedTurn, LoadedTurn, Outcome
 from app.services.ai.base import Persona, Question, Tokens, Turn
 from app.services.ai.nlu_service import language_of
-from app.services.cache._sealed import SealedCache
 from app.services.channels.base import Citation
 from app.services.orchestrator.bursts import LONGEST_BURST, Said, is_full
-from app.services.orchestrator.events import say, tell
+from app.services.orchestrator.events import tell
 from app.services.orchestrator.jobs import AnswerMessage, DeliverMessage, NotifyStaff
 from app.services.queue.jobs import Work, enqueue
 
 HISTORY = 12
-SESSION_SECONDS = 3600.0
 MOST_WAITING = 2 * LONGEST_BURST
 """Messages that one turn answers; when more wait, it answers the latest and says so."""
 
@@ -105,71 +100,67 @@ class Reply:
 
 
 class SessionManager:
-    """Loads and records turns. The cached session is a memory aid: without it the history is read again."""
+    """Loads and records turns, each in one round trip."""
 
-    def __init__(self, cache: SealedCache, *, quiet_seconds: float) -> None:
-        self._cache = cache
+    def __init__(self, db: Database, *, quiet_seconds: float) -> None:
+        self._db = db
         self._quiet_seconds = quiet_seconds
 
-    async def load(self, tx: TenantTx, job: AnswerMessage) -> Session | None:
+    async def load(self, client_id: UUID, job: AnswerMessage) -> Session | None:
         """What is to be answered now; None when there is nothing.
 
         There is nothing when the message was answered, when a human has the conversation, or when a newer message
         of the same burst will carry this one along.
         """
-        turn = await LoadedTurn.read(tx, job.conversation_id, MOST_WAITING)
+        turn = await LoadedTurn.load(
+            self._db, client_id, job.conversation_id, most=MOST_WAITING, history=HISTORY
+        )
         if turn.owner != Owner.ASSISTANT or not _carries(job.message_id, turn.waiting):
             return None
         burst = tuple(Said(m["text"], float(m["age"])) for m in turn.waiting)
-        history = await self._history(tx, job.conversation_id, turn)
         final = is_full(burst, self._quiet_seconds)
-        return _session(job.conversation_id, turn, history, burst, final=final)
-
-    async def _history(
-        self, tx: TenantTx, conversation_id: UUID, turn: LoadedTurn
-    ) -> tuple[Turn, ...]:
-        """Earlier turns: the cached session's when nobody has spoken since, else read again."""
-        if turn.last_reply_id is None:
-            return ()
-        key = _key(client_of(tx), conversation_id)
-        cached = await self._cache.get(cipher_of(tx), key)
-        memory = orjson.loads(cached) if cached else {}
-        if memory.get("as_of") != str(turn.last_reply_id):
-            return await self._read_history(tx, conversation_id, turn.waiting[0]["seq"])
-        return tuple(Turn(author, text) for author, text in memory["turns"])
-
-    async def _read_history(
-        self, tx: TenantTx, conversation_id: UUID, before: int
-    ) -> tuple[Turn, ...]:
-        messages = await Message.page(tx, conversation_id, before=before, limit=HISTORY)
-        return tuple(Turn(m.author, m.text) for m in messages if m.text and not m.is_deleted)
-
-    async def remember(
-        self, cipher: Cipher, session: Session, reply: Reply, reply_id: UUID
-    ) -> None:
-        """Keeps the session for an hour."""
-        said = (Turn("contact", session.question.text), Turn("assistant", reply.text))
-        turns = [[turn.author, turn.text] for turn in (*session.question.history, *said)[-HISTORY:]]
-        memory = orjson.dumps({"as_of": str(reply_id), "turns": turns})
-        key = _key(cipher.client_id, session.conversation_id)
-        await self._cache.put(cipher, key, memory, SESSION_SECONDS)
+        return _session(job.conversation_id, turn, burst, final=final)
 
     async def record(
-        self, tx: TenantTx, work: Work, session: Session, reply: Reply, *, streamed: bool
+        self,
+        work: Work,
+        session: Session,
+        reply: Reply,
+        *,
+        streamed: bool,
+        tx: TenantTx | None = None,
     ) -> UUID | None:
         """Writes the reply and what follows from it, once, and gives its id; None when the draft is worthless.
 
         A newer message, or a human who took the conversation meanwhile, makes the draft worthless: the newer
         message's own job answers everything.
+
+        Args:
+            work: The job that is done by it.
+            session: What was answered.
+            reply: What is said.
+            streamed: Whether the contact has seen it already.
+            tx: A transaction in which more is written; None to write in one of its own.
+
+        Raises:
+            LeaseLost: Another worker holds the conversation.
         """
-        conversation = await Conversation.get(tx, session.conversation_id, lock=True)
-        more = conversation.last_contact_seq > session.last_contact_seq and not session.final
-        if more or conversation.owner != Owner.ASSISTANT:
-            await self.give_way(tx, work, session)
-            return None
-        reply_id = await self._write(tx, work, session, reply, streamed=streamed)
-        await Job.settle(tx, work.lease)
-        return reply_id
+        turn = _finished(work, session, reply, streamed=streamed)
+        match await (turn.record_in(tx) if tx else turn.record(self._db, work.client_id)):
+            case Outcome.LOST:
+                raise LeaseLost
+            case Outcome.GONE:
+                raise NotFound
+            case Outcome.OUTDATED:
+                await self._give_way(tx, work, session)
+                return None
+        return turn.reply.id
+
+    async def _give_way(self, tx: TenantTx | None, work: Work, session: Session) -> None:
+        if tx is not None:
+            return await self.give_way(tx, work, session)
+        async with self._db.tenant(work.client_id) as own:
+            return await self.give_way(own, work, session)
 
     async def give_way(self, tx: TenantTx, work: Work, session: Session) -> None:
         """Ends a turn whose draft is worthless."""
@@ -187,31 +178,6 @@ class SessionManager:
         """Leaves the messages unanswered where colleagues see them, with the reason; the contact hears nothing."""
         await Conversation.want_human(tx, session.conversation_id, reason)
         await Job.settle(tx, work.lease)
-
-    async def _write(
-        self, tx: TenantTx, work: Work, session: Session, reply: Reply, *, streamed: bool
-    ) -> UUID:
-        message = _message(session, reply, streamed=streamed)
-        await say(tx, message, "turn.completed", {"turn_id": str(work.lease.job_id)})
-        await Message.mark_answered(tx, session.message_ids, message.id)
-        if session.crowded:
-            await Message.mark_older(tx, session.message_ids[0], message.id)
-        await Conversation.speak(tx, session.conversation_id, reply.language)
-        await UsageRecord.add(
-            tx,
-            message.id,
-            reply.model,
-            (reply.tokens.input, reply.tokens.output),
-            reply.milliseconds,
-            session.channel,
-        )
-        trace = reply.trace or {"rule": reply.model}
-        await AnswerTrace.add(tx, message.id, {"question": session.question.text, **trace})
-        if reply.handover:
-            await want_human(tx, session.conversation_id, reply.handover)
-        if not streamed:
-            await enqueue(tx, DeliverMessage(session.conversation_id, message.id))
-        return message.id
 
 
 async def want_human(tx: TenantTx, conversation_id: UUID, reason: str) -> None:
@@ -235,7 +201,6 @@ def _carries(message_id: UUID, waiting: Sequence[dict[str, Any]]) -> bool:
 def _session(
     conversation_id: UUID,
     turn: LoadedTurn,
-    history: tuple[Turn, ...],
     burst: tuple[Said, ...],
     *,
     final: bool,
@@ -248,7 +213,10 @@ def _session(
         conversation_id=conversation_id,
         contact_id=turn.contact_id,
         question=Question(
-            text, language, Persona(turn.client_name, settings.tone, settings.fallback), history
+            text,
+            language,
+            Persona(turn.client_name, settings.tone, settings.fallback),
+            _history(turn),
         ),
         said=said,
         burst=burst,
@@ -260,11 +228,36 @@ def _session(
         settings=settings,
         knowledge_version=turn.knowledge_version,
         channel=turn.channel,
-        introduced=turn.disclosed_at is not None,
-        waiting=turn.waiting_since is not None,
+        introduced=turn.introduced,
+        waiting=turn.wanted,
         opted_out=turn.opted_out,
         suspended=not turn.is_active,
         arrived_at=float(turn.waiting[0]["arrived_at"]),
+    )
+
+
+def _history(turn: LoadedTurn) -> tuple[Turn, ...]:
+    """Earlier turns; none before anybody has answered."""
+    if all(m["author"] == Author.CONTACT for m in turn.earlier):
+        return ()
+    return tuple(Turn(m["author"], m["text"]) for m in turn.earlier if m["text"])
+
+
+def _finished(work: Work, session: Session, reply: Reply, *, streamed: bool) -> FinishedTurn:
+    message = _message(session, reply, streamed=streamed)
+    tokens = (reply.tokens.input, reply.tokens.output)
+    trace = reply.trace or {"rule": reply.model}
+    delivery = DeliverMessage(session.conversation_id, message.id)
+    return FinishedTurn(
+        reply=message,
+        answers=session.message_ids,
+        seen=session.last_contact_seq,
+        final=session.final,
+        fence=work.lease.fence,
+        job_id=work.lease.job_id,
+        usage=(reply.model, *tokens, reply.milliseconds, session.channel),
+        trace={"question": session.question.text, **trace},
+        delivery=None if streamed else delivery.payload,
     )
 
 
@@ -283,7 +276,3 @@ def _message(session: Session, reply: Reply, *, streamed: bool) -> NewMessage:
         delivery_state="sent" if streamed else "queued",
         offer_human=reply.offer_human,
     )
-
-
-def _key(client_id: UUID, conversation_id: UUID) -> str:
-    return f"session:{client_id}:{conversation_id}"

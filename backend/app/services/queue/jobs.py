@@ -47,6 +47,11 @@ class JobBase:
         """What must not run twice at once with this."""
         raise NotImplementedError
 
+    @property
+    def payload(self) -> dict[str, str]:
+        """Its ids, as the job's row keeps them."""
+        return {name: str(value) for name, value in asdict(self).items()}
+
     @classmethod
     def of(cls, lease: Lease) -> Self:
         """The job that a lease holds."""
@@ -55,9 +60,8 @@ class JobBase:
 
 async def enqueue(tx: TenantTx, job: JobBase, *, delay: float = 0.0) -> UUID:
     """Makes work a row in the transaction that makes it necessary."""
-    payload = {name: str(value) for name, value in asdict(job).items()}
     return await Job.add(
-        tx, lane_id=job.lane_id, queue=job.queue, kind=job.kind, payload=payload, delay=delay
+        tx, lane_id=job.lane_id, queue=job.queue, kind=job.kind, payload=job.payload, delay=delay
     )
 
 

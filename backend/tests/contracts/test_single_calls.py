@@ -1,0 +1,98 @@
+"""The hot path's single calls enter a client's scope by its token, and see nothing by another's."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.bootstrap import app_url, signer
+from app.core.clock import SteadyClock
+from app.core.multi_tenant import Database
+from app.models.client import Client, ClientSettings, new_client_id
+from app.models.contact import Contact
+from app.models.conversation import Conversation
+from app.utils.ids import uuid7
+from tests.fixtures.keys import sealed
+from tests.fixtures.product import migrate_now, settings_for
+
+LOAD = "SELECT app.load_turn($1, $2, $3, 20, 12)"
+INTEND = "SELECT app.intend($1, $2, $3, $4, 60)"
+
+
+@pytest.fixture(params=["postgres18", "postgres15"])
+def settings(request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path):
+    server = request.getfixturevalue(request.param)
+    return settings_for(fresh_database(server, migrate_now), tmp_path)
+
+
+@pytest.fixture
+async def clock() -> SteadyClock:
+    return SteadyClock()
+
+
+@pytest.fixture
+async def db(settings, clock: SteadyClock) -> AsyncIterator[Database]:
+    database = sealed(Database.connect(app_url(settings), signer(settings, clock), size=2))
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def two(db: Database) -> tuple[UUID, UUID]:
+    ids = (new_client_id(), new_client_id())
+    for client_id, slug in zip(ids, ("one", "two"), strict=True):
+        async with db.tenant(client_id) as tx:
+            await Client.add(tx, slug.title(), slug, ClientSettings())
+    return ids
+
+
+async def talk_of(db: Database, client_id: UUID) -> UUID:
+    """A conversation with nothing said in it."""
+    account = uuid7()
+    async with db.tenant(client_id) as tx:
+        await tx.run(
+            "INSERT INTO channel_configs (client_id, id, kind, name, external_id, sealed) "
+            "VALUES ($1, $2, 'web', 'W', $3, '')",
+            client_id, account, str(account),
+        )  # fmt: skip
+        contact = await Contact.resolve(tx, account, [("visitor", "v")], None)
+        return await Conversation.current(tx, account, contact)
+
+
+async def test_a_turn_is_loaded_in_its_own_clients_scope_and_in_no_other(db: Database, two) -> None:
+    mine, other = two
+    talk = await talk_of(db, mine)
+    assert (await db.ask(mine, LOAD, mine, talk))["client_name"] == "One"
+    assert await db.ask(other, LOAD, mine, talk) is None
+    assert await db.ask(other, LOAD, other, talk) is None
+    assert await db.ask(other, INTEND, mine, talk, uuid7()) is None
+
+
+async def test_a_single_calls_scope_ends_with_it(settings, two) -> None:
+    db = sealed(Database.connect(app_url(settings), signer(settings), size=1, overflow=0))
+    talk = await talk_of(db, two[0])
+    await db.ask(two[0], LOAD, two[0], talk)
+    [row] = await db.call(
+        "SELECT current_setting('app.current_tenant_id', true), count(*) FROM clients"
+    )
+    assert [*row.values()] in ([None, 0], ["", 0])
+    await db.close()
+
+
+async def test_a_forged_token_is_an_error(db: Database, two) -> None:
+    talk = await talk_of(db, two[0])
+    for forged in ("", "x", f"00.{two[0]}.9999999999.{'0' * 64}"):
+        with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
+            await db.call(LOAD, forged, two[0], talk)
+    [row] = await db.call(LOAD, None, two[0], talk)  # In no scope there is nothing to see.
+    assert [*row.values()] == [None]
+
+
+async def test_who_signs_by_a_clock_that_was_set_asks_for_the_time(
+    db: Database, two, clock: SteadyClock
+) -> None:
+    talk = await talk_of(db, two[0])
+    clock.hear(clock.seconds() - 7200.0)
+    assert (await db.ask(two[0], LOAD, two[0], talk))["channel"] == "web"
