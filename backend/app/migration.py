@@ -95,6 +95,22 @@ async def migrate(
     return await revisions(owner_url)
 
 
+async def make_roles(owner_url: str, app_password: str | None) -> None:
+    """Makes the roles that a restored database names.
+
+    Raises:
+        Misconfigured: There is something in the database already, or the role may not do what is needed.
+    """
+    engine = create_async_engine(owner_url)
+    try:
+        async with engine.begin() as connection:
+            if await connection.scalar(text("SELECT to_regclass('public.clients') IS NOT NULL")):
+                raise Misconfigured("This database isn't empty. Restore into an empty one.")
+            await connection.run_sync(_make_roles, make_url(owner_url).database or "", app_password)
+    finally:
+        await engine.dispose()
+
+
 def _make_roles(connection: Connection, database: str, app_password: str | None) -> None:
     known = set(connection.scalars(text("SELECT rolname FROM pg_roles")))
     may = connection.scalar(

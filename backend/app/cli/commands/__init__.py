@@ -5,6 +5,7 @@ import typer
 from app.cli.commands import (
     applying,
     audit,
+    backups,
     channels,
     clients,
     credentials,
@@ -37,6 +38,8 @@ for name, function, hidden in (
     ("prepare", running.prepare, True),
     ("migrate", upkeep.migrate, False),
     ("doctor", upkeep.doctor, False),
+    ("backup", backups.backup, False),
+    ("restore", backups.restore, False),
     ("apply", applying.apply, False),
     ("export-config", applying.export_config, False),
     ("ask", talking.ask, False),

@@ -1,0 +1,109 @@
+"""What was backed up comes back; but for a client that was erased since: its words are noise in every old copy."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.bootstrap import bootstrap, owner_url
+from app.core.errors import Erased, Misconfigured, Unreadable
+from app.core.sealing import Cipher, Secret
+from app.embedded import dumps
+from app.embedded.postgres import EmbeddedPostgres
+from app.migration import make_roles
+from app.models.conversation import Conversation
+from app.models.message import Message
+from tests.fixtures.product import migrate_async, settings_for
+from tests.fixtures.shop import ASKED, Shop
+
+OTHERS = "الباقي يبقى: 7741"
+GONE = "erased words 7742"
+
+
+@pytest.mark.timeout(180)
+async def test_an_erased_client_is_unreadable_in_an_old_backup_and_the_others_are_as_they_were(
+    shop: Shop, postgres18: EmbeddedPostgres, fresh_database: Callable[..., str], tmp_path: Path
+) -> None:
+    leaving = await shop.product.business("leaving", documents={"gone.md": f"# Menu\n\n{GONE}\n"})
+    await shop.hears(ASKED["en"], OTHERS)
+    url, old, new = owner_url(shop.product.services.settings), tmp_path / "old", tmp_path / "new"
+    before = await _checksums(url)
+    dumps.back_up(url, old)
+    for path in (old, dumps.keys_file(old)):
+        assert path.stat().st_mode & 0o077 == 0
+    await shop.product.services.keyring.destroy(leaving.ref.id)  # What erasing a client does first.
+    dumps.back_up(url, new)
+
+    restored = fresh_database(postgres18)
+    settings = settings_for(restored, tmp_path)
+    await make_roles(restored, settings.app_database_password.get_secret_value())
+    dumps.restore(restored, old, dumps.keys_file(new))
+    assert await _checksums(restored) == before
+    await migrate_async(restored, settings.app_database_password.get_secret_value())
+    services = bootstrap(settings)
+    try:
+        async with services.db.tenant(shop.business.ref.id) as tx:
+            [conversation] = await Conversation.inbox(tx)
+            said = [message.text for message in await Message.page(tx, conversation.id)]
+            assert {ASKED["en"], OTHERS} <= set(said)
+        with pytest.raises(Erased):
+            async with services.db.tenant(leaving.ref.id):
+                pass
+    finally:
+        await services.close()
+    await _nothing_opens(restored, leaving.ref.id)
+    with pytest.raises(Misconfigured, match="empty"):
+        await make_roles(restored, None)
+
+
+async def _checksums(url: str) -> dict[str, str]:
+    """Each table's rows, in one figure; without the keys, which have a file of their own."""
+    owner = await asyncpg.connect(url.replace("+asyncpg", ""))
+    tables = await owner.fetch(
+        "SELECT schemaname || '.' || tablename AS name FROM pg_tables "
+        "WHERE schemaname IN ('public', 'vault', 'parts') AND tablename NOT IN ('client_keys', 'tenant_keys')"
+    )
+    sums = {
+        row["name"]: await owner.fetchval(
+            f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {row['name']} t"
+        )
+        for row in tables
+    }
+    await owner.close()
+    return sums
+
+
+async def _nothing_opens(url: str, client_id: object) -> None:
+    """The rows are there, and no key that anybody could make opens one."""
+    owner = await asyncpg.connect(url.replace("+asyncpg", ""))
+    rows = await owner.fetch(
+        "SELECT id, passage FROM knowledge_chunks WHERE client_id = $1 UNION ALL "
+        "SELECT id, content FROM knowledge_documents WHERE client_id = $1 AND content IS NOT NULL UNION ALL "
+        "SELECT id, sealed FROM channel_configs WHERE client_id = $1",
+        client_id,
+    )
+    assert rows
+    assert await owner.fetchval(
+        "SELECT bool_and(wrapped IS NULL) FROM client_keys WHERE client_id = $1", client_id
+    )
+    assert all(GONE.encode() not in row["passage"] for row in rows)
+    cipher = Cipher(client_id, {1: Secret.new()}, 1)  # type: ignore[arg-type]  # The driver's UUID.
+    for row in rows:
+        with pytest.raises(Unreadable):
+            cipher.open(row["passage"], b"", b"")
+    await owner.close()
+
+
+async def test_a_backup_without_its_keys_tells_nothing(shop: Shop, tmp_path: Path) -> None:
+    await shop.hears(OTHERS)
+    data = tmp_path / "backup"
+    keys = dumps.back_up(owner_url(shop.product.services.settings), data)
+    owner = await asyncpg.connect(owner_url(shop.product.services.settings).replace("+asyncpg", ""))
+    wrapped = await owner.fetchval("SELECT wrapped FROM client_keys LIMIT 1")
+    await owner.close()
+    listing = dumps.listing(data), dumps.listing(keys)
+    assert "TABLE DATA public client_keys" not in listing[0]
+    assert "TABLE DATA public client_keys" in listing[1]
+    assert "TABLE DATA public messages" not in listing[1]
+    assert wrapped
