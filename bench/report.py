@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-RACES = ("webhook_accept", "turn", "tenant_flat", "index", "footprint")
+RACES = ("webhook_accept", "turn", "tenant_flat", "index", "footprint", "sealing")
 MARKS = ("<!-- figures -->", "<!-- /figures -->")
 
 

@@ -2,15 +2,15 @@
 
 AES-256-GCM. Client, table, column and row are bound as associated data, so a value that was copied to another place
 doesn't open. A client's secret never seals by itself: each purpose has a key of its own, derived from it by HKDF.
+Look-up values are keyed BLAKE2b hashes.
 
 Layout: ``format (1) | key version (4) | nonce (12) | ciphertext and tag``.
 """
 
-import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from hashlib import blake2b
 from typing import Protocol
 from uuid import UUID
 
@@ -76,10 +76,8 @@ class Cipher:
         self.version = current
         self.head = self._heads[current]
         self._key = self._keys[self.head]
-        index = secrets[current].index
-        self._index_key = lru_cache(maxsize=16)(
-            lambda purpose: _derive(index, b"wafaa/index/" + purpose.encode())
-        )
+        self._index = secrets[current].index
+        self._index_keys: dict[str, bytes] = {}
 
     def seal(self, plaintext: bytes, place: bytes, row: bytes) -> bytes:
         """Seals a value for one row of a place."""
@@ -119,7 +117,12 @@ class Cipher:
     def index(self, value: str | bytes, purpose: str) -> bytes:
         """What a sealed value is looked up by: equal for equal values of one client and purpose, and of no others."""
         raw = value.encode() if isinstance(value, str) else value
-        return hmac.digest(self._index_key(purpose), raw, "sha256")[:INDEX_BYTES]
+        key = self._index_keys.get(purpose) or self._index_key(purpose)
+        return blake2b(raw, digest_size=INDEX_BYTES, key=key).digest()
+
+    def _index_key(self, purpose: str) -> bytes:
+        key = self._index_keys[purpose] = _derive(self._index, b"wafaa/index/" + purpose.encode())
+        return key
 
 
 class Ciphers(Protocol):
