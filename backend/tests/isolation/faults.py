@@ -230,10 +230,17 @@ async def ids_in_a_nested_list_without_a_predicate(
     world: World, app: FastAPI, patch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
     @app.post("/v1/planted")
-    async def titles(given: dict[str, Any], _: deps.PrincipalDep) -> list[str]:
+    async def titles(
+        given: dict[str, Any], services: deps.ServicesDep, _: deps.PrincipalDep
+    ) -> list[str]:
         ids = given.get("ids") if isinstance(given.get("ids"), list) else []
-        titled = "SELECT title FROM knowledge_documents WHERE id::text = $1"
-        return [title for id_ in ids or () if (title := await world.owner_says(titled, str(id_)))]
+        whose = "SELECT client_id FROM knowledge_documents WHERE id::text = $1"
+        shown = []
+        for id_ in ids or ():
+            if client := await world.owner_says(whose, str(id_)):
+                async with services.db.tenant(client) as tx:
+                    shown.append((await KnowledgeDocument.get(tx, UUID(str(id_)))).title)
+        return shown
 
     yield
 
