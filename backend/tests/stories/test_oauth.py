@@ -15,6 +15,10 @@ from tests.fixtures.product import Business, Product
 from tests.fixtures.signin import Browser, NewBrowser
 from tests.fixtures.third_party import CALLBACK, RIGHTS, Application, NewApplication
 from tests.fixtures.wired import until
+from tests.unit.test_redirects import TRICKS
+
+REDIRECTS = [trick for trick in TRICKS if trick]
+"""Of these a browser sends each as it stands, in the query."""
 
 
 @pytest.fixture
@@ -117,6 +121,72 @@ async def test_a_colleague_is_asked_signs_in_first_and_allows(
         "/v1/auth/me", headers={"Authorization": f"Bearer {given['access_token']}"}
     ) as me:
         assert (await me.json())["role"] == "owner"
+
+
+async def test_nobody_is_sent_to_an_address_that_isnt_listed(
+    product: Product, new_application: NewApplication, new_browser: NewBrowser, owner: Browser
+) -> None:
+    """Check 21: the browser is told here, and goes nowhere (RFC 6749 §4.1.2.1)."""
+    application, stranger = await new_application(), await new_browser()
+    other = await new_application(await product.business("clinic"))
+    wrong: list[dict[str, str | None]] = [{"redirect_uri": trick} for trick in REDIRECTS]
+    wrong += [{"redirect_uri": None}, {"client_id": None}, {"client_id": "nobody"}]
+    wrong += [{"client_id": application.id.upper()}, {"client_id": application.id + " "}]
+    for changes in wrong:
+        for browser in (stranger, owner):
+            link = application.link(**changes)
+            async with browser.http.get(link, allow_redirects=False) as answer:
+                assert (answer.status, answer.headers.get("location")) == (400, None), changes
+    for twice in (f"&redirect_uri={CALLBACK}", f"&client_id={application.id}"):
+        async with owner.http.get(application.link() + twice, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers.get("location")) == (400, None), twice
+    async with owner.http.get(other.link(), allow_redirects=False) as answer:
+        assert answer.status == 400, "another business's application"
+
+
+MISTAKES: dict[str, tuple[dict[str, str | None], str]] = {
+    "the implicit flow": ({"response_type": "token"}, "unsupported_response_type"),
+    "no response type": ({"response_type": None}, "unsupported_response_type"),
+    "the hybrid flow": ({"response_type": "code token"}, "unsupported_response_type"),
+    "no PKCE": ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+    "plain PKCE": ({"code_challenge_method": "plain"}, "invalid_request"),
+    "PKCE without a method": ({"code_challenge_method": None}, "invalid_request"),
+    "a short challenge": ({"code_challenge": "x" * 42}, "invalid_request"),
+    "an unknown right": ({"scope": "everything"}, "invalid_scope"),
+    "a right it hasn't": ({"scope": "admin"}, "invalid_scope"),
+    "a request object": ({"request": "x.y.z"}, "request_not_supported"),
+    "a request elsewhere": ({"request_uri": "https://evil.example"}, "request_not_supported"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+async def test_other_mistakes_are_told_to_the_application(
+    product: Product, new_application: NewApplication, new_browser: NewBrowser, name: str
+) -> None:
+    """Checks 20 and 24: with its state, and with our name against mix-ups."""
+    changes, error = MISTAKES[name]
+    application, browser = await new_application(), await new_browser()
+    async with browser.http.get(application.link(**changes), allow_redirects=False) as answer:
+        assert answer.status == 303
+        location = answer.headers["location"]
+    assert location.startswith(f"{CALLBACK}?")
+    told = parse_qs(urlsplit(location).query)
+    assert (told["error"], told["state"]) == ([error], ["state-1"])
+    assert told["iss"] == [product.services.authority.issuer]
+    assert "code" not in told
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
+async def test_another_sites_form_allows_nothing(
+    new_application: NewApplication, owner: Browser, origin: str
+) -> None:
+    application = await new_application()
+    link = parse_qs(urlsplit(application.link()).query)
+    fields = {n: v[0] for n, v in link.items()} | {"decision": "allow"}
+    async with owner.http.post(
+        "/oauth/authorize", data=fields, headers={"Origin": origin}, allow_redirects=False
+    ) as answer:
+        assert (answer.status, answer.headers.get("location")) == (403, None)
 
 
 async def test_who_says_no_gives_nothing(new_application: NewApplication, owner: Browser) -> None:

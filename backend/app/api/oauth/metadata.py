@@ -11,10 +11,7 @@ from app.services.identity.signing_keys import PUBLISHED_SECONDS
 
 router = APIRouter(prefix="/.well-known", include_in_schema=False)
 
-CACHED = {
-    "cache-control": f"public, max-age={PUBLISHED_SECONDS}",
-    "access-control-allow-origin": "*",
-}
+CACHED = {"cache-control": f"public, max-age={PUBLISHED_SECONDS}"}
 METHODS = ["client_secret_basic", "client_secret_post", "none"]
 
 
