@@ -4,7 +4,7 @@ WITH allowed_functions(name) AS (VALUES
   ('current_client'), ('client_by_slug'), ('list_clients'), ('staff_by_email'), ('find_channel'), ('claim_route'),
   ('release_route'), ('set_web_origins'), ('web_origin_allowed'), ('claim_lanes'), ('seconds_to_next_lane'), ('seconds_to_due'),
   ('lane_backlog'), ('mind_clock'), ('receive'), ('resume_session'), ('end_sessions'), ('token_marks'), ('find_ticket'),
-  ('find_identity_provider'), ('claim_step'),
+  ('find_identity_provider'), ('platform_staff'), ('grants_of'), ('claim_step'),
   ('lane_pressure'),
   ('settle_step'), ('audited_clients'),
   ('signing_keys'), ('add_signing_key'), ('drop_signing_keys'), ('api_key'), ('oauth_application'),
@@ -13,7 +13,7 @@ WITH allowed_functions(name) AS (VALUES
 ), definer_tables(name) AS (VALUES ('clients'), ('staff'), ('channel_configs'), ('lanes'), ('jobs'),
   ('contacts'), ('contact_addresses'), ('conversations'), ('conversation_events'), ('inbound_events'), ('messages'),
   ('attachments'), ('staff_sessions'), ('audit_log'), ('audit_seals'),
-  ('api_keys'), ('oauth_applications'), ('staff_factors'), ('sign_in_rules'), ('staff_tickets'), ('identity_providers'),
+  ('api_keys'), ('oauth_applications'), ('staff_factors'), ('sign_in_rules'), ('staff_tickets'), ('identity_providers'), ('access_grants'),
   ('messages_rest'), ('attachments_rest'), ('answer_traces_rest'), ('conversation_events_rest')
 ), t AS (
   SELECT c.oid, c.relname, c.relkind, c.relrowsecurity rs, c.relforcerowsecurity fs, c.relispartition part,

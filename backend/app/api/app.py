@@ -114,7 +114,9 @@ def create_app(services: Services) -> FastAPI:
         limits=services.limits,
         policy=policy,
         proxies=Proxies(settings.trusted_proxies),
-        identify=Shown(services.credentials, services.sessions, Cookies(settings.public_url)),
+        identify=Shown(
+            services.db, services.credentials, services.sessions, Cookies(settings.public_url)
+        ),
         webhooks=app.state.webhooks,
     )
     app.add_middleware(Bounds)

@@ -5,8 +5,10 @@ from starlette.types import Scope
 
 from app.api.cookies import SESSION, Cookies
 from app.core.errors import Unauthenticated
+from app.core.multi_tenant import Database
 from app.core.principal import Audience, Principal
 from app.models.staff_session import Stage
+from app.services.identity import access_grants
 from app.services.identity.credentials import Credentials
 from app.services.identity.sessions import Sessions
 
@@ -18,7 +20,10 @@ _VISITORS = "/web/"
 class Shown:
     """Knows callers by what they show; a request that shows a credential is not looked at for a cookie."""
 
-    def __init__(self, credentials: Credentials, sessions: Sessions, cookies: Cookies) -> None:
+    def __init__(
+        self, db: Database, credentials: Credentials, sessions: Sessions, cookies: Cookies
+    ) -> None:
+        self._db = db
         self._credentials = credentials
         self._sessions = sessions
         self._cookies = cookies
@@ -35,9 +40,13 @@ class Shown:
             return None
         audience = Audience.WEB if visitors else Audience.API
         try:
-            return await self._credentials.read(token.strip(), audience)
+            found = await self._credentials.read(token.strip(), audience)
+            if (grant_id := access_grants.grant_of(found)) is not None:
+                asked = f"{scope['method']} {scope['path']}"
+                await access_grants.use(self._db, found, grant_id, asked)
         except Unauthenticated:
             return None
+        return found
 
     async def _by_session(self, request: HTTPConnection) -> Principal | None:
         """Who is signed in; who is still on the way there is kept for the sign-in pages, and is nobody elsewhere."""

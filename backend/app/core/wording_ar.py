@@ -51,6 +51,8 @@ SENTENCES: dict[str, str] = {
     "This address doesn't describe an identity provider of that name.": "لا يصف هذا العنوان مزوّد هوية بهذا الاسم.",
     "Give the secret too: it belongs to the issuer and the application.": "أدخل المفتاح السري أيضًا، فهو تابع للمزوّد والتطبيق.",
     "No identity provider is set up.": "لم يُضبط مزوّد هوية.",
+    "This grant has ended, or was never given. Ask an owner of the business.": "انتهى هذا الإذن أو لم يُمنح. راجع مالك المنشأة.",
+    "None of the platform's staff has this e-mail address.": "لا أحد من فريق المنصة بهذا البريد الإلكتروني.",
     "This is the last owner. Make somebody else an owner first.": "هذا آخر مالك. عيّن مالكًا آخر أولًا.",
     "This colleague was let go. Invite them anew.": "أُوقف حساب هذا الزميل. أرسل دعوة جديدة.",
     "This installation sends no e-mail yet. Whoever runs it sets SMTP_URL first.": "لا يرسل هذا النظام بريدًا بعد. يضبط مسؤول النظام SMTP_URL أولًا.",

@@ -11,6 +11,7 @@ import asyncpg
 
 from app.bootstrap import owner_url
 from app.core.security import RIGHTS, Principal, Role, Tokens
+from app.models.access_grant import AccessGrant
 from app.models.attachment import Attachment
 from app.models.audit import AuditEntry
 from app.models.channel_config import ChannelConfig
@@ -198,6 +199,7 @@ async def _furnish(world: World, house: House) -> None:
         made = [await _contact(tx, account, secret, staff[Role.AGENT], n) for n in range(CONTACTS)]
         lane = UUID(made[0]["conversation"])
         await sessions.begin(tx, staff[Role.OWNER], device=secret)
+        await AccessGrant.ask(tx, staff[Role.PLATFORM], f"Noor {secret}", f"Because {secret}", 1)
         job = await Job.add(
             tx, lane_id=lane, queue="none", kind="answer_message", payload={"note": secret}
         )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -16,6 +16,7 @@ from app.api.shown import Shown
 from app.core.config import Settings
 from app.core.errors import Misconfigured
 from app.core.limits import Limit, LocalLimits, Policy
+from app.core.multi_tenant import Database
 from app.core.security import Principal, Role, Tokens
 from tests.unit.api_frame import CLIENT, LISTED, SECRET, Answer, app_for, call, stage
 
@@ -46,7 +47,9 @@ def gate(policy: str = "", proxies: str = "", app: ASGIApp = endpoint) -> Gate:
         limits=limits,
         policy=parsed,
         proxies=Proxies(proxies),
-        identify=Shown(services.credentials, services.sessions, Cookies(None)),
+        identify=Shown(
+            cast(Database, services.db), services.credentials, services.sessions, Cookies(None)
+        ),
         webhooks=LocalLimits(Still()),
     )
 

@@ -269,4 +269,4 @@ def _codes_page(look: Look, codes: list[str], return_to: str) -> HTMLResponse:
         + f'<ol class="codes">{rows}</ol><p>{look.say("codes_lead")}</p>'
         + f'<a class="button" href="{return_to}">{look.say("kept_them")}</a>'
     )
-    return respond(Look(look.language, PAGE), "recovery_codes", body)
+    return respond(Look(look.language, PAGE), "recovery_codes", body, wide=True)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from app.api.deps import ServicesDep, TenantTxDep, require
 from app.bootstrap import Services
-from app.core.errors import NotFound
+from app.core.errors import InvalidInput, NotFound, UpstreamRefused, UpstreamUnavailable
 from app.core.security import Principal, Role, Scope
 from app.models.audit import AuditEntry
 from app.models.identity_provider import IdentityProvider
@@ -33,7 +33,10 @@ async def configure(
     given: IdentityProviderIn, services: ServicesDep, owner: OwnerDep
 ) -> IdentityProviderOut:
     """Sets the client's identity provider, after a look at what it says of itself."""
-    await services.single_sign_on.oidc.issuers.metadata(given.issuer)
+    try:
+        await services.single_sign_on.oidc.issuers.metadata(given.issuer)
+    except (UpstreamRefused, UpstreamUnavailable) as error:
+        raise InvalidInput(error.message, pointer="/issuer") from error
     wanted = IdentityProvider(**given.model_dump(exclude={"secret"}))
     secret = given.secret.get_secret_value() if given.secret else None
     async with services.db.tenant(owner.client_id) as tx:

@@ -1,0 +1,121 @@
+"""Staff sign in at a real Keycloak; it changes its keys, and goes away."""
+
+import signal
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from app.bootstrap import bootstrap
+from app.core.errors import Unauthenticated
+from app.embedded.postgres import EmbeddedPostgres
+from app.embedded.valkey import EmbeddedValkey
+from app.services.identity.issuers import Issuers
+from app.services.identity.oidc import Application
+from tests.fixtures.keycloak import PASSWORD, SECRET, Keycloak
+from tests.fixtures.product import Product, migrate_now, serve, settings_for
+from tests.fixtures.signin import Browser, NewBrowser, Seen
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+async def product(
+    postgres18: EmbeddedPostgres,
+    valkey: EmbeddedValkey,
+    embed_home: Any,
+    fresh_database: Callable[..., str],
+) -> AsyncIterator[Product]:
+    """An installation whose operator lets identity providers be on loopback."""
+    settings = settings_for(
+        fresh_database(postgres18, migrate_now), embed_home, REDIS_URL=valkey.url,
+        WAFAA_IDENTITY_NETWORKS="127.0.0.0/8",
+    )  # fmt: skip
+    services = bootstrap(settings)
+    async with serve(services) as url, aiohttp.ClientSession(url) as api:
+        services.single_sign_on.oidc.redirect_uri = f"{url}/signin/sso/callback"
+        yield Product(services, api, url)
+
+
+async def connect(product: Product, keycloak: Keycloak) -> Any:
+    """A business whose staff sign in at Keycloak."""
+    cafe = await product.business(f"cafe-{uuid4().hex[:8]}", "The Café")
+    given = {
+        "issuer": keycloak.issuer, "application": "wafaa", "secret": SECRET, "domains": ["cafe.example"],
+        "role_claim": "realm_access.roles", "roles": {"wafaa-owner": "owner", "wafaa-agent": "agent"},
+    }  # fmt: skip
+    async with product.api.put("/v1/identity-provider", json=given, headers=cafe.staff) as answer:
+        assert answer.status == 200, await answer.text()
+    return cafe
+
+
+async def leave(browser: Browser, slug: str) -> str:
+    """Where the sign-in page leads."""
+    page = await browser.send("/signin/sso", business=slug)
+    return page.found(r'class="button" href="([^"]+)"')
+
+
+async def sign_in(browser: Browser, slug: str, name: str) -> Seen:
+    """Goes to Keycloak, fills its form in, and comes back."""
+    form = await browser.see(await leave(browser, slug))
+    action = form.found(r'id="kc-form-login"[^>]*action="([^"]+)"')
+    async with browser.http.post(action, data={"username": name, "password": PASSWORD}) as answer:
+        return Seen(answer.status, answer.url.path, await answer.text(), answer.headers.copy())
+
+
+async def test_staff_sign_in_at_keycloak_whatever_becomes_of_its_keys(
+    product: Product, keycloak: Keycloak, new_browser: NewBrowser
+) -> None:
+    now = [0.0]
+    oidc = product.services.single_sign_on.oidc
+    oidc.issuers = Issuers("127.0.0.0/8", clock=lambda: now[0])
+    cafe = await connect(product, keycloak)
+    for name, status in (("sara", 200), ("stranger", 403), ("unverified", 403)):
+        page = await sign_in(await new_browser(secure=[keycloak.url]), cafe.ref.slug, name)
+        assert (page.status, name in page.text.lower()) == (status, status == 200), page.text
+    page = await sign_in(await new_browser(secure=[keycloak.url]), cafe.ref.slug, "sara")
+    assert "Signed in as Sara Ali. Agent." in page.text
+
+    keycloak.rotate_keys()
+    now[0] = 31
+    assert (
+        await sign_in(await new_browser(secure=[keycloak.url]), cafe.ref.slug, "sara")
+    ).path == "/account"
+
+    token, nonce, application = await id_token(
+        product, keycloak, cafe, await new_browser(secure=[keycloak.url])
+    )
+    metadata = await oidc.issuers.metadata(keycloak.issuer)
+    keycloak.process.send_signal(signal.SIGSTOP)
+    try:
+        now[0] = 3600
+        claims = await oidc.verify(metadata, application, token, nonce)  # By the keys it had.
+        assert claims["email"] == "sara@cafe.example"
+        with pytest.raises(Unauthenticated):
+            await oidc.verify(metadata, application, token, "another nonce")
+        now[0] = 2 * 24 * 3600
+        page = await (await new_browser(secure=[keycloak.url])).send(
+            "/signin/sso", business=cafe.ref.slug
+        )
+        assert (page.status, "doesn't answer" in page.text) == (503, True)
+    finally:
+        keycloak.process.send_signal(signal.SIGCONT)
+
+
+async def id_token(
+    product: Product, keycloak: Keycloak, cafe: Any, browser: Browser
+) -> tuple[str, str, Application]:
+    """A token that Keycloak signed, with the nonce that was asked for."""
+    oidc = product.services.single_sign_on.oidc
+    application = Application(keycloak.issuer, "wafaa", SECRET)
+    away, pending = await oidc.leave(application, str(cafe.ref.id), "/account", language="en")
+    form = await browser.see(away)
+    action = form.found(r'id="kc-form-login"[^>]*action="([^"]+)"')
+    fields = {"username": "sara", "password": PASSWORD}
+    async with browser.http.post(action, data=fields, allow_redirects=False) as answer:
+        code = URL(answer.headers["location"]).query["code"]
+    metadata = await oidc.issuers.metadata(keycloak.issuer)
+    return await oidc._exchange(metadata, application, pending, code), pending.nonce, application
