@@ -49,19 +49,21 @@ class KafkaConsumer:
     async def read(self, topic: str, most: int, seconds: float) -> list[Taken]:
         """The next records, at most so many, waiting at most so long for the first."""
         found = await self._do(lambda: self._open(topic).consume(most, seconds))
-        errors = [error for message in found if (error := message.error())]
-        for error in errors:
-            log.warning("read_troubled", code=error.name())
-        if errors and len(errors) == len(found):
+        taken = []
+        for message in found:
+            if (error := message.error()) is None:
+                taken.append(_taken(message))
+            else:
+                log.warning("read_troubled", code=error.name())
+        if found and not taken:
             raise Unavailable(AWAY)
-        return [_taken(message) for message in found if message.error() is None]
+        return taken
 
     async def commit(self, taken: Sequence[Taken]) -> None:
         """Commits the offset after the last record of each partition."""
         ends: dict[tuple[str, int], int] = {}
         for one in taken:
-            place = (one.topic, one.partition)
-            ends[place] = max(ends.get(place, 0), one.offset + 1)
+            ends[one.topic, one.partition] = one.offset + 1  # A partition's records come in order.
         offsets = [TopicPartition(*place, offset) for place, offset in ends.items()]
         await self._do(lambda: self._commit(offsets))
 

@@ -96,7 +96,7 @@ class KafkaProducer:
                     topic,
                     record.value,
                     record.key,
-                    headers=list(record.headers.items()),
+                    headers=list(record.headers.items()) or None,
                     on_delivery=waiter,
                 )
             except (BufferError, KafkaException) as error:
