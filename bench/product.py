@@ -15,6 +15,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from bench.lib import process, until_answers  # First: it makes the product importable.
+
 from app.bootstrap import Services, app_url, bootstrap, owner_url, signer
 from app.core.config import Settings
 from app.core.multi_tenant import Database
@@ -26,7 +28,6 @@ from app.services.keyring import Keyring
 from app.services.keys.file import Config as FileConfig
 from app.services.keys.file import FileKeys
 from app.services.orchestrator import accounts, clients, library
-from bench.lib import process, until_answers
 
 APP_SECRET = "shared-app-secret-of-the-benchmarks"  # noqa: S105
 
