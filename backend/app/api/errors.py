@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from app.api.catalogue import BOUNDS, FIELD_ERRORS, PROBLEMS, WRONG, Entry
@@ -161,7 +163,18 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
     """What the framework refuses: an unknown path, a wrong method, a body too large."""
     if error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
-    return for_status(request.scope, error.status_code, error.headers)
+    headers = _allow(request) if error.status_code == 405 else error.headers
+    return for_status(request.scope, error.status_code, headers)
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """Every method of the address: the framework names those of one route, and an address may have several."""
+    routes = iter_route_contexts(request.app.routes)
+    here = [one for one in routes if one.matches(request.scope)[0] is not Match.NONE]
+    exact = [one for one in here if one.path == request.scope["path"]]
+    path = (exact or here)[0].path
+    methods = {method for one in here if one.path == path for method in one.methods or ()}
+    return {"allow": ", ".join(sorted(methods))}
 
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:

@@ -18,7 +18,7 @@ from starlette.datastructures import UploadFile
 
 from app.bootstrap import Services
 from app.core.multi_tenant import TenantTx
-from app.core.once import KeyReused, Repeatable
+from app.core.once import KeyReused, Repeatable, bare
 from app.core.security import Principal
 from app.models.idempotency import IdempotencyKey
 
@@ -54,6 +54,8 @@ class OnceRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def once(request: Request) -> Response:
+            if HEADER in request.headers and request.method == "POST":
+                bare(request.headers[HEADER])  # Where nothing is entered, too: as it is described.
             try:
                 response: Response = await handle(request)
             except _DoneBefore as done:

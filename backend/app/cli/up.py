@@ -16,6 +16,7 @@ from app.cli.preparing import steps
 from app.core.config import Settings, generate_secrets
 from app.core.errors import WafaaError
 from app.core.observability import configure_logging
+from app.embedded.gateway import Gateway
 from app.embedded.processes import Part
 from app.embedded.server import EmbeddedServer
 from app.embedded.supervisor import Supervisor
@@ -41,7 +42,15 @@ def load_settings(*, demo: bool) -> Settings:
 class Up:
     """One run of an installation."""
 
-    def __init__(self, settings: Settings, *, demo: bool, verbose: bool, as_json: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        demo: bool,
+        verbose: bool,
+        as_json: bool,
+        gateway: Gateway | None = None,
+    ) -> None:
         """Starts nothing yet.
 
         Args:
@@ -49,18 +58,27 @@ class Up:
             demo: Whether the two demo clients are wanted.
             verbose: Whether what the parts log is said aloud.
             as_json: Whether a program reads along.
+            gateway: What stands in front of the API, if TLS is wanted.
         """
+        self._gateway = gateway
         self._settings = settings
         self._demo = demo
         self._as_json = as_json
         self._logs = LogFiles(settings.home / "logs", aloud=verbose)
         self._progress = Progress(wanted=not verbose)
         self._env = {"WAFAA_HOST": settings.host, "WAFAA_PORT": str(settings.port)}
+        if gateway:
+            self._env["WAFAA_TRUSTED_PROXIES"] = settings.trusted_proxies
+            self._env["WAFAA_PUBLIC_URL"] = settings.public_url or ""
         self._began = time.monotonic()
 
     def run(self) -> None:
         """Starts everything, tells so, and stops everything when asked to."""
         parts.refuse_taken_port(self._settings.host, self._settings.port)
+        if self._gateway:
+            parts.refuse_taken_port(
+                self._gateway.addresses[0].strip("[]"), self._gateway.https_port
+            )
         with ExitStack() as stack:
             stack.callback(self._logs.close)
             stream = stack.enter_context((self._logs.directory / "up.log").open("a"))
@@ -107,6 +125,7 @@ class Up:
         self._progress.at("Starting …")
         self._env |= {_ADDRESSES[s.name]: s.url for s in servers if s.name in _ADDRESSES}
         ours = [parts.api(self._settings, self._env), parts.worker(self._env)]
+        ours += [self._gateway.part()] if self._gateway else []
         if self._settings.queue_broker:
             ours.append(parts.consumer(self._env))
         try:

@@ -30,6 +30,20 @@ class KeyInUse(Conflict):
     code = "idempotency_key_in_use"
 
 
+def bare(key: str) -> str:
+    """A key without the quotation marks of RFC 9651.
+
+    Raises:
+        InvalidInput: It is empty, too long, or has characters that no key needs.
+    """
+    key = key.removeprefix('"').removesuffix('"')
+    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise InvalidInput(
+            f"Idempotency-Key has to be 1 to {LONGEST_KEY} printable characters; a UUID is best."
+        )
+    return key
+
+
 @dataclass(frozen=True, slots=True)
 class Repeatable:
     """One request of one caller under one key.
@@ -72,11 +86,7 @@ class Notary:
         Raises:
             InvalidInput: The key is empty, too long, or has characters that no key needs.
         """
-        key = key.removeprefix('"').removesuffix('"')
-        if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
-            raise InvalidInput(
-                f"Idempotency-Key has to be 1 to {LONGEST_KEY} printable characters; a UUID is best."
-            )
+        key = bare(key)
         whose = hashlib.sha256(b"%s\0%s\0%s" % (client_id.bytes, subject.encode(), key.encode()))
         return Repeatable(
             name=self._derive(b"name", whose.digest()),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from sqlalchemy import BigInteger, CheckConstraint, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,7 +55,7 @@ class ClientSettings(BaseModel):
         default_factory=list,
         description="Model providers this client's text may go to; all configured when empty.",
     )
-    data_transfer: bool = Field(
+    data_transfer: StrictBool = Field(
         True,
         description="Whether texts may leave this installation for models and services elsewhere. Off: nothing leaves.",
     )

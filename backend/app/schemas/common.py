@@ -1,12 +1,26 @@
 """What every model of the API is made of."""
 
 import re
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 ItemT = TypeVar("ItemT")
 
+_NUMBER = re.compile(r"(?i)[-+]?[0-9.]+(e[-+]?[0-9]+)?|true|false", re.ASCII)
+_MOMENTS = {datetime, AwareDatetime}
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 
 MOST_SEQ = 2**63 - 1
@@ -27,6 +41,25 @@ class InModel(BaseModel):
         if unkeepable(value):
             raise ValueError("A NUL character, or half of one.")
         return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any, told: ValidationInfo) -> Any:
+        """A number is no truth value and no moment, whatever else pydantic would make of it."""
+        wanted = _choices(cls.model_fields[told.field_name or ""].annotation)
+        if wanted == {bool} and isinstance(value, int | float) and not isinstance(value, bool):
+            raise PydanticCustomError("bool_type", "Not a truth value.")
+        if wanted == {int} and isinstance(value, bool):
+            raise PydanticCustomError("int_type", "Not a whole number.")
+        if wanted & _MOMENTS and _NUMBER.fullmatch(str(value)):
+            raise PydanticCustomError("datetime_type", "Not a date and time.")
+        return value
+
+
+def _choices(annotation: object) -> set[object]:
+    """The types that a field takes, beside nothing."""
+    either = get_origin(annotation) in (Union, UnionType)
+    return {*(get_args(annotation) if either else (annotation,))} - {NoneType}
 
 
 class OutModel(BaseModel):
@@ -68,6 +101,8 @@ def _address(text: str) -> str:
 
 
 Email = Annotated[
-    str, Field(max_length=254, examples=["owner@cafe.example"]), AfterValidator(_address)
+    str,
+    Field(max_length=254, examples=["owner@cafe.example"], json_schema_extra={"format": "email"}),
+    AfterValidator(_address),
 ]
 """An e-mail address, in the one spelling that we keep."""

@@ -1,15 +1,17 @@
 """`wafaa up` for real: from an empty directory to the first answer, killed in every part, and gone when asked."""
 
+import http.client
 import io
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +97,9 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(BACKEND)}
 
 
-def start(home: Path, port: int) -> Running:
+def start(home: Path, port: int, *more: str) -> Running:
     """Types `wafaa up` and waits until it has said all it says."""
-    argv = [sys.executable, "-P", "-m", "app.cli", "up", "--port", str(port)]
+    argv = [sys.executable, "-P", "-m", "app.cli", "up", "--port", str(port), *more]
     process = subprocess.Popen(
         argv, cwd=home, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )  # fmt: skip
@@ -355,3 +357,25 @@ def test_a_command_brings_the_servers_along_where_nothing_runs(home: Path, wafaa
     found = wafaa("knowledge", "search", "wifi password", "--client", "clinic")
     assert "cedar-2026" in found[0]["text"]
     assert wait_until(lambda: not left_in(home), 5.0), left_in(home)
+
+
+def test_the_gateway_is_started_where_tls_is_wanted(down: None, home: Path) -> None:
+    """With a certificate of its own for this machine; the product behind it knows how it is reached."""
+    port, tls = free_port(), free_port()
+    up = start(home, port, "--tls", "--tls-port", str(tls), "--no-demo")
+    try:
+        assert f"https://localhost:{tls}" in "\n".join(up.said)
+        certificate = home / ".wafaa" / "tls" / "localhost.pem"
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        connection = http.client.HTTPSConnection("localhost", tls, context=trusted, timeout=30)
+        with closing(connection):
+            connection.request("GET", "/health/live")
+            answer = connection.getresponse()
+            assert answer.status == 200
+            assert "max-age" in (answer.getheader("strict-transport-security") or "")
+        assert (certificate.parent / "localhost.key.pem").stat().st_mode & 0o077 == 0
+    finally:
+        assert stop(up) == 0
+        assert up.process.stdout
+        up.process.stdout.close()
+    assert wait_until(lambda: not left_in(home), 20.0)

@@ -1,5 +1,6 @@
 """Running an installation."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,19 +14,37 @@ def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Where to listen.")] = None,
     demo: Demo = True,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show what the parts log.")] = False,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Start the gateway: TLS on port 8443.")
+    ] = False,
+    tls_name: Annotated[
+        str | None, typer.Option(help="The host name to serve, on port 443; else this machine's.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="The certificate and its chain; else one is made.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+    tls_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Another port for TLS.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C.
 
     Brings PostgreSQL and Valkey along where DATABASE_URL and REDIS_URL are not set.
     """
+    from app.cli.tls import Tls
     from app.cli.up import Up, load_settings
 
     settings = load_settings(demo=demo)
     if port is not None:
         settings = settings.model_copy(update={"port": port})
     settings.home.mkdir(parents=True, exist_ok=True)
-    Up(settings, demo=demo, verbose=verbose, as_json=as_json).run()
+    gateway = None
+    if tls:
+        wanted = Tls(tls_name, tls_certificate, tls_key, tls_port)
+        gateway, settings = wanted.gateway(settings), wanted.settings(settings)
+    Up(settings, demo=demo, verbose=verbose, as_json=as_json, gateway=gateway).run()
 
 
 Patience = Annotated[

@@ -1,0 +1,104 @@
+"""Whose it is can't be left out: where a scope belongs, the type checker asks for one, and every key holds it."""
+
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.core.sealing import Cipher, Secret
+from app.services.ai.base import Persona, Question
+from app.services.orchestrator.answers import Answers
+from app.utils.ids import uuid7
+
+BACKEND = Path(__file__).parents[2]
+HEAD = """
+from uuid import UUID
+from app.core.multi_tenant import Database, DirectoryTx, TenantTx
+from app.models.conversation import Conversation
+from app.models.knowledge_base import KnowledgeDocument
+from app.services.knowledge.base import VectorStore, namespace_of
+from app.services.knowledge.retriever import Retriever
+"""
+REFUSED = {
+    "a query outside of a scope": "async def f(tx: DirectoryTx, u: UUID) -> None:\n    await Conversation.get(tx, u)",
+    "a list outside of a tenant's scope": "async def f(tx: DirectoryTx) -> None:\n    await KnowledgeDocument.all(tx)",
+    "vectors without a namespace": "async def f(s: VectorStore) -> None:\n    await s.search((1.0,), limit=3)",
+    "a text as a namespace": "async def f(s: VectorStore) -> None:\n    await s.search('cafe', (1.0,), limit=3)",
+    "a search without a client": "async def f(r: Retriever) -> None:\n    await r.retrieve('words', 'en')",
+    "a scope without a client": "async def f(db: Database) -> None:\n    async with db.tenant() as tx:\n        del tx",
+    "a text as a client": "async def f(db: Database) -> None:\n    async with db.tenant('cafe') as tx:\n        del tx",
+}
+ACCEPTED = """
+async def f(tx: TenantTx, id_: UUID, s: VectorStore) -> None:
+    await Conversation.get(tx, id_)
+    await s.search(namespace_of(id_), (1.0,), limit=3)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_without_a_scope_it_does_not_type_check(tmp_path: Path) -> None:
+    """One run of mypy over a file for each way to leave the scope out, and one that has it."""
+    paths = {}
+    for number, (name, code) in enumerate(REFUSED.items()):
+        paths[name] = tmp_path / f"refused_{number}.py"
+        paths[name].write_text(HEAD + code + "\n")
+    (tmp_path / "accepted.py").write_text(HEAD + ACCEPTED)
+    argv = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--no-error-summary",
+        *map(str, sorted(tmp_path.iterdir())),
+    ]
+    done = subprocess.run(argv, cwd=BACKEND, capture_output=True, text=True)
+    for name, path in paths.items():
+        told = [line for line in done.stdout.splitlines() if f"{path.name}:" in line]
+        assert any("[arg-type]" in line or "[call-arg]" in line for line in told), (name, done)
+    assert "accepted.py" not in done.stdout
+
+
+def _answers() -> Answers:
+    """The keys need none of its parts but the models' names."""
+    nothing: Any = SimpleNamespace()
+    wanted = set(signature(Answers).parameters) - {"models"}
+    return Answers(**dict.fromkeys(wanted, nothing), models="models")
+
+
+def test_ten_thousand_questions_of_two_clients_share_no_key() -> None:
+    """Check 11: the same words, version, language and channel; and words that try to write a key themselves."""
+    chance, answers, seen = Random(11), _answers(), {}  # noqa: S311
+    clients = [uuid7() for _ in range(20)]
+    same = Secret(
+        b"s" * 32, b"i" * 32
+    )  # One key for all: the client stands in the key itself, too.
+    ciphers = {client: Cipher(client, {1: same}, 1) for client in clients}
+    words = [
+        "price",
+        "سعر",
+        "answer:",
+        ":",
+        "\0",
+        "1",
+        "en",
+        "api",
+        "web",
+        " ",
+        str(clients[0]),
+        str(clients[1]),
+    ]
+    for _ in range(10_000):
+        text = " ".join(chance.choices(words, k=chance.randrange(1, 4)))
+        client = chance.choice(clients)
+        version, channel = chance.randrange(3), chance.choice(("api", "web"))
+        question = Question(text, chance.choice(("ar", "en")), Persona("Cafe", "friendly", None))
+        key = answers._key(question, ciphers[client], (), version, channel)
+        assert key is not None
+        assert seen.setdefault(key, client) == client
+        assert UUID(key.split(":")[1]) == client
+    assert len(seen) > 3_000
