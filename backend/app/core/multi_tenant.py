@@ -391,6 +391,7 @@ SELECT string_agg(reason, ' ') FROM (
 _GONE = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # Its connection was lost in the middle of something: it is thrown away.
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
