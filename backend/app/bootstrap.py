@@ -15,6 +15,7 @@ from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.errors import Misconfigured, Unavailable
 from app.core.limits import Limits
+from app.core.links import Links
 from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
 from app.core.observability import Metrics, Part, message_processed
 from app.core.once import Notary
@@ -59,12 +60,16 @@ from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.chat_orchestrator import ChatOrchestrator
 from app.services.orchestrator.deliverer import Deliverer
 from app.services.orchestrator.doors import Doors
+from app.services.orchestrator.erasing import Eraser
+from app.services.orchestrator.exporting import Exporter
 from app.services.orchestrator.followers import Followers
+from app.services.orchestrator.forgetting import Forgetter
 from app.services.orchestrator.handover import StaffNotifier
 from app.services.orchestrator.ingress import Ingress
 from app.services.orchestrator.intake import DirectIntake, Intake, SparingIntake
 from app.services.orchestrator.jobs import (
     AnswerMessage,
+    BuildExport,
     DeliverMessage,
     IndexDocument,
     NotifyStaff,
@@ -126,6 +131,9 @@ class Services:
     pressure: Pressure
     worker: Worker
     auditor: Auditor
+    exporter: Exporter
+    eraser: Eraser
+    links: Links
     scheduler: Scheduler
     event_log: EventLog | None
     consumer: Consumer | None
@@ -288,8 +296,9 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     )
     tools = make_tools(clock, calls=2 * settings.worker_concurrency)
     service = key_service(settings, tools)
-    keyring = Keyring(db, service)
-    db = db.sealed_with(keyring)
+    keyless = db
+    keyring = Keyring(keyless, service)
+    db = keyless.sealed_with(keyring)
     cache = _cache(settings, tools)
     embedder = _embedder(settings, tools)
     store = _store(settings, db, embedder, tools)
@@ -349,7 +358,8 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     direct = DirectIntake(db, doors, channels, receiver, tools, observer)
     tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER, clock.seconds)
     sessions = Sessions(db)
-    auditor = _auditor(settings, db)
+    auditor = _auditor(settings, keyless)
+    eraser = Eraser(db, keyless, keyring, cache, store)
     signing_keys = SigningKeys(db, InstallationSafe(service), public_url(settings), clock.seconds)
     attempts = attempts_for(settings)
     return Services(
@@ -381,7 +391,10 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         pressure=pressure,
         worker=worker,
         auditor=auditor,
-        scheduler=Scheduler(db, _steps(db, auditor)),
+        exporter=Exporter(db),
+        eraser=eraser,
+        links=Links(settings.jwt_secret_key.get_secret_value(), clock.seconds),
+        scheduler=Scheduler(db, _steps(db, auditor, eraser, Forgetter(keyless))),
         event_log=event_log,
         consumer=_consumer(event_log, keyring, direct, observer),
         publisher=Publisher(db, event_log, observer) if event_log else None,
@@ -477,6 +490,7 @@ def _handlers(
         NotifyStaff.kind: typed(NotifyStaff, notifier.notify),
         TellQuota.kind: typed(TellQuota, notifier.tell_quota),
         SealAnew.kind: typed(SealAnew, resealer.run),
+        BuildExport.kind: typed(BuildExport, Exporter(db).build),
         IndexDocument.kind: typed(IndexDocument, Librarian(indexer).index),
     }
 
@@ -489,12 +503,16 @@ def _places(settings: Settings) -> dict[str, int]:
     )
 
 
-def _steps(db: Database, auditor: Auditor) -> tuple[Step, ...]:
+def _steps(
+    db: Database, auditor: Auditor, eraser: Eraser, forgetter: Forgetter
+) -> tuple[Step, ...]:
     """What the installation does by itself, and how often, in seconds."""
     return (
         Step("seal_audit", 10.0, auditor.seal_all),
         Step("make_partitions", HOUR, lambda: partition.make_ahead(db)),
         Step("drop_partitions", HOUR, lambda: partition.drop_old(db)),
+        Step("erase_clients", 60.0, eraser.due),
+        Step("forget_old", HOUR, forgetter.all),
     )
 
 

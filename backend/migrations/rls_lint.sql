@@ -6,7 +6,7 @@ WITH allowed_functions(name) AS (VALUES
   ('lane_backlog'), ('mind_clock'), ('receive'), ('resume_session'), ('end_sessions'), ('token_marks'), ('find_ticket'),
   ('find_identity_provider'), ('platform_staff'), ('grants_of'), ('claim_step'),
   ('lane_pressure'),
-  ('settle_step'), ('audited_clients'),
+  ('settle_step'), ('audited_clients'), ('clients_to_erase'), ('erase_client'),
   ('signing_keys'), ('add_signing_key'), ('drop_signing_keys'), ('api_key'), ('oauth_application'),
   ('make_partitions'), ('drop_partitions'),
   ('unpublished'), ('published'), ('leave_publisher'), ('outbox_backlog'), ('trim_outbox')

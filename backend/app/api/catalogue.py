@@ -205,6 +205,12 @@ PROBLEMS: dict[str, Entry] = {
         "The time in which the platform lets us reply freely is over. Wait for the contact, or use a template.",
         "انتهت المدة التي تسمح فيها المنصة بالرد الحر. انتظر رسالة من جهة الاتصال أو استخدم قالبًا.",
     ),
+    "opted_out": _entry(
+        "Wants to hear nothing",
+        "طلب إيقاف الرسائل",
+        "This contact doesn't want to hear from us unasked. Wait until they write again.",
+        "طلبت جهة الاتصال هذه إيقاف الرسائل. انتظر حتى تكتب من جديد.",
+    ),
     "account_blocked": _entry(
         "Channel account blocked",
         "حساب القناة محظور",

@@ -181,6 +181,13 @@ async def visitor_tx(
         yield tx
 
 
+async def own_tx(services: ServicesDep, principal: PrincipalDep) -> AsyncIterator[TenantTx]:
+    """A transaction in the caller's client, served or not: for taking one's data along."""
+    async with services.db.tenant(principal.client_id) as tx:
+        yield tx
+
+
 # Scope "function": the commit comes before the response, so that a failing one is never told as success.
 TenantTxDep = Annotated[TenantTx, Depends(tenant_tx, scope="function")]
 VisitorTxDep = Annotated[TenantTx, Depends(visitor_tx, scope="function")]
+OwnTxDep = Annotated[TenantTx, Depends(own_tx, scope="function")]

@@ -193,6 +193,13 @@ class WindowClosed(WafaaError):
     code = "window_closed"
 
 
+class OptedOut(WafaaError):
+    """This contact doesn't want to hear from us unasked. Wait until they write again."""
+
+    status = 409
+    code = "opted_out"
+
+
 class AccountBlocked(UpstreamRefused):
     """The platform no longer takes messages from this channel account. Connect it again."""
 

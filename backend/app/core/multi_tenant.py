@@ -43,6 +43,11 @@ class Tx:
         """Every row of a statement with ``$1`` placeholders."""
         return cast("list[Row]", await self.raw.fetch(sql, *args))
 
+    async def each(self, sql: str, *args: object) -> AsyncIterator[Row]:
+        """The rows one after the other; few of them are in memory at a time."""
+        async for row in self.raw.cursor(sql, *args, prefetch=200):
+            yield cast("Row", row)
+
     async def one(self, sql: str, *args: object) -> Row | None:
         """The first row, or None."""
         return cast("Row | None", await self.raw.fetchrow(sql, *args))

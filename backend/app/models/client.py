@@ -21,6 +21,22 @@ Region = Annotated[str, StringConstraints(pattern="^[a-z]{2,12}$")]
 Language = Annotated[str, StringConstraints(pattern="^(ar|en)$")]
 
 
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class Retention(BaseModel):
+    """After how many days things are forgotten; nothing said is never."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    messages: Days | None = Field(
+        None, description="What was said; conversations and contacts go with the last of it."
+    )
+    attachments: Days | None = Field(None, description="References to pictures and files.")
+    traces: Days | None = Field(None, description="Why answers are what they are.")
+    raw_events: Days | None = Field(None, description="Events that couldn't be processed.")
+
+
 class ClientSettings(BaseModel):
     """How a client's assistant behaves. Everything here is shown in the console."""
 
@@ -63,6 +79,7 @@ class ClientSettings(BaseModel):
         default_factory=list,
         description="Where they may go, such as sa or eu, if they may leave; anywhere when empty.",
     )
+    retention: Retention = Field(default_factory=Retention)
 
 
 class Quota(BaseModel):
@@ -114,6 +131,7 @@ class Client(Created, Base):
     version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     suspended_at: Mapped[datetime | None]
     suspended_for: Mapped[str | None]
+    erase_at: Mapped[datetime | None]
     quota: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
     @classmethod
@@ -156,6 +174,14 @@ class Client(Created, Base):
         await tx.run(
             "UPDATE clients SET is_active = true, suspended_at = NULL, suspended_for = NULL WHERE id = $1",
             client_of(tx),
+        )  # fmt: skip
+
+    @classmethod
+    async def erase_after(cls, tx: TenantTx, days: float | None) -> None:
+        """Says after how many days the client may be erased; None for never."""
+        await tx.run(
+            "UPDATE clients SET erase_at = clock_timestamp() + make_interval(secs => $2 * 86400) WHERE id = $1",
+            client_of(tx), days,
         )  # fmt: skip
 
     @classmethod

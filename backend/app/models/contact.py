@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.errors import NotFound
 from app.core.multi_tenant import TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
@@ -96,6 +97,33 @@ class Contact(Created, TenantRow):
             contact_id,
             out,
         )
+
+    @classmethod
+    async def is_out(cls, tx: TenantTx, contact_id: UUID) -> bool:
+        """Whether a contact wants to hear nothing unasked."""
+        return bool(
+            await tx.value(
+                "SELECT opted_out FROM contacts WHERE client_id = $1 AND id = $2",
+                client_of(tx), contact_id,
+            )
+        )  # fmt: skip
+
+    @classmethod
+    async def addresses(cls, tx: TenantTx, contact_id: UUID) -> list[str]:
+        """All addresses of a contact, on whichever account.
+
+        Raises:
+            NotFound: There is no such contact.
+        """
+        if not await tx.value(
+            "SELECT true FROM contacts WHERE client_id = $1 AND id = $2", client_of(tx), contact_id
+        ):
+            raise NotFound("There is no such contact.")
+        rows = await tx.all(
+            "SELECT account_id, kind, key, value FROM contact_addresses WHERE client_id = $1 AND contact_id = $2",
+            client_of(tx), contact_id,
+        )  # fmt: skip
+        return [_VALUE.get(tx, r["value"], r["account_id"], r["kind"], r["key"]) for r in rows]
 
 
 class ContactAddress(Created, TenantRow):

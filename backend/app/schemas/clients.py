@@ -37,6 +37,7 @@ class ClientState(ClientSummary):
     created_at: datetime
     suspended_at: datetime | None
     suspended_for: str | None
+    erase_at: datetime | None
     quota: QuotaOut
 
 

@@ -148,7 +148,8 @@ async def test_a_month_is_dropped_when_the_client_that_keeps_longest_keeps_it_no
 
     async def keep(client: UUID, days: str) -> None:
         await owner.execute(
-            "UPDATE clients SET settings = settings || jsonb_build_object('retention_days', $2::int) WHERE id = $1",
+            "UPDATE clients SET settings = settings || "
+            "jsonb_build_object('retention', jsonb_build_object('messages', $2::int)) WHERE id = $1",
             client, int(days),
         )  # fmt: skip
 

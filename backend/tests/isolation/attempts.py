@@ -22,6 +22,7 @@ from tests.isolation.world import House
 
 PUBLIC_NAMES = {
     "client_slug": "A webhook's address is public; without a client's signature it opens nothing.",
+    "ticket": "A link's ticket is signed: it names one client's copy, and whoever has it may fetch it.",
     "version": "Versions are counted from 1 in every client.",
     "slug": "The hosted chat's address is public. Platform staff name clients by it, and see none of their words.",
     "channel_key": "The web chat's key stands in the client's web page: anyone may write to it, none may read.",

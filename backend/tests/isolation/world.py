@@ -18,6 +18,7 @@ from app.models.channel_config import ChannelConfig
 from app.models.contact import Contact
 from app.models.conversation import Conversation
 from app.models.conversation_event import ConversationEvent
+from app.models.export import Export
 from app.models.inbound_event import InboundEvent
 from app.models.job import ERROR, Job
 from app.models.message import Author, NewMessage
@@ -212,6 +213,7 @@ async def _furnish(world: World, house: House) -> None:
         key = await api_keys.create(tx, wish, staff_id=owner, role=Role.OWNER, actor=str(owner))
         granted = applications.Wish(f"Application of {secret}", RIGHTS[Role.SERVICE])
         application = await applications.create(tx, granted, actor=str(owner))
+        await Export.add(tx, None, str(owner))
         await AuditEntry.add(tx, f"actor {secret}", "test.planted", secret, {"note": secret})
     house.conversation, house.reply = made[0]["conversation"], made[0]["reply"]
     _introduce(world, house, staff, made[0]["contact"], account)

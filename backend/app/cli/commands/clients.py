@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -173,3 +174,59 @@ def usage(
     head = ("day", "model", "channel", "answers", "in", "out", "USD")
     rows = [tuple(row.values()) for row in found]
     show(found, table([head, *rows] if rows else [], "Nothing yet."), as_json=as_json)
+
+
+@app.command("export")
+def export(
+    slug: Slug,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The ZIP to write.")],
+    contact: Annotated[
+        UUID | None, typer.Option(help="One contact's; everything of the client if absent.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write everything of a client, or of one contact, into a ZIP."""
+    from app.cli.leaving import export
+    from app.cli.output import show
+
+    counts = export(slug, contact, out)
+    lines = [f"{out}: {sum(counts.values())} rows of {len(counts)} tables"]
+    show({"file": out, "rows": counts}, lines, as_json=as_json)
+
+
+@app.command("erase")
+def erase(
+    slug: Slug,
+    contact: Annotated[
+        UUID | None, typer.Option(help="One contact, at once; the whole client if absent.")
+    ] = None,
+    days: Annotated[
+        float, typer.Option(min=0, help="How long the client can be kept after all.")
+    ] = 30,
+    now: Annotated[bool, typer.Option("--now", help="Erase the client at once.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forget a contact; or suspend a client now, and erase it when its days are over."""
+    from app.cli.leaving import be_sure, erase_client, erase_contact
+    from app.cli.output import show
+
+    be_sure(slug, yes=yes)
+    if contact is not None:
+        counts = erase_contact(slug, contact)
+        words = ", ".join(f"{count} {table}" for table, count in counts.items())
+        return show({"contact": contact, "erased": counts}, [f"Erased: {words}"], as_json=as_json)
+    left = 0 if now else days
+    erase_client(slug, left)
+    line = f"{slug} is erased." if now else f"{slug} is suspended, and erased in {days:g} days."
+    return show({"slug": slug, "days": left}, [line], as_json=as_json)
+
+
+@app.command("keep")
+def keep(slug: Slug, as_json: Json = False) -> None:
+    """Keep a client that was to be erased, and serve it again."""
+    from app.cli.leaving import keep
+    from app.cli.output import show
+
+    keep(slug)
+    show({"slug": slug, "active": True}, [f"{slug} is kept."], as_json=as_json)

@@ -17,3 +17,6 @@ class Cache(Protocol):
 
     async def delete(self, key: str) -> None:
         """Forgets a value."""
+
+    async def forget(self, prefix: str) -> None:
+        """Forgets every value whose key begins like this. Slow: for what must not be there any more."""

@@ -60,5 +60,10 @@ class MemoryCache:
         """Forgets a value."""
         self._entries.pop(key, None)
 
+    async def forget(self, prefix: str) -> None:
+        """Forgets every value whose key begins like this."""
+        for key in [key for key in self._entries if key.startswith(prefix)]:
+            del self._entries[key]
+
 
 adapter: Callable[[Config, Tools], Cache] = MemoryCache

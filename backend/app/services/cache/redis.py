@@ -1,5 +1,6 @@
 """A cache in Redis 7 or Valkey, shared by all processes. While it can't be reached, it is an empty one."""
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
@@ -69,6 +70,14 @@ class RedisCache:
         """Forgets a value."""
         await self._ask(lambda: self._redis.delete(key), 0)
 
+    async def forget(self, prefix: str) -> None:
+        """Forgets every value whose key begins like this."""
+        await self._ask(lambda: self._forget(prefix), None)
+
+    async def _forget(self, prefix: str) -> None:
+        async for key in self._redis.scan_iter(match=f"{_literal(prefix)}*", count=1000):
+            await self._redis.unlink(key)
+
     async def ping(self) -> None:
         """Whether the server answers, asked now, pause or not.
 
@@ -103,6 +112,11 @@ class RedisCache:
         if time.monotonic() >= self._resume:  # Said once a pause, not once an operation.
             log.warning("cache_unreached", error_type=type(error).__name__, pause=self._pause)
         self._resume = time.monotonic() + self._pause
+
+
+def _literal(text: str) -> str:
+    """A text as a pattern that matches nothing else."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", text)
 
 
 def _milliseconds(seconds: float) -> int:

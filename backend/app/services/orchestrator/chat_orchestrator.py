@@ -11,14 +11,13 @@ import structlog
 from app.core.errors import Unavailable, UpstreamUnavailable
 from app.core.multi_tenant import Database
 from app.core.shedding import Shed
-from app.models.contact import Contact
 from app.models.conversation_event import ConversationEvent
 from app.models.job import Job, Lane, LeaseLost
 from app.models.message import Message
 from app.services.ai.base import Question
 from app.services.ai.rag_engine import Answer, Released
 from app.services.channels.base import Capabilities, Citation
-from app.services.orchestrator import phrases
+from app.services.orchestrator import consents, phrases
 from app.services.orchestrator.attention import Attention, Outdated
 from app.services.orchestrator.bursts import left, left_in_doubt
 from app.services.orchestrator.intent_router import (
@@ -125,6 +124,7 @@ class ChatOrchestrator:
         session = await self._sessions.load(work.client_id, job)
         if session is None:
             async with self._db.tenant(work.client_id) as tx:
+                await consents.heed(tx, job.conversation_id, job.message_id)
                 await Job.settle_with_older(tx, work.lease)
             return None
         if (seconds := left(session.burst, self._quiet_seconds)) > 0:
@@ -133,6 +133,7 @@ class ChatOrchestrator:
         match decision := route(session):
             case PutOff(reason):
                 async with self._db.tenant(work.client_id) as tx:
+                    await consents.heed(tx, job.conversation_id, job.message_id, paused=True)
                     await self._sessions.put_off(tx, work, session, reason)
                 return None
         return session, decision
@@ -228,7 +229,14 @@ class ChatOrchestrator:
             if (reply.handover or "").startswith(OVER_QUOTA):
                 await tell_once(tx, (reply.handover or "").removeprefix(OVER_QUOTA))
             if reply.opt_out is not None:
-                await Contact.opt_out(tx, session.contact_id, out=reply.opt_out)
+                await consents.note(
+                    tx,
+                    session.contact_id,
+                    granted=not reply.opt_out,
+                    source="message",
+                    wording=reply.text,
+                    message_id=session.message_ids[-1],
+                )
             reply_id = await self._sessions.record(work, session, reply, streamed=streamed, tx=tx)
             if reply_id and session.crowded:
                 await Message.mark_older(tx, session.message_ids[0], reply_id)

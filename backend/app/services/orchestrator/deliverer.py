@@ -18,6 +18,7 @@ from app.core.errors import (
     AccountBlocked,
     Conflict,
     Indeterminate,
+    OptedOut,
     Suspended,
     Unreachable,
     UpstreamRefused,
@@ -27,7 +28,7 @@ from app.core.errors import (
 from app.core.multi_tenant import Database, TenantTx
 from app.models.channel_config import ChannelAccount, ChannelConfig
 from app.models.client import Client
-from app.models.contact import ContactAddress
+from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation, Owner
 from app.models.dispatch import Dispatch
 from app.models.job import Job, Lane
@@ -145,6 +146,9 @@ class Deliverer:
         if _window_closed(conversation.window_expires_at, self._now()):
             await _settle_as(tx, work, message, "parked", WindowClosed())
             return None
+        if _is_unasked(message) and await Contact.is_out(tx, conversation.contact_id):
+            await _settle_as(tx, work, message, "failed", OptedOut())
+            return None
         account = await ChannelConfig.get(tx, conversation.account_id)
         addresses = await ContactAddress.of_contact(tx, account.id, conversation.contact_id)
         original = await Message.find(tx, message.reply_to_id) if message.reply_to_id else None
@@ -219,6 +223,11 @@ async def _settle_as(
     data: dict[str, Any] = {"message_id": str(message.id), "state": state, "code": error.code}
     await tell(tx, message.conversation_id, "message.status", **data)
     await Job.settle(tx, work.lease)
+
+
+def _is_unasked(message: Message) -> bool:
+    """Whether nobody asked for it: it is the assistant's, and answers no message."""
+    return message.author == Author.ASSISTANT and message.reply_to_id is None
 
 
 def _window_closed(expires_at: datetime | None, now: datetime) -> bool:

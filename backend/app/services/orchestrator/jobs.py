@@ -68,6 +68,21 @@ class TellQuota(JobBase):
 
 
 @dataclass(frozen=True, slots=True)
+class BuildExport(JobBase):
+    """A copy of a client's data waits to be made."""
+
+    kind: ClassVar[str] = "build_export"
+    queue: ClassVar[str] = INDEXING
+
+    export_id: UUID
+
+    @property
+    def lane_id(self) -> UUID:
+        """The copy."""
+        return self.export_id
+
+
+@dataclass(frozen=True, slots=True)
 class IndexDocument(JobBase):
     """A document waits to be learned."""
 

@@ -7,13 +7,15 @@ from fastapi import APIRouter, Depends, Path
 
 from app.api.deps import ServicesDep, require
 from app.api.v1.endpoints.admin import Days, priced
+from app.core.errors import InvalidInput
 from app.core.multi_tenant import TenantTx
 from app.core.security import Principal, Role, Scope
 from app.models.client import Client, Quota
 from app.models.usage import UsageRecord
 from app.schemas.admin import QuotaOut, UsageOut
 from app.schemas.clients import ClientState, ResumeIn, SuspendIn
-from app.services.orchestrator import clients
+from app.schemas.leaving import ErasureIn, KeepIn
+from app.services.orchestrator import clients, erasing
 
 router = APIRouter(prefix="/v1/clients/{slug}", tags=["clients"])
 
@@ -61,6 +63,22 @@ async def allow(given: Quota, tx: NamedTxDep, platform: PlatformDep) -> ClientSt
     return await _state(tx)
 
 
+@router.post("/erasure")
+async def erase(given: ErasureIn, tx: NamedTxDep, platform: PlatformDep, slug: Slug) -> ClientState:
+    """Says that a client leaves: it is suspended now, and erased after some days unless it is kept after all."""
+    if given.confirm != slug:
+        raise InvalidInput("Say the slug once more, to be sure.", pointer="/confirm")
+    await erasing.request(tx, days=given.days, actor=platform.subject)
+    return await _state(tx)
+
+
+@router.post("/keep")
+async def keep(_: KeepIn, tx: NamedTxDep, platform: PlatformDep) -> ClientState:
+    """Keeps a client that was to be erased."""
+    await erasing.keep(tx, actor=platform.subject)
+    return await _state(tx)
+
+
 @router.get("/usage")
 async def usage(
     tx: NamedTxDep, _: PlatformDep, services: ServicesDep, days: Days = 31
@@ -79,6 +97,7 @@ async def _state(tx: TenantTx) -> ClientState:
         created_at=client.created_at,
         suspended_at=client.suspended_at,
         suspended_for=client.suspended_for,
+        erase_at=client.erase_at,
         quota=QuotaOut.model_validate(
             {"allowed": client.allowed, "used": await UsageRecord.this_month(tx)}
         ),
