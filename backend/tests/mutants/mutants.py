@@ -152,9 +152,9 @@ MUTANTS = (
     ),
     _m(
         "a client's own secret speaks for others' numbers",
-        "app/services/orchestrator/ingress.py",
-        "        if not verified.shared and route.client_id != verified.account.client_id:",
-        "        if not verified.shared and route.client_id is None:",
+        "app/services/orchestrator/intake.py",
+        "        if not signer.shared and route.client_id != signer.client_id:",
+        "        if not signer.shared and route.client_id is None:",
         STORIES + "test_pipeline_intake.py::"
         "test_an_event_of_anothers_number_signed_with_ones_own_secret_is_quarantined",
     ),
