@@ -52,6 +52,16 @@ async def _others(world: World, actor: House) -> dict[tuple[str, str], str]:
     return {key: value for key, value in (await world.sums()).items() if key[0] != actor.id}
 
 
+def _naming(header: str, client: str, operation: str) -> str:
+    """A header's value that names a client; a key for what is asked names what is asked as well."""
+    match header:
+        case "Cookie":
+            return f"client_id={client}"
+        case "Idempotency-Key":
+            return f"{client} {operation}"
+    return client
+
+
 @pytest.mark.timeout(300)
 async def test_a_write_lands_with_its_writer(world: World) -> None:
     """Every operation that makes something without naming anything, whomever headers and query name beside."""
@@ -61,10 +71,7 @@ async def test_a_write_lands_with_its_writer(world: World) -> None:
     for one in (found for found in operations(app) if found.makes):
         before, own = await _others(world, actor), await world.sums()
         for header in HEADERS:
-            named = (
-                (header, other.id if header != "Cookie" else f"client_id={other.id}"),
-                ("If-Match", "*"),
-            )
+            named = ((header, _naming(header, other.id, one.title)), ("If-Match", "*"))
             body = BODIES.get(one.title, one.body)
             answer = await send(app, _request(actor, one.title, body, named, query))
             assert answer.status < 500, (one.title, header, answer.body)
