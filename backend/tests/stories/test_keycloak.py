@@ -89,7 +89,7 @@ async def test_staff_sign_in_at_keycloak_whatever_becomes_of_its_keys(
         product, keycloak, cafe, await new_browser(secure=[keycloak.url])
     )
     metadata = await oidc.issuers.metadata(keycloak.issuer)
-    keycloak.process.send_signal(signal.SIGSTOP)
+    keycloak.signal(signal.SIGSTOP)
     try:
         now[0] = 3600
         claims = await oidc.verify(metadata, application, token, nonce)  # By the keys it had.
@@ -102,7 +102,7 @@ async def test_staff_sign_in_at_keycloak_whatever_becomes_of_its_keys(
         )
         assert (page.status, "doesn't answer" in page.text) == (503, True)
     finally:
-        keycloak.process.send_signal(signal.SIGCONT)
+        keycloak.signal(signal.SIGCONT)
 
 
 async def id_token(
