@@ -132,7 +132,8 @@ async def test_what_has_no_tenant_carries_nothing_but_ids(
             assert re.fullmatch(r"'[a-z]+'|[\w.]*(_id|talk)(::text)?", said), (row["name"], said)
     assert (
         await owner.fetch(
-            "SELECT relname FROM pg_class WHERE relkind = 'S' AND has_sequence_privilege('wafaa_app', oid, 'USAGE')"
+            "SELECT relname FROM pg_class WHERE CASE WHEN relkind = 'S' "
+            "THEN has_sequence_privilege('wafaa_app', oid, 'USAGE') END"
         )
         == []
     )
