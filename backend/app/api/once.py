@@ -115,7 +115,8 @@ async def enter(request: Request, services: Services, tx: TenantTx, principal: P
 async def _fingerprint(request: Request) -> bytes:
     """A hash of all that is asked. A form's boundary is new with every try, so its fields count, not its bytes."""
     asked = hashlib.sha256()
-    _add(asked, request.method.encode(), request.url.path.encode(), request.url.query.encode())
+    scope = request.scope
+    _add(asked, scope["method"].encode(), scope["path"].encode(), scope["query_string"])
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         for name, value in (await request.form()).multi_items():
             if isinstance(value, UploadFile):

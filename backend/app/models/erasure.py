@@ -21,14 +21,14 @@ async def erase_contacts(
 ) -> dict[str, int]:
     """Erases contacts with all that was said to and by them, and the work that waits for it; tells how much it was."""
     me = client_of(tx)
-    said = "SELECT id FROM messages WHERE client_id = $1 AND conversation_id = ANY($2)"
     counts = {
         "messages": await tx.value(
             "SELECT count(*) FROM messages WHERE client_id = $1 AND conversation_id = ANY($2)",
             me, conversations,
         ),
         "answer_traces": await tx.run(
-            f"DELETE FROM answer_traces WHERE client_id = $1 AND message_id IN ({said})",
+            "DELETE FROM answer_traces WHERE client_id = $1 AND message_id IN ("
+            "SELECT id FROM messages WHERE client_id = $1 AND conversation_id = ANY($2))",
             me, conversations,
         ),
         "jobs": await tx.run(

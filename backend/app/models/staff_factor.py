@@ -78,10 +78,13 @@ class StaffFactor(Created, TenantRow):
     @classmethod
     async def remove(cls, tx: TenantTx, staff_id: UUID) -> None:
         """Forgets a colleague's authenticator app and recovery codes."""
-        for table in (cls.__tablename__, RecoveryCode.__tablename__):
-            await tx.run(
-                f"DELETE FROM {table} WHERE client_id = $1 AND staff_id = $2", client_of(tx), staff_id
-            )  # fmt: skip
+        me = client_of(tx)
+        await tx.run(
+            "DELETE FROM staff_factors WHERE client_id = $1 AND staff_id = $2", me, staff_id
+        )
+        await tx.run(
+            "DELETE FROM staff_recovery_codes WHERE client_id = $1 AND staff_id = $2", me, staff_id
+        )
 
 
 class RecoveryCode(TenantRow):

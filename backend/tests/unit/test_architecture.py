@@ -6,7 +6,7 @@ from pathlib import Path
 from app.api import intake
 from app.api.app import MOST_BODY_BYTES
 from app.api.v1.endpoints import webhooks
-from app.core import multi_tenant, once
+from app.core import multi_tenant, once, room
 from app.core.config import Settings
 from app.core.resilience import LocalBreaker, RetryBudget
 from app.models import idempotency
@@ -113,6 +113,11 @@ def in_code() -> dict[str, str]:
         "idempotency key · kept": [
             f"{once.LONGEST_KEY} characters",
             f"{idempotency.KEPT_HOURS} h",
+        ],
+        "room on the database's disk": [
+            f"{room.SHARE:.0%} or {room.MOST // 2**20} MiB free, else intake says 503".replace(
+                "%", " %"
+            )
         ],
         "parsing a file: time · CPU · memory · output": [
             f"{parsing.wall_seconds:g} s",

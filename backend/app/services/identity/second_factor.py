@@ -159,7 +159,7 @@ async def _new_codes(tx: TenantTx, staff_id: UUID) -> list[str]:
 
 def totp_of(secret: bytes) -> TOTP:
     """The codes of a secret, as every authenticator app makes them."""
-    spoken = SHA1()  # noqa: S303 - RFC 6238; the apps know no other.
+    spoken = SHA1()  # noqa: S303  # nosec B303 - RFC 6238; the apps know no other.
     return TOTP(secret, DIGITS, spoken, STEP_SECONDS)
 
 
