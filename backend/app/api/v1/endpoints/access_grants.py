@@ -6,13 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from app.api.deps import ServicesDep, TenantTxDep, require
+from app.api.once import OnceRoute
 from app.core.security import Principal, Role, Scope
 from app.models.access_grant import AccessGrant
 from app.schemas.access_grants import GrantIn, GrantMadeOut, GrantOut, GrantWishIn, OwnGrantOut
 from app.schemas.auth import AccessToken
 from app.services.identity import access_grants
 
-router = APIRouter(prefix="/v1/access-grants", tags=["staff"])
+router = APIRouter(prefix="/v1/access-grants", tags=["staff"], route_class=OnceRoute)
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, scope=None)]
 ReaderDep = Annotated[Principal, require(Role.OWNER, scope=Scope.ADMIN)]

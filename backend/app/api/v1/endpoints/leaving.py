@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 
 from app.api.deps import READERS, OwnTxDep, ServicesDep, TenantTxDep, require
+from app.api.once import OnceRoute
 from app.core.errors import NotFound
 from app.core.security import Principal, Role, Scope
 from app.models.consent import Consent
@@ -22,7 +23,7 @@ from app.schemas.leaving import (
 )
 from app.services.orchestrator import consents, exporting
 
-router = APIRouter(prefix="/v1", tags=["admin"])
+router = APIRouter(prefix="/v1", tags=["admin"], route_class=OnceRoute)
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.ADMIN)]
 AgentDep = Annotated[Principal, require(Role.OWNER, Role.AGENT, scope=Scope.CONVERSATIONS_WRITE)]
