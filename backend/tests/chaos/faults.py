@@ -53,7 +53,7 @@ class Plan:
 
 FULL = Plan(
     seconds=380.0,
-    patience=60.0,
+    patience=240.0,
     contacts=60,
     lost_send=15.0,
     deck={
@@ -66,7 +66,7 @@ FULL = Plan(
 )
 QUICK = Plan(
     seconds=20.0,
-    patience=25.0,
+    patience=90.0,
     contacts=12,
     lost_send=8.0,
     deck={

@@ -13,26 +13,26 @@ from tests.chaos.checker import check
 LAYLA, OMAR = "SA.layla", "SA.omar"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(240)
 def test_nothing_is_lost_doubled_or_out_of_order_while_everything_dies(tmp_path: Path) -> None:
-    """Checks 67 and 68: over a hundred kills and fifty pauses.
+    """Checks 67 and 68 in their quick form; ``make chaos`` deals over a hundred kills and fifty pauses.
 
-    The seed is printed; a run is repeated with ``python -m tests.chaos --seed SEED``.
+    The seed is printed; a run is repeated with ``python -m tests.chaos --quick --seed SEED``.
     """
+    history = tmp_path / "history.jsonl"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "--history", str(tmp_path / "history.jsonl")],
+        [sys.executable, "-m", "tests.chaos", "--quick", "--history", str(history)],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=580,
+        timeout=220,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
     report = json.loads(done.stdout)
-    assert sum(report["faults"].values()) >= 160
     # How much was said in the time given depends on the machine.
-    assert report["replies"] > 100
-    assert report["sends_ambiguous"] > 50
+    assert report["replies"] > 10
+    assert report["sends_ambiguous"] > 3
 
 
 def posted(message: str, at: float, status: int = 200, sender: str = LAYLA) -> dict[str, Any]:

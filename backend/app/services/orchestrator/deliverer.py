@@ -209,6 +209,7 @@ class Deliverer:
     async def _give_up(self, job: DeliverMessage, work: Work, error: WafaaError) -> None:
         log.warning("send_refused", message_id=str(job.message_id), code=error.code)
         async with self._db.tenant(work.client_id) as tx:
+            await Conversation.get(tx, job.conversation_id, lock=True)
             message = await Message.get(tx, job.message_id)
             await _settle_as(
                 tx, work, message, "parked" if isinstance(error, WindowClosed) else "failed", error

@@ -172,6 +172,8 @@ async def _status(tx: TenantTx, event: Event) -> None:
     message = await _ours(tx, status.our_id, status.platform_message_id)
     if message is None:
         return
+    # The conversation is locked first, as by whoever sends.
+    await Conversation.get(tx, message.conversation_id, lock=True)
     error = f"{status.error_code}: {status.error}" if status.error_code else None
     rose = await Message.advance(
         tx, message.id, status.state, platform_message_id=status.platform_message_id, error=error
