@@ -58,11 +58,13 @@ class Pool:
         self._places.leave()
 
     async def close(self) -> None:
-        """Closes every connection that is kept."""
+        """Closes every connection: those that are kept in good manners, whatever doesn't take them at once."""
         kept, self._kept = self._kept, []
         await asyncio.gather(*(connection.close() for connection in kept), return_exceptions=True)
-        for connection in kept:
-            self._ends.pop(connection, None)
+        for connection in self._ends:
+            if not connection.is_closed():
+                connection.terminate()
+        self._ends.clear()
 
     def _living(self) -> "Connection | None":
         while self._kept:
@@ -78,7 +80,7 @@ class Pool:
         return connection
 
     def _drop(self, connection: Connection) -> None:
-        del self._ends[connection]
+        self._ends.pop(connection, None)
         connection.terminate()
 
 
@@ -97,10 +99,14 @@ async def connect(url: str, *, cached: int = 100, **settings: str) -> Connection
         server_settings=settings,
         statement_cache_size=cached,
     )
-    async with undivided(connection, pooled=not cached):
-        await connection.set_type_codec(
-            "jsonb", schema="pg_catalog", encoder=_write_json, decoder=orjson.loads
-        )
+    try:
+        async with undivided(connection, pooled=not cached):
+            await connection.set_type_codec(
+                "jsonb", schema="pg_catalog", encoder=_write_json, decoder=orjson.loads
+            )
+    except BaseException:  # Whoever wanted it may have left.
+        connection.terminate()
+        raise
     return connection
 
 

@@ -20,7 +20,7 @@ from tests.isolation.proof import Proof
 from tests.isolation.world import House, World
 
 STEPS = 5_000
-EXAMPLES, LENGTH = 55, 100
+EXAMPLES, LENGTH = 70, 100
 AGENT_ACTS = ("takeover", "handback", "resolve", "messages")
 HOUSES = st.integers(0, 2)
 PICK = st.integers(0, 10_000)

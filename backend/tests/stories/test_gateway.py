@@ -78,12 +78,16 @@ async def stream(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+async def nobody(_: Scope) -> None:
+    """Who is calling: nobody that is known."""
+
+
 @pytest.fixture(scope="session")
 async def upstream() -> AsyncIterator[int]:
     """The port of a product whose gate believes the gateway."""
     off = Policy.parse("address=off, webhook=off, refused=off")
     proxies = Proxies("127.0.0.1")
-    gate = Gate(told, limits=LocalLimits(), policy=off, proxies=proxies, identify=lambda _: None)
+    gate = Gate(told, limits=LocalLimits(), policy=off, proxies=proxies, identify=nobody)
     config = uvicorn.Config(gate, port=0, log_config=None, lifespan="off", proxy_headers=False)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

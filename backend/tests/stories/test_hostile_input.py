@@ -5,7 +5,7 @@ import gzip
 import os
 import time
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -90,7 +90,7 @@ class Fortress:
             "job_id": str(uuid4()), "document_id": str(uuid4()), "message_id": self.message,
             "slug": SPARE, "version": "1",
         }  # fmt: skip
-        return template.format_map(known)
+        return template.format_map(defaultdict(lambda: str(uuid4()), known))
 
 
 @pytest.fixture(scope="module")
