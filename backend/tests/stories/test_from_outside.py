@@ -27,6 +27,8 @@ from tests.isolation.operations import Operation, operations
 
 PROGRAMS = Path(__file__).parents[3] / ".tools" / "checks" / "bin"
 NO_LIMITS = "client=off,credential=off,visitors=off,contact=off,address=off,webhook=off,refused=off"
+UNLIMITED = {"WAFAA_LIMITS": NO_LIMITS, "WAFAA_SHED_SECONDS": "9001,9002,9003,9004,9005"}
+"""Nobody works here, so what waits gets old; nothing is shed for that."""
 OPEN_HERE = r"^/metrics$"
 """Needs its token from other machines only; the run comes from this one."""
 ENDS_THE_RUN = r"^/v1/auth/(logout|password|reset)"
@@ -81,9 +83,7 @@ async def outside(
     fresh_databases: FreshDatabases,
 ) -> AsyncIterator[Outside]:
     name = fresh_databases.make(postgres18, migrate_now)
-    settings = settings_for(
-        postgres18.url_of(name), embed_home, REDIS_URL=valkey.url, WAFAA_LIMITS=NO_LIMITS
-    )
+    settings = settings_for(postgres18.url_of(name), embed_home, REDIS_URL=valkey.url, **UNLIMITED)
     services = bootstrap(settings)
     async with serve(services) as url, aiohttp.ClientSession(url) as api:
         product = Product(services, api, url)
