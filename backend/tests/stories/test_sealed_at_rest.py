@@ -34,7 +34,7 @@ async def test_nothing_that_was_written_rests_in_clear(shop: Shop) -> None:
     assert {where.split(".")[0] for where, _ in seen} >= {
         "messages", "conversation_events", "contacts", "contact_addresses", "attachments", "inbound_events", "jobs",
         "answer_traces", "channel_configs", "knowledge_documents", "knowledge_chunks", "knowledge_postings",
-        "redis answer", "redis session",
+        "redis answer",
     }  # fmt: skip
     found = [
         (where, canary)
