@@ -191,7 +191,7 @@ async def _account(home: Path) -> tuple[dict[str, Any], str]:
             client = await Client.find(tx, SLUG)
         async with services.db.tenant(client.id) as tx:
             (account,) = await ChannelConfig.of_kind(tx, "whatsapp")
-        fields = services.channels.fields(account)
+        fields = dict(account.fields)
         return fields, str(fields["app_secret"])
     finally:
         await services.close()

@@ -36,12 +36,14 @@ class Keeper:
     """The process that runs database and cache."""
 
     process: asyncio.subprocess.Process
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def crash(self, which: str) -> None:
-        """Crashes one of them and waits until it is back."""
+        """Crashes one of them and waits until it is back; one after the other."""
         assert self.process.stdin
-        self.process.stdin.write(f"{which}\n".encode())
-        await self.hears("back")
+        async with self.turn:
+            self.process.stdin.write(f"{which}\n".encode())
+            await self.hears("back")
 
     async def hears(self, word: str) -> None:
         assert self.process.stdout
