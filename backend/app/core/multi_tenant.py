@@ -162,8 +162,12 @@ class Database:
 
         async def open_one() -> Connection:
             connection = await connect(url, cached=0 if pooled else 100, **session)
-            async with undivided(connection, pooled=pooled):
-                signer.clock.hear(await connection.fetchval(_NOW))
+            try:
+                async with undivided(connection, pooled=pooled):
+                    signer.clock.hear(await connection.fetchval(_NOW))
+            except BaseException:  # Whoever wanted it may have left.
+                connection.terminate()
+                raise
             return connection
 
         pool = Pool(open_one, size=size, overflow=overflow)

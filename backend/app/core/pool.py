@@ -34,6 +34,7 @@ class Pool:
         self._places = Places(size + overflow, seconds=WAIT_SECONDS)
         self._kept: list[Connection] = []
         self._ends: dict[Connection, float] = {}
+        self._closed = False
 
     async def take(self) -> Connection:
         """A connection of one's own until ``give``; the one used last first.
@@ -51,7 +52,8 @@ class Pool:
 
     def give(self, connection: Connection, *, clean: bool) -> None:
         """Takes a connection back; one whose transaction didn't end by our word is thrown away, not reused."""
-        if clean and not connection.is_closed() and len(self._kept) < self._size:
+        reusable = clean and not self._closed and not connection.is_closed()
+        if reusable and len(self._kept) < self._size:
             self._kept.append(connection)
         else:
             self._drop(connection)
@@ -59,6 +61,7 @@ class Pool:
 
     async def close(self) -> None:
         """Closes every connection: those that are kept in good manners, whatever doesn't take them at once."""
+        self._closed = True  # What is still being opened, or in use, isn't kept.
         kept, self._kept = self._kept, []
         await asyncio.gather(*(connection.close() for connection in kept), return_exceptions=True)
         for connection in self._ends:
