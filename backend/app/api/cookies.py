@@ -54,10 +54,8 @@ class Cookies:
         )
 
     def clear(self, response: Response, name: str) -> None:
-        """Takes it away again."""
-        response.delete_cookie(
-            self.name(name), path="/", secure=self.https, httponly=True, samesite="lax"
-        )
+        """Takes it away again. Without a date: an answer that tells the time is never twice the same."""
+        self.set(response, name, "", timedelta(0))
 
     def refuse_foreign(self, request: HTTPConnection) -> None:
         """Refuses a request that may have been caused by another site's page.
