@@ -1,6 +1,6 @@
 """The workers: they claim lanes, run the jobs on them, and see to retry, parking and leases.
 
-A job is a small frozen class with ids in it; its handler is one function elsewhere; ``bootstrap.py`` shows them all.
+A job is a small frozen class with ids in it; its handler is one function elsewhere; ``bootstrap`` shows them all.
 A handler settles its job in the same transaction as its last effect, and may run twice: it checks first what is
 already done.
 """

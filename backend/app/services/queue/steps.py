@@ -1,7 +1,7 @@
 """Background steps: what an installation does by itself from time to time, such as sealing and forgetting.
 
 Every worker looks; the database gives each step to one of them. A step may run twice, and runs again after a worker
-died with it: it checks first what is already done. ``bootstrap.py`` lists them all.
+died with it: it checks first what is already done. ``bootstrap`` lists them all.
 """
 
 import asyncio
