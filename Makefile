@@ -57,7 +57,8 @@ web:
 endif
 
 chaos:
-	cd backend && $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
+	cd backend && for plan in full logged; do \
+	$(BIN)/python -m tests.chaos --timed --plan $$plan $(if $(SEED),--seed $(SEED)) || exit; done
 
 chaos-release:
 	cd backend && $(BIN)/python -m tests.chaos --release $(CURDIR)/.chaos.jsonl --seed $(or $(SEED),1)

@@ -61,6 +61,7 @@ from app.services.knowledge.retriever import Retriever
 from app.services.orchestrator.answers import Answers
 from app.services.orchestrator.attention import Attention
 from app.services.orchestrator.auditing import Auditor, Heads
+from app.services.orchestrator.buried import Buried
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.doors import Doors
 from app.services.orchestrator.erasing import Eraser
@@ -136,6 +137,10 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     clockwork = Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes))
     receiver = Receiver(db, keyring, clockwork, room)
     attention = Attention(db, followers := Followers(db))
+    event_log = event_log_for(settings, tools)
+    doors = Doors(db, channels, outlive=event_log is not None)
+    direct = DirectIntake(db, doors, channels, receiver, tools, observer)
+    buried = Buried(db, LoggedEvents(direct).take)
     worker = Worker(
         db,
         handlers(
@@ -150,6 +155,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
             pressure,
             Indexer(db, embedder, store, parse, standings.permit),
             Resealer(db, keyring),
+            buried,
         ),
         observer,
         pressure,
@@ -157,9 +163,6 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
     )
-    event_log = event_log_for(settings, tools)
-    doors = Doors(db, channels, outlive=event_log is not None)
-    direct = DirectIntake(db, doors, channels, receiver, tools, observer)
     tokens = Tokens(settings.jwt_secret_key.get_secret_value(), ISSUER, clock.seconds)
     sessions = Sessions(db)
     auditor = _auditor(settings, keyless)
@@ -200,7 +203,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         links=Links(settings.jwt_secret_key.get_secret_value(), clock.seconds),
         scheduler=Scheduler(db, steps(db, auditor, eraser, Forgetter(keyless))),
         event_log=event_log,
-        consumer=_consumer(event_log, keyring, direct, observer),
+        consumer=_consumer(event_log, keyring, direct, buried, observer),
         publisher=Publisher(db, event_log, observer) if event_log else None,
         parts=parts(settings, db, cache, embedder, event_log, room, pressure),
         adapters=(embedder, cache, breaker, event_log),
@@ -239,11 +242,15 @@ def _intake(
 
 
 def _consumer(
-    event_log: EventLog | None, ciphers: Ciphers, direct: DirectIntake, observer: Observer
+    event_log: EventLog | None,
+    ciphers: Ciphers,
+    direct: DirectIntake,
+    buried: Buried,
+    observer: Observer,
 ) -> Consumer | None:
     if event_log is None:
         return None
-    return Consumer(event_log, ciphers, LoggedEvents(direct).take, observer)
+    return Consumer(event_log, ciphers, LoggedEvents(direct).take, buried.keep, observer)
 
 
 def _minutes(minutes: float) -> timedelta:

@@ -13,6 +13,7 @@ from app.services.knowledge.indexer import Indexer
 from app.services.orchestrator.answers import Answers
 from app.services.orchestrator.attention import Attention
 from app.services.orchestrator.auditing import Auditor
+from app.services.orchestrator.buried import Buried
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.chat_orchestrator import ChatOrchestrator
 from app.services.orchestrator.deliverer import Deliverer
@@ -26,6 +27,7 @@ from app.services.orchestrator.jobs import (
     DeliverMessage,
     IndexDocument,
     NotifyStaff,
+    TakeRecord,
     TellQuota,
 )
 from app.services.orchestrator.library import Librarian
@@ -52,6 +54,7 @@ def handlers(
     pressure: Pressure,
     indexer: Indexer,
     resealer: Resealer,
+    buried: Buried,
 ) -> dict[str, Any]:
     """Every job, and what runs it."""
     chat = ChatOrchestrator(
@@ -81,6 +84,7 @@ def handlers(
         MailReset.kind: typed(MailReset, office.reset),
         AnswerMessage.kind: typed(AnswerMessage, chat.answer),
         DeliverMessage.kind: typed(DeliverMessage, deliverer.deliver),
+        TakeRecord.kind: typed(TakeRecord, buried.take),
         NotifyStaff.kind: typed(NotifyStaff, notifier.notify),
         TellQuota.kind: typed(TellQuota, notifier.tell_quota),
         SealAnew.kind: typed(SealAnew, resealer.run),

@@ -33,8 +33,8 @@ class InboundEvent(Created, TenantRow):
     """The ledger of what platforms told us, by their own event keys: the same key again is a duplicate.
 
     It stands apart from messages, which can then be partitioned by time. The platform's key rests as a keyed hash: it
-    carries phone numbers. The event itself is ``kept`` where it couldn't be processed: unparsed, or quarantined because
-    another client's number was signed with this client's secret.
+    carries phone numbers. The event itself is ``kept`` where it couldn't be processed: unparsed, quarantined because
+    another client's number was signed with this client's secret, or buried because the intake log's reader failed at it.
     """
 
     __tablename__ = "inbound_events"
@@ -71,6 +71,27 @@ class InboundEvent(Created, TenantRow):
             client_of(tx), account_id, hashed, state, kept,
         )  # fmt: skip
         return bool(touched)
+
+    @classmethod
+    async def raw_of(cls, tx: TenantTx, account_id: UUID, key: str) -> dict[str, Any] | None:
+        """What is kept of an event; None when nothing is, or not any more."""
+        hashed = event_key(cipher_of(tx), key)
+        sealed = await tx.value(
+            "SELECT kept FROM inbound_events WHERE client_id = $1 AND account_id = $2 AND event_key = $3",
+            client_of(tx), account_id, hashed,
+        )  # fmt: skip
+        if sealed is None:
+            return None
+        raw: dict[str, Any] = _KEPT.get(tx, sealed, account_id, hashed)["raw"]
+        return raw
+
+    @classmethod
+    async def drop(cls, tx: TenantTx, account_id: UUID, key: str) -> None:
+        """Keeps an event no longer."""
+        await tx.run(
+            "DELETE FROM inbound_events WHERE client_id = $1 AND account_id = $2 AND event_key = $3",
+            client_of(tx), account_id, event_key(cipher_of(tx), key),
+        )  # fmt: skip
 
     @classmethod
     async def unprocessed(cls, tx: TenantTx, limit: int = 100) -> list[KeptEvent]:

@@ -235,6 +235,34 @@ class Job(Created, TenantRow):
         return job_id
 
     @classmethod
+    async def bury(
+        cls,
+        tx: TenantTx,
+        *,
+        lane_id: UUID,
+        queue: str,
+        kind: str,
+        payload: dict[str, Any],
+        error: str,
+        attempts: int,
+    ) -> UUID:
+        """Parks work that failed elsewhere, on a lane that has nothing else to do: for people to look at, and to replay."""
+        job_id = uuid7()
+        await tx.run(
+            _BURY,
+            client_of(tx),
+            job_id,
+            lane_id,
+            queue,
+            kind,
+            payload,
+            ERROR.put(tx, error, job_id),
+            error.partition(":")[0],
+            attempts,
+        )
+        return job_id
+
+    @classmethod
     async def settle(cls, tx: TenantTx, lease: Lease) -> None:
         """The job is done; the lane is free for its next one.
 
@@ -354,6 +382,12 @@ WITH job AS (
 ), woken AS (SELECT pg_notify('wafaa_lanes', $4))
 INSERT INTO lanes (client_id, id, queue, due_at) SELECT $1, $3, $4, due_at FROM job, woken
 ON CONFLICT (client_id, id) DO UPDATE SET due_at = coalesce(lanes.due_at, excluded.due_at)
+"""
+
+_BURY = """
+WITH lane AS (INSERT INTO lanes (client_id, id, queue) VALUES ($1, $3, $4) ON CONFLICT DO NOTHING)
+INSERT INTO jobs (client_id, id, lane_id, kind, payload, state, error, code, attempts, due_at)
+VALUES ($1, $2, $3, $5, $6, 'parked', $7, $8, $9, clock_timestamp())
 """
 
 _FIRST_DUE = "due_at = (SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1)"

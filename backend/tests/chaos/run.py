@@ -4,46 +4,75 @@ import asyncio
 import random
 import time
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from simulators.meta import Chaos, MetaSimulator, SendReceived, WebhookPosted
 from tests.chaos.checker import check
-from tests.chaos.faults import SENDS, Fault, Plan
-from tests.chaos.stage import Stage, installation
+from tests.chaos.faults import PAUSES, SENDS, Fault, Plan
+from tests.chaos.stage import LEASE, Stage, installation
 from tests.chaos.traffic import Crowd
+from tests.fixtures.wired import until
 
 Dealt = list[tuple[Fault, float]]
+Deal = Callable[[Fault, random.Random], Awaitable[None]]
+
+BREATH = 0.5
+"""Seconds between one door that is back and the next that dies."""
+
+CALM = 4.0
+"""Seconds between what dies alone."""
+
+LIMITS = {Fault.KILL_WORKERS: LEASE + 1, Fault.KILL_API: 3.0, Fault.CRASH_DATABASE: 10.0}
+"""Seconds within which it goes on after a part died alone: a median is held against them, on a quiet machine."""
+
+TIMES = 5
+"""How often each of those dies alone in a run that is timed."""
 
 
-def run(seed: int, plan: Plan, history: Path | None = None) -> dict[str, Any]:
-    """Gives the report."""
+def run(
+    seed: int, plan: Plan, history: Path | None = None, *, timed: bool = False
+) -> dict[str, Any]:
+    """Gives the report.
+
+    Args:
+        seed: Of the order of faults, of who says what and of the platform's manners.
+        plan: What is dealt.
+        history: Where what happened is written to.
+        timed: Whether it is measured as well how soon things go on.
+    """
     log = history.with_suffix(".log") if history else None
-    report, lines = asyncio.run(_run(seed, plan, log))
+    report, lines = asyncio.run(_run(seed, plan, log, timed=timed))
     if history:
         history.write_text("\n".join(lines) + "\n")
     return report
 
 
-async def _run(seed: int, plan: Plan, log: Path | None) -> tuple[dict[str, Any], list[str]]:
+async def _run(
+    seed: int, plan: Plan, log: Path | None, *, timed: bool
+) -> tuple[dict[str, Any], list[str]]:
     began = time.monotonic()
-    async with installation(seed, plan.lost_send, log) as stage:
+    async with installation(seed, plan.lost_send, log, brokers=plan.brokers) as stage:
         stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=SENDS, late=0.3)
         crowd = Crowd(stage.meta, plan.contacts, seed)
         writing = asyncio.create_task(crowd.write())
         dealt = await _deal(stage, plan, seed)
+        alone = await _one_by_one(stage) if timed else []
+        with suppress(TimeoutError):  # The report tells how many there were.
+            await until(_so_many(stage.meta, plan.ambiguous), plan.patience)
+        stage.meta.chaos = Chaos()
         crowd.fall_silent()
         await writing
-        stage.meta.chaos = Chaos()
         at_rest = await stage.rest(plan.patience)
         await stage.meta.settle(plan.patience)
         lines = list(stage.meta.history.lines())
         parked, unanswered = stage.left("parked"), stage.unanswered()
-        recovery = _recovery(stage.meta, dealt)
-        restarted = dict(stage.restarted)
+        recovery, calm = _recovery(stage.meta, dealt), _recovery(stage.meta, alone)
     judged = check(lines).as_json()
-    if parked or unanswered or not at_rest:
+    if parked or unanswered or not at_rest or judged["sends_ambiguous"] < plan.ambiguous:
         judged["verdict"] = "fail"
     report = {
         **judged,
@@ -52,29 +81,69 @@ async def _run(seed: int, plan: Plan, log: Path | None) -> tuple[dict[str, Any],
         "at_rest": at_rest,
         "jobs_parked": parked,
         "messages_unanswered": unanswered,
-        "faults": dict(plan.deck),
+        "kills": stage.kills.total(),
+        "kills_by_part": dict(stage.kills),
+        "pauses": sum(plan.deck.get(pause, 0) for pause in PAUSES),
         "recovery_seconds": recovery,
-        "ended_by_themselves": restarted,
+        "recovery_seconds_alone": calm,
+        "slow": [f for f, most in LIMITS.items() if f in calm and calm[f]["median"] > most],
+        "ended_by_themselves": dict(stage.restarted),
     }
     return report, lines
 
 
+def _so_many(meta: MetaSimulator, ambiguous: int) -> Callable[[], Awaitable[bool]]:
+    """Whether so many sends got no answer, or one that says nothing."""
+
+    async def holds() -> bool:
+        if not ambiguous:
+            return True
+        await asyncio.sleep(0.5)
+        return sum(s.status == 0 or s.status >= 500 for s in meta.history.sends()) >= ambiguous
+
+    return holds
+
+
 async def _deal(stage: Stage, plan: Plan, seed: int) -> Dealt:
-    """Deals the deck evenly over the time, if every part is back in time; pauses go on beside the rest."""
-    rng = random.Random(f"{seed} faults")  # noqa: S311 - chance, not secrecy.
+    """Deals with two hands at once; every part is back when it ends."""
     dealt: Dealt = []
-    beside = []
-    cards = plan.shuffled(seed)
-    began, pace = time.monotonic(), plan.seconds / (len(cards) + 1)
-    for place, fault in enumerate(cards, 1):
-        due = began + pace * (place + rng.uniform(-0.4, 0.4))
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def deal(fault: Fault, rng: random.Random) -> None:
         dealt.append((fault, stage.meta.now()))
-        suffering = asyncio.create_task(stage.suffer(fault, rng.randrange(len(stage.workers))))
-        beside.append(suffering)
-        if fault in (Fault.KILL_API, Fault.CRASH_DATABASE):
-            await asyncio.wait([suffering])
-    await asyncio.gather(*beside)
+        await stage.suffer(fault, rng)
+
+    await asyncio.gather(_doors(deal, plan.doors(seed), seed), _others(deal, plan, seed))
+    return dealt
+
+
+async def _doors(deal: Deal, cards: list[Fault], seed: int) -> None:
+    """One after the other, each when the one before is back: on a slow machine none ever would be."""
+    rng = random.Random(f"{seed} doors")  # noqa: S311 - chance, not secrecy.
+    for fault in cards:
+        await deal(fault, rng)
+        await asyncio.sleep(BREATH)
+
+
+async def _others(deal: Deal, plan: Plan, seed: int) -> None:
+    """Evenly over the time, whatever else is away."""
+    rng = random.Random(f"{seed} others")  # noqa: S311 - chance, not secrecy.
+    cards = plan.others(seed)
+    began, pace = time.monotonic(), plan.seconds / (len(cards) + 1)
+    async with asyncio.TaskGroup() as suffering:
+        for place, fault in enumerate(cards, 1):
+            due = began + pace * (place + rng.uniform(-0.4, 0.4))
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            suffering.create_task(deal(fault, rng))
+
+
+async def _one_by_one(stage: Stage) -> Dealt:
+    """What is timed dies alone, and again when things have gone on for a while."""
+    dealt: Dealt = []
+    rng = random.Random(0)  # noqa: S311 - chance, not secrecy.
+    for fault in [*LIMITS] * TIMES:
+        dealt.append((fault, stage.meta.now()))
+        await stage.suffer(fault, rng)
+        await asyncio.sleep(CALM)
     return dealt
 
 

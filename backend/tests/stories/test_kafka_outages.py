@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from confluent_kafka import Consumer
 
 from app.embedded.postgres import EmbeddedPostgres
 from tests.fixtures.kafka import Kafka
@@ -111,7 +110,7 @@ async def test_of_three_brokers_one_dies_while_platforms_post_and_nothing_is_los
             await until(partial(_taken, shop, payload), 90)
             said[person].append(f"{number}")
             if person == people[0] and number == 4:
-                _leader(three_brokers, f"{behind.prefix}inbound").kill()
+                three_brokers.leader(f"{behind.prefix}inbound").kill()
                 dead.set()
 
     async with at_work(shop, "consumer", "publisher"):
@@ -120,14 +119,6 @@ async def test_of_three_brokers_one_dies_while_platforms_post_and_nothing_is_los
     assert dead.is_set()
     # All, once, in order.
     assert sorted(await heard(shop)) == sorted(said.values())
-
-
-def _leader(cluster: Kafka, topic: str) -> Any:
-    """The broker that leads the topic's first partition."""
-    asking = Consumer({"bootstrap.servers": cluster.addresses, "group.id": "asks"})
-    number = asking.list_topics(topic, timeout=10).topics[topic].partitions[0].leader
-    asking.close()
-    return next(broker for broker in cluster.brokers if broker.number == number)
 
 
 async def _has(shop: Shop, count: int) -> bool:

@@ -40,6 +40,22 @@ class DeliverMessage(JobBase):
 
 
 @dataclass(frozen=True, slots=True)
+class TakeRecord(JobBase):
+    """A record of the intake log couldn't be taken in, and waits to be tried again."""
+
+    kind: ClassVar[str] = "take_record"
+    queue: ClassVar[str] = CHAT
+
+    account_id: UUID
+    record_id: UUID
+
+    @property
+    def lane_id(self) -> UUID:
+        """Its own: others have overtaken it already."""
+        return self.record_id
+
+
+@dataclass(frozen=True, slots=True)
 class NotifyStaff(JobBase):
     """People are to be told that a human is wanted."""
 

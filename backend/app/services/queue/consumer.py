@@ -29,6 +29,10 @@ Take = Callable[[Sequence[Inbound]], Awaitable[None]]
 """Writes what is new of some items. When it returns, everything is committed."""
 
 
+Bury = Callable[[Inbound, Exception], Awaitable[None]]
+"""Keeps one that can't be taken in, with its error, for people. When it returns, that is committed."""
+
+
 class ConsumerObserver(Protocol):
     """Who is told how taking in goes."""
 
@@ -47,11 +51,17 @@ class Consumer:
     """
 
     def __init__(
-        self, event_log: EventLog, ciphers: Ciphers, take: Take, observer: ConsumerObserver
+        self,
+        event_log: EventLog,
+        ciphers: Ciphers,
+        take: Take,
+        bury: Bury,
+        observer: ConsumerObserver,
     ) -> None:
         self._log = event_log
         self._ciphers = ciphers
         self._take = take
+        self._keep = bury
         self._observer = observer
         self._stopping = asyncio.Event()
         self.up_to_date = False
@@ -135,6 +145,7 @@ class Consumer:
                 raise
             except Exception as error:
                 if attempt == TRIES:
+                    await self._keep(item, error)
                     return await self._bury(one, error)
             await self._pause(0.05 * 2**attempt)
         return None

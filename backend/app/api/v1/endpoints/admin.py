@@ -61,7 +61,7 @@ async def replay_jobs(given: ParkedIn, tx: TenantTxDep, owner: OwnerDep) -> Repl
 
 @router.get("/inbound-events")
 async def kept_events(tx: TenantTxDep, _: OwnerDep, limit: Limit = 100) -> list[KeptEventOut]:
-    """What platforms told us that wasn't processed: unparsed, unrouted, quarantined."""
+    """What platforms told us that wasn't processed: unparsed, unrouted, quarantined, buried."""
     return [
         KeptEventOut.model_validate(event) for event in await InboundEvent.unprocessed(tx, limit)
     ]
