@@ -13,6 +13,7 @@ import typer
 from app.bootstrap import Services
 from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
+from app.cli.output import Theirs, worded
 from app.core.errors import InvalidInput, NotFound, WafaaError
 from app.core.multi_tenant import TenantTx
 from app.models.client import Client, new_client_id
@@ -112,19 +113,20 @@ def _agreed(plans: Sequence[Outcome], *, yes: bool) -> None:
         raise InvalidInput("Nobody can be asked. Look at --plan, then say --yes.")
     for line in lines(plans):
         typer.echo(line, err=True)
-    typer.confirm("Make these changes?", abort=True, err=True)
+    typer.confirm(worded("Make these changes?"), abort=True, err=True)
 
 
 def lines(outcomes: Sequence[Outcome]) -> list[str]:
     """What a person reads."""
-    told = []
+    told: list[str] = []
     for one in outcomes:
         state = "+ new" if one.is_new else "~" if one.changes else "= as its file says"
-        told.append(f"{one.slug}  {state}")
+        told.append(Theirs(f"{one.slug}  {worded(state)}"))
         told += [
-            f"    {_mark(c)} {c.path}: {_short(c.before)} → {_short(c.after)}" for c in one.changes
+            Theirs(f"    {_mark(c)} {c.path}: {_short(c.before)} → {_short(c.after)}")
+            for c in one.changes
         ]
-        told += [f"    ! {one.error}"] if one.error else []
+        told += [Theirs(f"    ! {worded(one.error)}")] if one.error else []
     return told
 
 
@@ -133,7 +135,9 @@ def _mark(change: Change) -> str:
 
 
 def _short(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+    text = (
+        worded("(nothing)") if value is None else json.dumps(value, ensure_ascii=False, default=str)
+    )
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
-from app.cli.output import paint
+from app.cli.output import Theirs, paint
 
 
 def ask(question: str, slug: str | None) -> dict[str, Any]:
@@ -33,10 +33,10 @@ def ask(question: str, slug: str | None) -> dict[str, Any]:
 def lines(answer: dict[str, Any]) -> list[str]:
     """The answer, then what it rests on."""
     sources = [_source(citation) for citation in answer["citations"]]
-    return [answer["answer"], *([""] if sources else []), *sources]
+    return [Theirs(answer["answer"]), *([""] if sources else []), *sources]
 
 
 def _source(citation: dict[str, Any]) -> str:
     where = f" <{citation['url']}>" if citation["url"] else ""
     quote = " ".join(citation["quote"].split())
-    return paint(f"[{citation['number']}] {citation['title']}{where}: {quote}", "dim")
+    return paint(Theirs(f"[{citation['number']}] {citation['title']}{where}: {quote}"), "dim")

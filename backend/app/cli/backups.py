@@ -14,9 +14,7 @@ from app.migration import make_roles
 
 KEPT_APART = (
     "Keep the two apart, and both apart from .env and master.keys: whoever has all of them reads everything; "
-    "without the keys nobody reads anything.",
-    "احفظ الملفين في مكانين مختلفين، بعيدًا عن ‎.env و‎master.keys: من يملكها جميعًا يقرأ كل شيء، ومن دون المفاتيح لا "
-    "يُقرأ شيء.",
+    "without the keys nobody reads anything."
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.cli.output import paint
+from app.cli.output import Theirs, paint, worded
 from app.cli.parts import address
 from app.core.config import Settings
 
@@ -23,12 +23,13 @@ def banner(
     """
     url = address(settings)
     ready = f"Not ready yet: {', '.join(missing)}. See `wafaa doctor`." if missing else "Ready"
-    lines = [f"{paint(ready, 'fail' if missing else 'ok')} after {seconds} s: {url}"]
+    state = paint(worded(ready), "fail" if missing else "ok")
+    lines = [f"{state} after {seconds} s: {url}"]
     for client in clients:
         lines += [
             "",
-            f"{paint(client['name'], 'bold')}  {url}/c/{client['slug']}",
-            f"  {client['question']}",
+            Theirs(f"{paint(client['name'], 'bold')}  {url}/c/{client['slug']}"),
+            Theirs(f"  {client['question']}"),
             f"  sign in: {client['email']}  {client['password']}",
         ]
     hint = f'wafaa ask "{clients[0]["question"]}"' if clients else "wafaa client create --help"

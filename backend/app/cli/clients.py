@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from app.bootstrap import Services, public_url
 from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
+from app.cli.output import worded
 from app.core.errors import InvalidInput
 from app.core.multi_tenant import TenantTx
 from app.core.security import hash_password
@@ -22,6 +23,7 @@ from app.models.usage import UsageRecord
 from app.schemas.clients import NewClientIn
 from app.services.orchestrator import clients, configuration
 from app.utils.differences import differences
+from app.utils.misfits import first_misfit
 
 T = TypeVar("T")
 
@@ -72,8 +74,7 @@ def _checked(wish: NewClient, password: str) -> NewClientIn:
 
 
 def _invalid(error: ValidationError) -> InvalidInput:
-    problem = error.errors(include_input=False, include_url=False)[0]
-    return InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}.")
+    return InvalidInput(": ".join(first_misfit(error)))
 
 
 def _given_password(file: Path | None) -> str | None:
@@ -83,7 +84,7 @@ def _given_password(file: Path | None) -> str | None:
         return None
     return str(
         typer.prompt(
-            "The owner's password (empty: made for you)", default="", hide_input=True,
+            worded("The owner's password (empty: made for you)"), default="", hide_input=True,
             confirmation_prompt=True, show_default=False, err=True,
         )
     ) or None  # fmt: skip

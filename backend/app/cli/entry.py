@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from app.cli.commands import app
-from app.cli.output import failure, language, say, to_json, worded
+from app.cli.output import Theirs, failure, language, problem, say, to_json, worded
 from app.core.errors import WafaaError
 
 REFUSED, USAGE, FAULT, INTERRUPTED = 1, 2, 70, 130
@@ -38,16 +38,10 @@ def _command() -> Any:
     """What was typed is given to this; its help is in the language of whoever reads this terminal."""
     command = typer.main.get_command(app)
     if language() != "en":
-        _translate(command)
+        from app.cli.helping import translate
+
+        translate(command)
     return command
-
-
-def _translate(command: Any) -> None:
-    command.help = worded(command.help or "") or None
-    for parameter in command.params:
-        parameter.help = worded(parameter.help or "") or None
-    for inner in getattr(command, "commands", {}).values():
-        _translate(inner)
 
 
 def wants_json(words: list[str]) -> bool:
@@ -69,7 +63,7 @@ def _report(code: str, message: str, exit_code: int, *, as_json: bool) -> int:
     if as_json:
         say(to_json(failure(code, message)))
     elif exit_code == USAGE and "\n" not in message:
-        say(f"{message} See `wafaa --help`.", error=True)
+        say(Theirs(f"{worded(message)} {worded('See `wafaa --help`.')}"), error=True)
     else:
-        say(message, error=True)
+        say(problem(code, message), error=True)
     return exit_code

@@ -1,6 +1,9 @@
 """What a check found."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from app.cli.output import Theirs, paint, worded
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 
@@ -20,3 +23,12 @@ class Finding:
     state: str
     detail: str
     fix: str = ""
+
+
+def lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """What a person reads; each part in their language."""
+    for one in findings:
+        state = paint(f"{one.state:4}", one.state)
+        yield Theirs(f"{state}  {worded(one.name)}: {worded(one.detail)}")
+        if one.fix:
+            yield Theirs(f"      {worded(one.fix)}")

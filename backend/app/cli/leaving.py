@@ -10,6 +10,7 @@ import typer
 
 from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
+from app.cli.output import worded
 from app.core.errors import InvalidInput
 from app.models.audit import AuditEntry
 from app.services.orchestrator import erasing, exporting
@@ -85,5 +86,5 @@ def be_sure(slug: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise InvalidInput("Nobody can be asked. Say --yes if you are sure.")
-    if typer.prompt("There is no way back. The slug once more", err=True) != slug:
+    if typer.prompt(worded("There is no way back. The slug once more"), err=True) != slug:
         raise InvalidInput("That is another word. Nothing was erased.")

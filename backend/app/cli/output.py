@@ -14,6 +14,12 @@ def language() -> str:
     return "ar" if next(filter(None, told), "").startswith("ar") else "en"
 
 
+class Theirs(str):
+    """What somebody else said or named: shown as it is, however much it looks like a sentence of ours."""
+
+    __slots__ = ()
+
+
 def say(text: str, *, error: bool = False) -> None:
     """Prints a line for people, in their language; at once, since another program may be reading."""
     print(worded(text), file=sys.stderr if error else sys.stdout, flush=True)
@@ -21,7 +27,7 @@ def say(text: str, *, error: bool = False) -> None:
 
 def worded(text: str) -> str:
     """A sentence of ours in the language of whoever reads this terminal."""
-    if language() == "en":
+    if language() == "en" or isinstance(text, Theirs):
         return text
     from app.core.wording import within
 
@@ -41,7 +47,16 @@ def to_json(value: object) -> str:
     """One compact line. Ids, times and frozen dataclasses come out as they are."""
     import orjson
 
-    return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode()
+    return Theirs(orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode())
+
+
+def problem(code: str, message: str) -> str:
+    """What went wrong, for a person: the error's own words; where these have no Arabic, those of its code."""
+    from app.api.catalogue import PROBLEMS
+
+    known, said = PROBLEMS.get(code), worded(message)
+    unsaid = language() != "en" and said == message
+    return known.detail.within(language()) if known and unsaid else said
 
 
 def failure(code: str, message: str) -> dict[str, Any]:
@@ -56,7 +71,7 @@ def paint(text: str, style: str) -> str:
     """Colours a word on a terminal, unless NO_COLOR is set."""
     if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return text
-    return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m"
+    return type(text)(f"\x1b[{_COLOURS[style]}m{text}\x1b[0m")
 
 
 def table(rows: Sequence[Sequence[object]], empty: str) -> list[str]:
@@ -67,11 +82,14 @@ def table(rows: Sequence[Sequence[object]], empty: str) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
-    return lines or [empty]
+    return [Theirs(line) for line in lines] or [empty]
 
 
 def _cell(value: object) -> str:
-    return "-" if value is None else worded(" ".join(str(value).split()))
+    if value is None:
+        return "-"
+    line = " ".join(str(value).split())
+    return line if isinstance(value, Theirs) else worded(line)
 
 
 def on_terminal() -> bool:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.cli.output import paint, say, to_json
+from app.cli.output import Theirs, paint, say, to_json, worded
 
 _NOTES = {
     "handover.requested": "A colleague was asked to come.",
-    "handover.accepted": "{agent_name} is here now; the assistant is silent.",
+    "handover.accepted": "{} is here now; the assistant is silent.",
     "handed_back": "The assistant is back.",
     "conversation.closed": "This conversation is over.",
 }
@@ -30,13 +30,13 @@ class Screen:
             self._piece(data)
         elif type_ in _NOTES:
             agent = data.get("agent_name") or "A colleague"
-            self.aside(_NOTES[type_].format(agent_name=agent))
+            self.aside(_NOTES[type_].format(agent))
         return False
 
     def aside(self, text: str) -> None:
         """Says something that isn't part of the conversation."""
         if not self.as_json:
-            say(paint(f"({text})", "dim"))
+            say(paint(Theirs(f"({worded(text)})"), "dim"))
 
     def _piece(self, data: dict[str, Any]) -> None:
         """Shows what is new of a piece: an answer that was begun again tells what is known already."""
@@ -52,7 +52,7 @@ class Screen:
             return
         who = f"{message['agent_name']}: " if message.get("agent_name") else ""
         seen = self._shown.pop(str(turn_id), 0)
-        say((who + message["text"])[seen:])
+        say(Theirs((who + message["text"])[seen:]))
         for source in message["citations"]:
             quote = " ".join(source["quote"].split())
-            say(paint(f"  [{source['number']}] {source['title']}: {quote}", "dim"))
+            say(paint(Theirs(f"  [{source['number']}] {source['title']}: {quote}"), "dim"))

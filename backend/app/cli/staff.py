@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from app.bootstrap import public_url
 from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
@@ -11,7 +13,9 @@ from app.core.multi_tenant import TenantTx
 from app.core.security import Role
 from app.models.staff import Staff
 from app.models.staff_ticket import Kind
+from app.schemas.staff import PersonIn
 from app.services.identity import team, tickets
+from app.utils.misfits import first_misfit
 
 ROLES = (*team.GIVEN, Role.PLATFORM)
 
@@ -20,17 +24,28 @@ def invite(slug: str | None, email: str, name: str, role: str) -> dict[str, Any]
     """Adds a colleague, and mails them an invitation or gives its link."""
     if role not in ROLES:
         raise InvalidInput(f"There is no role {role!r}, only {', '.join(ROLES)}.")
+    person = _checked(email, name)
 
     async def work(here: Installation) -> dict[str, Any]:
         client = await choose_client(here.services, slug)
         mails = here.services.settings.smtp_url is not None
         async with here.services.db.tenant(client.id) as tx:
-            made = await team.invite(tx, email, name, Role(role), actor="cli", mail=mails)
+            made = await team.invite(
+                tx, person.email, person.name, Role(role), actor="cli", mail=mails
+            )
             link = None if mails else await _link(here, tx, made, Kind.INVITATION)
         await here.finish()
-        return {"id": made, "email": email, "link": link}
+        return {"id": made, "email": person.email, "link": link}
 
     return with_services(work)
+
+
+def _checked(email: str, name: str) -> PersonIn:
+    """Held to the same rules as somebody who is invited through the API."""
+    try:
+        return PersonIn(email=email, name=name)
+    except ValidationError as error:
+        raise InvalidInput(": ".join(first_misfit(error))) from error
 
 
 def reset(slug: str | None, email: str) -> dict[str, Any]:

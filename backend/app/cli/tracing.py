@@ -6,7 +6,7 @@ from uuid import UUID
 from app.bootstrap import Services
 from app.cli.choosing import choose_client
 from app.cli.installation import Installation, with_services
-from app.cli.output import to_json
+from app.cli.output import Theirs, to_json, worded
 from app.core.errors import NotFound
 from app.core.multi_tenant import TenantTx
 from app.models.client import Client, ClientRef
@@ -99,15 +99,13 @@ def _work(said: str, jobs: list[JobRef]) -> str | None:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The same for people."""
-    head = [
-        f"{found['author']} in {found['conversation_id']} ({found['client']})",
-        found["text"] or "",
-    ]
+    head = f"{worded(found['author'])} · {found['client']} · {found['conversation_id']}"
     answer = ["", found["answer"]] if found["answer"] else []
     trace = found["trace"] or {}
     why = [f"  {name}: {_plain(value)}" for name, value in trace.items() if name != "passages"]
     passages = [f"  passage {_plain(passage)}" for passage in trace.get("passages", [])]
-    return [*head, *answer, "", found["where"], *why, *passages]
+    told = [head, found["text"] or "", *answer, "", worded(found["where"]), *why, *passages]
+    return [Theirs(line) for line in told]
 
 
 def _plain(value: object) -> str:

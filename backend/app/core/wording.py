@@ -8,9 +8,11 @@ import re
 from functools import cache, lru_cache
 
 from app.core.wording_ar import SENTENCES as PEOPLE
+from app.core.wording_ar_operators import SENTENCES as OPERATORS
+from app.core.wording_ar_results import SENTENCES as RESULTS
 from app.core.wording_ar_terminal import SENTENCES as TERMINAL
 
-SENTENCES = TERMINAL | PEOPLE
+SENTENCES = RESULTS | OPERATORS | TERMINAL | PEOPLE
 
 _FIRST = re.compile(r"\w*")
 
@@ -29,7 +31,14 @@ def arabic(sentence: str) -> str | None:
     for pattern, translation in (*known.get(_first(sentence), ()), *known.get("", ())):
         if found := pattern.fullmatch(sentence):
             return str.format(translation, *(within(part, "ar") for part in found.groups()))
-    return None
+    return _labelled(sentence)
+
+
+def _labelled(sentence: str) -> str | None:
+    """``settings.tone: Field required.``: the label stays, what is said of it is translated."""
+    label, colon, rest = sentence.partition(": ")
+    said = arabic(rest) if colon else None
+    return said and f"{label}: {said}"
 
 
 @cache

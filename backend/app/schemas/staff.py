@@ -15,11 +15,16 @@ Name = Annotated[
 GivenRole = Literal["owner", "agent", "viewer"]
 
 
-class InvitationIn(InModel):
-    """Whom to invite."""
+class PersonIn(InModel):
+    """Who somebody is."""
 
     email: Email
     name: Name
+
+
+class InvitationIn(PersonIn):
+    """Whom to invite."""
+
     role: GivenRole
 
 

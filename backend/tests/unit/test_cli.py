@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
 import typer
 
 from app.api.app import VERSION
+from app.api.catalogue import PROBLEMS
 from app.bootstrap import embed_socket, public_url
 from app.cli import entry, main, parts
 from app.cli.commands import app
@@ -99,6 +101,50 @@ def test_every_command_that_tells_something_can_tell_it_to_a_program(
 ) -> None:
     told = wafaa(*words, "--help")[1]
     assert "--json" in told or words[0] in ("serve", "work", "consume", "embed")
+
+
+ELSEWHERE = {
+    ("up",),
+    ("prepare",),
+    ("serve",),
+    ("work",),
+    ("consume",),
+    ("embed",),
+    ("openapi",),
+    ("asyncapi",),
+    ("version",),
+}
+"""These run for long, or need no installation."""
+
+
+@pytest.mark.parametrize("words", sorted(set(commands(app)) - ELSEWHERE), ids=" ".join)
+def test_a_program_reads_one_document_whatever_goes_wrong(
+    wafaa: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Without an installation, or without what a command needs to be told: a problem, and nothing beside it."""
+    code, out, err = wafaa(*words, *_some(words), "--json")
+    told = json.loads(out)
+    assert out.count("\n") == 1
+    assert err == ""
+    if code and words != ("doctor",):  # Which tells what it found.
+        assert told["code"] in PROBLEMS
+        assert told["detail"]
+
+
+def _some(words: tuple[str, ...]) -> list[str]:
+    """Something for every argument, so that the command itself begins."""
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]
+    needed = [one for one in command.params if one.required]
+    return [piece for one in needed for piece in _value(one)]
+
+
+def _value(parameter: Any) -> list[str]:
+    kinds: dict[Any, str] = {UUID: str(UUID(int=1)), int: "1", Path: "something"}
+    value = kinds.get(parameter.type_descriptor.annotation, "something")
+    name = str(parameter.opts[0])
+    return [name, value] if name.startswith("-") else [value]
 
 
 def test_without_a_command_help_is_shown_as_help_is(wafaa: Run) -> None:

@@ -34,4 +34,4 @@ def verify(
 
     verdicts = verify(client, heads)
     show(verdicts, lines(verdicts), as_json=as_json)
-    raise typer.Exit(1 if any(one.faults for one in verdicts) else 0)
+    raise typer.Exit(1 if any(one["faults"] for one in verdicts) else 0)

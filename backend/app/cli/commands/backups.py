@@ -17,7 +17,7 @@ def backup(file: File, as_json: Json = False) -> None:
 
     keys = back_up(file)
     value = {"data": str(file), "keys": str(keys)}
-    show(value, [f"Data: {file}", f"Keys: {keys}", *KEPT_APART], as_json=as_json)
+    show(value, [f"Data: {file}", f"Keys: {keys}", KEPT_APART], as_json=as_json)
 
 
 def restore(

@@ -60,11 +60,10 @@ def check(
 ) -> None:
     """Verify live what can be verified: credentials, and that our webhook answers."""
     from app.cli.channels import check
-    from app.cli.output import paint, show
+    from app.cli.findings import lines
+    from app.cli.output import show
 
     findings = check(client, account)
-    told = [
-        f"{paint(f'{f.state:4}', f.state)}  {f.name}: {f.detail} {f.fix}".rstrip() for f in findings
-    ]
-    show(findings, told or ["There is no channel to check."], as_json=as_json)
+    told = [*lines(findings)] or ["There is no channel to check."]
+    show(findings, told, as_json=as_json)
     raise typer.Exit(1 if any(f.state == "fail" for f in findings) else 0)

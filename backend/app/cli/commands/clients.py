@@ -40,10 +40,10 @@ def create(
 def every(as_json: Json = False) -> None:
     """List the clients."""
     from app.cli.clients import every
-    from app.cli.output import show, table
+    from app.cli.output import Theirs, show, table
 
     clients = every()
-    rows = [(c["slug"], c["name"], c["page"]) for c in clients]
+    rows = [(c["slug"], Theirs(c["name"]), c["page"]) for c in clients]
     show(clients, table(rows, "No clients yet: `wafaa client create --help`."), as_json=as_json)
 
 
@@ -54,15 +54,16 @@ Slug = Annotated[str, typer.Argument(metavar="SLUG", help="Which client.")]
 def look(slug: Slug, as_json: Json = False) -> None:
     """Tell how a client stands: whether it is served, what it may use and has used."""
     from app.cli.clients import look
-    from app.cli.output import show, table
+    from app.cli.output import Theirs, show, table, worded
 
     found = look(slug)
-    state = "served" if found["active"] else f"suspended: {found['suspended_for']}"
+    state = worded("served" if found["active"] else f"suspended: {found['suspended_for']}")
     rows = [
         (name.replace("_", " "), used, "of", "unlimited" if (most := found["quota"][name]) is None else most)
         for name, used in found["used"].items()
     ]  # fmt: skip
-    show(found, [f"{found['name']} ({found['slug']}), {state}", *table(rows, "")], as_json=as_json)
+    head = Theirs(f"{found['name']} ({found['slug']}) · {state}")
+    show(found, [head, *table(rows, "")], as_json=as_json)
 
 
 @app.command("configure")
@@ -90,14 +91,16 @@ def configure(
 def history(slug: Slug, as_json: Json = False) -> None:
     """List what was published, newest first, and what each version changed."""
     from app.cli.clients import history
-    from app.cli.output import show
+    from app.cli.output import Theirs, show, worded
 
     found = history(slug)
     lines = []
     for one in found:
-        note = f"  {one['note']}" if one["note"] else ""
-        lines.append(f"{one['version']}  {one['at']:%Y-%m-%d %H:%M}  {one['author']}{note}")
-        lines += [f"     {c['path']}: {c['before']!r} → {c['after']!r}" for c in one["changes"]]
+        note = f"  {worded(one['note'])}" if one["note"] else ""
+        lines.append(Theirs(f"{one['version']}  {one['at']:%Y-%m-%d %H:%M}  {one['author']}{note}"))
+        lines += [
+            Theirs(f"     {c['path']}: {c['before']!r} → {c['after']!r}") for c in one["changes"]
+        ]
     show(found, lines, as_json=as_json)
 
 
@@ -152,12 +155,12 @@ def quota(
 ) -> None:
     """Set what a client may use; what isn't named is unlimited."""
     from app.cli.clients import allow
-    from app.cli.output import show
+    from app.cli.output import show, table
 
     given = {"messages": messages, "tokens": tokens, "knowledge_bytes": knowledge_bytes}
     allow(slug, given)
-    words = ", ".join(f"{n} {'unlimited' if v is None else v}" for n, v in given.items())
-    show({"slug": slug, "quota": given}, [f"{slug}: {words}"], as_json=as_json)
+    rows = [(n.replace("_", " "), "unlimited" if v is None else v) for n, v in given.items()]
+    show({"slug": slug, "quota": given}, table(rows, ""), as_json=as_json)
 
 
 @app.command("usage")
@@ -209,13 +212,13 @@ def erase(
 ) -> None:
     """Forget a contact; or suspend a client now, and erase it when its days are over."""
     from app.cli.leaving import be_sure, erase_client, erase_contact
-    from app.cli.output import show
+    from app.cli.output import show, table
 
     be_sure(slug, yes=yes)
     if contact is not None:
         counts = erase_contact(slug, contact)
-        words = ", ".join(f"{count} {table}" for table, count in counts.items())
-        return show({"contact": contact, "erased": counts}, [f"Erased: {words}"], as_json=as_json)
+        rows = [("Erased:", ""), *((f"  {name}", count) for name, count in counts.items())]
+        return show({"contact": contact, "erased": counts}, table(rows, ""), as_json=as_json)
     left = 0 if now else days
     erase_client(slug, left)
     line = f"{slug} is erased." if now else f"{slug} is suspended, and erased in {days:g} days."

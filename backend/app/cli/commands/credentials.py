@@ -129,8 +129,10 @@ def rotate(
     from app.cli.output import show
 
     made = rotate(algorithm, at_once=at_once)
-    when = "signs from now on" if at_once else "is published and signs in ten minutes"
-    show(made, [f"Key {made['kid']} {when}."], as_json=as_json)
+    line = f"Key {made['kid']} is published and signs in ten minutes."
+    if at_once:
+        line = f"Key {made['kid']} signs from now on."
+    show(made, [line], as_json=as_json)
 
 
 def _state(one: dict[str, object]) -> str:

@@ -23,16 +23,16 @@ def every(
 ) -> None:
     """List conversations; who waits longest for a person comes first."""
     from app.cli.inbox import every
-    from app.cli.output import show, table
+    from app.cli.output import Theirs, show, table
 
     found = every(client, waiting=waiting, limit=limit)
     rows = [
         (
             c.id,
             c.channel,
-            "waits" if c.waiting_since else c.agent_name or c.owner,
+            "waits" if c.waiting_since else Theirs(c.agent_name) if c.agent_name else c.owner,
             c.status,
-            c.last_text,
+            Theirs(c.last_text or ""),
         )
         for c in found
     ]
@@ -43,10 +43,13 @@ def every(
 def read(conversation: Conversation, client: ClientSlug = None, as_json: Json = False) -> None:
     """Read what was said."""
     from app.cli.inbox import read
-    from app.cli.output import show
+    from app.cli.output import Theirs, show, worded
 
     said = read(client, conversation)
-    lines = [f"{m['author']:9}  {m['text'] or '[' + m['kind'] + ']'}  ({m['id']})" for m in said]
+    lines = [
+        Theirs(f"{worded(m['author']):9}  {m['text'] or '[' + m['kind'] + ']'}  ({m['id']})")
+        for m in said
+    ]
     show(said, lines or ["Nothing yet."], as_json=as_json)
 
 
@@ -54,10 +57,10 @@ def read(conversation: Conversation, client: ClientSlug = None, as_json: Json = 
 def undelivered(client: ClientSlug = None, as_json: Json = False) -> None:
     """List messages that did not surely arrive, and wait for a status or for your decision."""
     from app.cli.inbox import undelivered
-    from app.cli.output import show, table
+    from app.cli.output import Theirs, show, table
 
     policy, found = undelivered(client)
-    rows = [(m["id"], m["delivery_state"], m["delivery_error"], m["text"]) for m in found]
+    rows = [(m["id"], m["delivery_state"], m["delivery_error"], Theirs(m["text"])) for m in found]
     lines = [f"When no status comes: {policy}.", *table(rows, "All that was sent has arrived.")]
     show({"policy": policy, "data": found}, lines, as_json=as_json)
 

@@ -57,10 +57,10 @@ def every(
 def show_one(job: JobId, client: ClientSlug = None, as_json: Json = False) -> None:
     """Show what a job is about, how often it was tried, and what went wrong."""
     from app.cli.jobs import one
-    from app.cli.output import show
+    from app.cli.output import Theirs, show
 
     found = one(client, job)
-    about = [f"{name}: {value}" for name, value in found.payload.items()]
+    about = [Theirs(f"{name}: {value}") for name, value in found.payload.items()]
     head = f"{found.kind}, {found.state}, tried {found.attempts} times since {found.created_at:%Y-%m-%d %H:%M} UTC"
     show(found, [head, *about, found.error or "No error."], as_json=as_json)
 

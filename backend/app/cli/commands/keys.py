@@ -37,7 +37,13 @@ def rotate(
 
     if kek:
         under, count = rewrap(renew=not resume)
-        lines = [f"{count} keys are wrapped anew{f' under {under}' if under else ''}."]
+        lines = [
+            (
+                f"{count} keys are wrapped anew under {under}."
+                if under
+                else f"{count} keys are wrapped anew."
+            )
+        ]
         return show({"under": under, "rewrapped": count}, lines, as_json=as_json)
     states = rotate(client)
     rows = [(one.client, f"version {one.version}", f"{one.left} values to go") for one in states]

@@ -22,10 +22,10 @@ def add(
     A file that has not changed costs nothing. Exits with 1 if one could not be learned in time.
     """
     from app.cli.knowledge import add
-    from app.cli.output import show, table
+    from app.cli.output import Theirs, show, table
 
     documents = add(files, client, wait)
-    rows = [(d["status"], d["title"], _outcome(d)) for d in documents]
+    rows = [(d["status"], Theirs(d["title"]), _outcome(d)) for d in documents]
     show(documents, table(rows, ""), as_json=as_json)
     raise typer.Exit(0 if all(d["status"] == "ready" for d in documents) else 1)
 
@@ -34,10 +34,13 @@ def add(
 def every(client: ClientSlug = None, as_json: Json = False) -> None:
     """List what was taught, the newest first."""
     from app.cli.knowledge import every
-    from app.cli.output import show, table
+    from app.cli.output import Theirs, show, table
 
     documents = every(client)
-    rows = [(d["id"], d["status"], d["passages"], d["title"], d["error"] or "") for d in documents]
+    rows = [
+        (d["id"], d["status"], d["passages"], Theirs(d["title"]), d["error"] or "")
+        for d in documents
+    ]
     show(documents, table(rows, "Nothing yet: `wafaa knowledge add FILE`."), as_json=as_json)
 
 
@@ -50,10 +53,10 @@ def search(
 ) -> None:
     """Show the passages that a question would be answered from."""
     from app.cli.knowledge import search
-    from app.cli.output import show
+    from app.cli.output import Theirs, show
 
     passages = search(query, client, limit)
-    lines = [f"{p['score']:.3f}  {p['title']}\n       {p['text']}" for p in passages]
+    lines = [Theirs(f"{p['score']:.3f}  {p['title']}\n       {p['text']}") for p in passages]
     show(passages, lines or ["Nothing found."], as_json=as_json)
 
 

@@ -20,8 +20,10 @@ def migrate(
     from app.cli.output import show
 
     found = check_now() if check else migrate_now()
-    words = "is current" if found.current else f"should be {found.wanted}: run `wafaa migrate`"
-    line = f"The database is at revision {found.present or 'none'} and {words}."
+    present = found.present or "none"
+    line = f"The database is at revision {present}, as it should be."
+    if not found.current:
+        line = f"The database is at revision {present}, not {found.wanted}. Run `wafaa migrate`."
     value = {"present": found.present, "wanted": found.wanted, "current": found.current}
     show(value, [line], as_json=as_json)
     raise typer.Exit(0 if found.current else 1)
@@ -30,13 +32,11 @@ def migrate(
 def doctor(as_json: Json = False) -> None:
     """Look for what is wrong, and tell how to put it right. Exits with 1 if something fails."""
     from app.cli.doctor import FAIL, examine
-    from app.cli.output import paint, show
+    from app.cli.findings import lines
+    from app.cli.output import show
 
     findings = examine()
-    lines = [f"{paint(f'{f.state:4}', f.state)}  {f.name}: {f.detail}" for f in findings]
-    fixes = [f"      {f.fix}" if f.fix else "" for f in findings]
-    told = [line for pair in zip(lines, fixes, strict=True) for line in pair if line]
-    show(findings, told, as_json=as_json)
+    show(findings, lines(findings), as_json=as_json)
     raise typer.Exit(1 if any(f.state == FAIL for f in findings) else 0)
 
 

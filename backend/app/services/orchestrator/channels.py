@@ -10,6 +10,7 @@ from app.core.errors import InvalidInput
 from app.core.tools import Tools
 from app.models.channel_config import ChannelAccount
 from app.services.channels.base import Capabilities, Channel
+from app.utils.misfits import first_misfit
 
 PACKAGE = "app.services.channels"
 
@@ -73,9 +74,8 @@ class Channels:
             if problem["type"] == "extra_forbidden":  # Its name is the caller's own text.
                 raise InvalidInput(f"{kind} has no such field.", pointer="/config") from error
             pointer = "/" + "/".join(str(part) for part in problem["loc"])
-            raise InvalidInput(
-                f"{pointer[1:] or kind}: {problem['msg']}", pointer=f"/config{pointer}"
-            ) from error
+            said = f"{pointer[1:] or kind}: {first_misfit(error)[1]}"
+            raise InvalidInput(said, pointer=f"/config{pointer}") from error
         make: Callable[[BaseModel, Tools], Channel] = plugins.load(PACKAGE, kind).adapter
         return make(values, self._tools)
 

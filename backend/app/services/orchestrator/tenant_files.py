@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from app.core.errors import InvalidInput
 from app.models.client import ClientSettings, Line, Quota
+from app.utils.misfits import first_misfit
 
 Slug = Annotated[
     str,
@@ -70,9 +71,8 @@ def read(path: Path) -> TenantFile:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidInput(f"{path}: {error}.") from error
     except ValidationError as error:
-        problem = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise InvalidInput(f"{path}: {place}: {problem['msg']}.") from error
+        place, said = first_misfit(error)
+        raise InvalidInput(f"{path}: {place}: {said}") from error
 
 
 def read_all(place: Path) -> dict[Path, TenantFile]:
