@@ -12,6 +12,7 @@ import typer
 
 from app.bootstrap import Services
 from app.cli.choosing import choose_client
+from app.cli.hiring import Hiring, Invitation, by_hand
 from app.cli.installation import Installation, with_services
 from app.cli.output import Theirs, worded
 from app.core.errors import InvalidInput, NotFound, WafaaError
@@ -33,6 +34,7 @@ class Outcome:
     changes: tuple[Change, ...] = ()
     error: str | None = None
     made: bool = False
+    invitations: tuple[Invitation, ...] = ()
 
     def told(self) -> dict[str, Any]:
         """For programs."""
@@ -40,6 +42,7 @@ class Outcome:
         return {
             "slug": self.slug, "new": self.is_new, "changes": changes, "error": self.error,
             "made": self.made,
+            "invitations": [{"email": one.email, "link": one.link} for one in self.invitations],
         }  # fmt: skip
 
 
@@ -69,15 +72,18 @@ async def outcome(services: Services, wish: Wish, *, make: bool) -> Outcome:
     known = await _known(services, wish.file.slug)
     client_id = known.id if known else new_client_id()
     changes: list[Change] = []
+    hiring = Hiring(services.settings)
     try:
         async with services.db.tenant(client_id) as tx:
-            changes = await _differences(tx, services, wish, is_new=known is None)
+            changes = await _differences(tx, services, hiring, wish, is_new=known is None)
             await _make(tx, changes, make=make)
     except _OnlyPlanned:
         return Outcome(wish.file.slug, known is None, tuple(changes))
     except WafaaError as error:
         return Outcome(wish.file.slug, known is None, tuple(changes), error.message)
-    return Outcome(wish.file.slug, known is None, tuple(changes), made=True)
+    return Outcome(
+        wish.file.slug, known is None, tuple(changes), made=True, invitations=tuple(hiring.invitations)
+    )  # fmt: skip
 
 
 class _OnlyPlanned(Exception):  # Nothing went wrong.
@@ -91,11 +97,11 @@ async def _make(tx: TenantTx, changes: list[Change], *, make: bool) -> None:
 
 
 async def _differences(
-    tx: TenantTx, services: Services, wish: Wish, *, is_new: bool
+    tx: TenantTx, services: Services, hiring: Hiring, wish: Wish, *, is_new: bool
 ) -> list[Change]:
     if is_new:
         await applying.begin(tx, wish.file)
-    return await applying.plan(tx, services.channels, wish)
+    return await applying.plan(tx, services.channels, hiring, wish)
 
 
 async def _known(services: Services, slug: str) -> Any:
@@ -127,6 +133,7 @@ def lines(outcomes: Sequence[Outcome]) -> list[str]:
             for c in one.changes
         ]
         told += [Theirs(f"    ! {worded(one.error)}")] if one.error else []
+        told += [Theirs(f"    {worded(by_hand(to.email, to.link))}") for to in one.invitations]
     return told
 
 

@@ -37,7 +37,7 @@ def arabic(sentence: str) -> str | None:
 def _labelled(sentence: str) -> str | None:
     """``settings.tone: Field required.``: the label stays, what is said of it is translated."""
     label, colon, rest = sentence.partition(": ")
-    said = arabic(rest) if colon else None
+    said = arabic(rest) if colon and " " not in label else None
     return said and f"{label}: {said}"
 
 

@@ -222,7 +222,7 @@ SENTENCES: dict[str, str] = {
     "{} is missing. Add {} {}=…": "ينقص {}. أضف {} {}=…",
     "{} should look like field=value.": "يجب أن يكون {} بصيغة حقل=قيمة.",
     "An e-mail goes to {}.": "تُرسل رسالة بريد إلى {}.",
-    "No SMTP_URL is set, so hand this link over yourself. It opens once: {}": "لم يُضبط SMTP_URL، فسلّم هذا الرابط بنفسك. يُفتح مرة واحدة: {}",
+    "Hand this link over to {}, as no SMTP_URL is set. It opens once: {}": "سلّم هذا الرابط إلى {} بنفسك، إذ لم يُضبط SMTP_URL. يُفتح مرة واحدة: {}",
     # Talking.
     "{} (conversation {})": "{} (المحادثة {})",
     "A colleague has this conversation and will answer here.": "هذه المحادثة لدى زميل وسيجيب هنا.",

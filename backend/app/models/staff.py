@@ -185,21 +185,20 @@ class Staff(Created, TenantRow):
 
     @classmethod
     async def all(cls, tx: TenantTx) -> list[Colleague]:
-        """The client's colleagues, by their e-mail addresses."""
+        """The client's colleagues, by their e-mail addresses; none of ours."""
         rows = await tx.all(
-            "SELECT id, email, name, role, is_active FROM staff WHERE client_id = $1 ORDER BY email",
+            "SELECT id, email, name, role, is_active FROM staff "
+            "WHERE client_id = $1 AND role <> 'platform' ORDER BY email",
             client_of(tx),
         )
         return [Colleague(**dict(row)) for row in rows]
 
     @classmethod
-    async def change(
-        cls, tx: TenantTx, staff_id: UUID, name: str, role: str, *, is_active: bool
-    ) -> None:
-        """Changes what a colleague is called, may do, and whether they may come in."""
+    async def rename(cls, tx: TenantTx, staff_id: UUID, name: str) -> None:
+        """Changes what a colleague is called."""
         await tx.run(
-            "UPDATE staff SET name = $3, role = $4, is_active = $5 WHERE client_id = $1 AND id = $2",
-            client_of(tx), staff_id, name, role, is_active,
+            "UPDATE staff SET name = $3 WHERE client_id = $1 AND id = $2",
+            client_of(tx), staff_id, name,
         )  # fmt: skip
 
     @classmethod

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from app.cli.applying import Outcome, lines, outcome, write_from
 from app.models.channel_config import ChannelConfig
 from app.models.client import Client
+from app.models.staff import Staff
+from app.models.staff_ticket import Kind
+from app.services.identity import sessions, team, tickets
 from app.services.orchestrator import tenant_files
 from app.services.orchestrator.applying import Wish
 from app.utils import toml
@@ -138,6 +141,41 @@ async def test_what_files_no_longer_name_goes_only_when_it_is_pruned(product, te
     assert (await bring(product, tenants, make=False, prune=True)).changes == ()
     (tenants / "bakery.toml").write_text(BAKERY)
     assert (await bring(product, tenants, make=True)).made  # And all of it can come back.
+
+
+async def test_who_is_new_in_a_file_is_invited_and_who_leaves_it_is_out(product, tenants) -> None:
+    """Without a mail server the link is told; one of the platform's own people is nobody's to prune."""
+    made = await bring(product, tenants, make=True)
+    [invitation] = made.invitations
+    assert invitation.email == "laila@bakery.example"
+    assert invitation.link in "\n".join(lines([made]))
+    async with product.services.db.directory() as tx:
+        bakery = await Client.find(tx, "bakery")
+    token, db = invitation.link.rpartition("=")[2], product.services.db
+    assert await tickets.redeem(db, token, Kind.INVITATION, "an unlikely lighthouse")
+    assert not await tickets.redeem(db, token, Kind.INVITATION, "another lighthouse")
+
+    async with db.tenant(bakery.id) as tx:
+        await Staff.add(tx, "us@wafaa.example", "Us", "platform", "")
+        laila = await Staff.named(tx, "laila@bakery.example")
+        assert laila is not None
+        session = await sessions.begin(tx, laila, device="")
+    assert await product.services.sessions.resume(session.secret)
+    text = BAKERY.replace('role = "owner"', 'role = "agent"')
+    owner = '\n[[staff]]\nemail = "omar@bakery.example"\nname = "عمر"\nrole = "owner"\n'
+    (tenants / "bakery.toml").write_text(text + owner)
+    changed = await bring(product, tenants, make=True, prune=True)
+    assert (changed.error, [one.email for one in changed.invitations]) == (
+        None,
+        ["omar@bakery.example"],
+    )
+    assert await product.services.sessions.resume(session.secret) is None  # Her role is another.
+    async with db.tenant(bakery.id) as tx:
+        assert await Staff.named(tx, "us@wafaa.example")
+
+    (tenants / "bakery.toml").write_text(text)
+    nobody = await bring(product, tenants, make=True, prune=True)
+    assert (nobody.made, nobody.error) == (False, team.LAST_OWNER)
 
 
 async def test_one_clients_failure_is_its_own_and_leaves_nothing_half_done(

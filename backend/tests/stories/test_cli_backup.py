@@ -56,7 +56,6 @@ def test_an_installation_is_backed_up_and_restored_on_another_machine(tmp_path: 
 
     told = run(here, "backup", str(backup))
     assert "Keep the two apart" in told
-    assert "احفظ الملفين" in told
     run(here, "backup", str(backup), code=1)  # It overwrites nothing.
 
     (there / ".wafaa").mkdir()

@@ -4,14 +4,18 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from app.bootstrap import bootstrap
+from app.cli.applying import outcome
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
+from app.services.orchestrator import tenant_files
+from app.services.orchestrator.applying import Wish
 from tests.fixtures.product import PASSWORD, Product, migrate_now, serve, settings_for
 from tests.fixtures.signin import NewBrowser, Seen
 from tests.fixtures.smtp import Postbox
@@ -82,6 +86,19 @@ async def test_an_invitation_is_accepted_once(
     assert [(p["email"], p["role"], p["has_joined"]) for p in team if p["email"] == email] == [
         (email, "agent", True)
     ]
+
+
+async def test_who_stands_in_a_clients_file_is_invited_by_mail(
+    product: Product, postbox: Postbox, tmp_path: Path
+) -> None:
+    (tmp_path / "bakery.toml").write_text(
+        'slug = "bakery"\nname = "Bakery"\n[[staff]]\nemail = "o@bakery.example"\nname = "Omar"\nrole = "owner"\n'
+    )
+    wish = Wish(tenant_files.read(tmp_path / "bakery.toml"), tmp_path, {})
+    made = await outcome(product.services, wish, make=True)
+    assert (made.made, made.invitations) == (True, ())
+    await product.drain()
+    assert link_in(postbox.to("o@bakery.example")[-1]).startswith("/invitation?token=")
 
 
 async def test_a_forgotten_password_is_replaced_by_mail(

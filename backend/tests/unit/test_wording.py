@@ -166,7 +166,7 @@ def test_what_commands_tell_is_there_in_arabic() -> None:
     [
         ("slug: Field required.", "slug: هذا الحقل مطلوب."),
         ("cafe.toml: staff.0.role: Field required.", "cafe.toml: staff.0.role: هذا الحقل مطلوب."),
-        ("17 SAR: cash only", None),
+        ("17 SAR: Field required.", None),
     ],
 )
 def test_a_label_stays_and_what_is_said_of_it_is_translated(

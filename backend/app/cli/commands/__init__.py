@@ -41,7 +41,7 @@ for name, function, hidden in (
     ("backup", backups.backup, False),
     ("restore", backups.restore, False),
     ("apply", applying.apply, False),
-    ("export-config", applying.export_config, False),
+    ("export", applying.export, False),
     ("ask", talking.ask, False),
     ("chat", talking.chat, False),
     ("trace", jobs.trace, False),

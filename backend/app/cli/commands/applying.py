@@ -37,7 +37,7 @@ def apply(
     raise typer.Exit(CHANGES if plan and different else 0)
 
 
-def export_config(
+def export(
     folder: Annotated[Path, typer.Argument(help="Where the files go.")],
     client: Annotated[
         str | None, typer.Option("--client", metavar="SLUG", help="Whose; everybody's if absent.")

@@ -61,9 +61,11 @@ def deactivate(email: Email, client: ClientSlug = None, as_json: Json = False) -
 
 
 def _told(made: dict[str, object]) -> str:
+    from app.cli.hiring import by_hand
+
     if made["link"] is None:
         return f"An e-mail goes to {made['email']}."
-    return f"No SMTP_URL is set, so hand this link over yourself. It opens once: {made['link']}"
+    return by_hand(str(made["email"]), str(made["link"]))
 
 
 def _state(person: dict[str, object]) -> str:

@@ -63,6 +63,21 @@ async def give_role(tx: TenantTx, staff_id: UUID, role: Role, *, actor: str) -> 
     )
 
 
+async def change(tx: TenantTx, staff_id: UUID, name: str, role: Role, *, actor: str) -> None:
+    """Changes how a colleague is called, and what they may do.
+
+    Raises:
+        NotFound: There is no such colleague.
+        Conflict: It is the last owner.
+    """
+    before = await Staff.colleague(tx, staff_id)
+    if before.name != name:
+        await Staff.rename(tx, staff_id, name)
+        await AuditEntry.add(tx, actor, "staff.renamed", str(staff_id))
+    if before.role != role:
+        await give_role(tx, staff_id, role, actor=actor)
+
+
 async def let_go(tx: TenantTx, staff_id: UUID, *, actor: str) -> None:
     """Deactivates a colleague: sessions, tokens and tickets end; what they did stays.
 

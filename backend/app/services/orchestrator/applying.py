@@ -4,14 +4,13 @@ A plan is read and made in one transaction, so what was shown is what is done; t
 """
 
 import hashlib
-import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from app.core.multi_tenant import TenantTx
-from app.core.security import hash_password
 from app.models.audit import AuditEntry
 from app.models.channel_config import ChannelAccount, ChannelConfig
 from app.models.client import Client, ClientRef
@@ -22,6 +21,7 @@ from app.services.orchestrator import accounts, clients, configuration, library
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.tenant_files import (
     ChannelPart,
+    StaffPart,
     TenantFile,
     documents,
     fields_of,
@@ -56,7 +56,20 @@ class Wish:
     prune: bool = False
 
 
-async def plan(tx: TenantTx, channels: Channels, wish: Wish) -> list[Change]:
+class Team(Protocol):
+    """Takes people in and lets them go."""
+
+    async def invite(self, tx: TenantTx, email: str, name: str, role: str) -> None:
+        """Takes somebody in, or back."""
+
+    async def change(self, tx: TenantTx, staff_id: UUID, name: str, role: str) -> None:
+        """Gives a colleague another name, another role, or both."""
+
+    async def let_go(self, tx: TenantTx, staff_id: UUID) -> None:
+        """Lets a colleague go."""
+
+
+async def plan(tx: TenantTx, channels: Channels, team: Team, wish: Wish) -> list[Change]:
     """What is different between a client and its file, in the order in which it is to be changed.
 
     Raises:
@@ -66,7 +79,7 @@ async def plan(tx: TenantTx, channels: Channels, wish: Wish) -> list[Change]:
     return [
         *_configured(client, wish.file),
         *_allowed(client, wish.file),
-        *await _staffed(tx, wish),
+        *await _staffed(tx, team, wish),
         *await _connected(tx, channels, wish),
         *await _taught(tx, wish),
     ]
@@ -117,49 +130,38 @@ def _allowed(client: Client, file: TenantFile) -> Iterator[Change]:
         yield Change(change.path, change.before, change.after, None if number else act)
 
 
-async def _staffed(tx: TenantTx, wish: Wish) -> list[Change]:
+async def _staffed(tx: TenantTx, team: Team, wish: Wish) -> list[Change]:
+    """Owners come first, so that there is always one; whoever leaves, leaves last."""
     present = {colleague.email: colleague for colleague in await Staff.all(tx)}
     changes: list[Change] = []
-    for wanted in wish.file.staff:
+    for wanted in sorted(wish.file.staff, key=lambda one: one.role != "owner"):
         known = present.pop(wanted.email, None)
         before = {"name": known.name, "role": known.role} if known and known.is_active else None
         after = {"name": wanted.name, "role": wanted.role}
         if before != after:
-            changes.append(
-                Change(f"staff.{wanted.email}", before, after, _hire(wanted.email, after, known))
-            )
+            act = _change(team, known.id, wanted) if known and before else _invite(team, wanted)
+            changes.append(Change(f"staff.{wanted.email}", before, after, act))
     if wish.prune:
         changes += [
-            Change(f"staff.{one.email}", {"name": one.name, "role": one.role}, None, _dismiss(one))
+            Change(
+                f"staff.{one.email}", {"name": one.name, "role": one.role}, None, _let_go(team, one)
+            )
             for one in present.values()
             if one.is_active
         ]
     return changes
 
 
-def _hire(email: str, after: dict[str, str], known: Colleague | None) -> Act:
-    """A new colleague gets a password that nobody knows: they set one of their own by e-mail."""
-
-    async def act(tx: TenantTx) -> None:
-        if known is None:
-            await Staff.add(
-                tx, email, after["name"], after["role"], hash_password(secrets.token_urlsafe(24))
-            )
-        else:
-            await Staff.change(tx, known.id, after["name"], after["role"], is_active=True)
-        await AuditEntry.add(
-            tx, ACTOR, "staff.changed" if known else "staff.added", str(known.id if known else "")
-        )
-
-    return act
+def _invite(team: Team, wanted: StaffPart) -> Act:
+    return lambda tx: team.invite(tx, wanted.email, wanted.name, wanted.role)
 
 
-def _dismiss(colleague: Colleague) -> Act:
-    async def act(tx: TenantTx) -> None:
-        await Staff.change(tx, colleague.id, colleague.name, colleague.role, is_active=False)
-        await AuditEntry.add(tx, ACTOR, "staff.removed", str(colleague.id))
+def _change(team: Team, staff_id: UUID, wanted: StaffPart) -> Act:
+    return lambda tx: team.change(tx, staff_id, wanted.name, wanted.role)
 
-    return act
+
+def _let_go(team: Team, colleague: Colleague) -> Act:
+    return lambda tx: team.let_go(tx, colleague.id)
 
 
 async def _connected(tx: TenantTx, channels: Channels, wish: Wish) -> list[Change]:

@@ -32,7 +32,7 @@ async def written(tx: TenantTx, channels: Channels) -> tuple[dict[str, Any], dic
         "staff": [
             {"email": one.email, "name": one.name, "role": one.role}
             for one in await Staff.all(tx)
-            if one.is_active and one.role != "platform"
+            if one.is_active
         ],
         "channels": [
             accounts.as_part(channels, client.slug, account)
