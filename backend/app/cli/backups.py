@@ -41,7 +41,7 @@ def restore(data: Path, keys: Path | None) -> None:
     keys = keys or dumps.keys_file(data)
     missing = [path.name for path in (data, keys) if not path.exists()]
     if missing:
-        raise Misconfigured(f"There is no {missing[0]}.")
+        raise Misconfigured(f"There is no file {missing[0]}.")
     settings = read_settings()
     if settings.database_url is None:
         parts.postgres(settings).prepare()  # A new machine has none yet.

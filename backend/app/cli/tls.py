@@ -66,5 +66,5 @@ class Tls:
             raise Misconfigured("A certificate and its key go together: give both or none.")
         for path in (self.certificate, self.key):
             if not path.is_file():
-                raise Misconfigured(f"There is no {path}.")
+                raise Misconfigured(f"There is no file {path}.")
         return self.certificate, self.key

@@ -16,7 +16,7 @@ SENTENCES: dict[str, str] = {
     "A record of schema {} can't be read here.": "لا يُقرأ هنا سجل من المخطط {}.",
     # Files and folders.
     "{} is there already. Name another file.": "{} موجود من قبل. سمِّ ملفًا آخر.",
-    "There is no {}.": "لا يوجد {}.",
+    "There is no file {}.": "لا يوجد ملف {}.",
     "There is no {}. Run from a checkout of the product.": "لا يوجد {}. شغّل الأمر من نسخة المصدر.",
     "{} belongs to somebody else. Remove it.": "{} ملك لمستخدم آخر. احذفه.",
     "{} belongs to somebody else. Remove it, or set WAFAA_HOME to a shorter path.": "{} ملك لمستخدم آخر. احذفه، أو اضبط WAFAA_HOME على مسار أقصر.",
