@@ -13,6 +13,7 @@ from app.core.revision import wanted
 from app.core.security import Tokens
 from app.core.tools import Tools
 from app.core.visits import Visits
+from app.models.message import DOOR, INTAKE
 from app.services.ai.prices import Prices
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials
@@ -99,7 +100,8 @@ class Services:
                 f"The database is at revision {found}, not {wanted()}. Run `wafaa migrate`."
             )
         # With a log in front, what platforms say reaches the database by whoever reads it.
-        self.followers.open(serving=serving and self.event_log is None)
+        open_door = INTAKE if self.event_log is None else DOOR
+        self.followers.open(open_door if serving else "wafaa")
         self.pressure.open()
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from app.core.config import Settings
 from app.core.multi_tenant import Database
 from app.core.tools import Tools
 from app.models import partition
+from app.models.message import DOOR, INTAKE
 from app.services.identity.tickets import MailInvitation, MailReset, TicketOffice
 from app.services.knowledge.indexer import Indexer
 from app.services.orchestrator.answers import Answers
@@ -76,6 +77,7 @@ def handlers(
         standings,
         indeterminate_seconds=settings.indeterminate_seconds,
         quiet_seconds=settings.quiet_seconds,
+        way_in=(INTAKE, DOOR) if settings.queue_broker else (INTAKE,),
     )
     notifier = StaffNotifier(db, _mailer(settings), public_url(settings), settings.platform_email)
     office = TicketOffice(db, _mailer(settings), public_url(settings))

@@ -11,7 +11,7 @@ from app.bootstrap import Services, bootstrap
 from app.cli.findings import FAIL, OK, WARN, Finding
 from app.cli.installation import servers
 from app.core.config import Settings
-from app.core.errors import WafaaError
+from app.core.errors import Misconfigured, WafaaError
 from app.core.observability import check_parts
 from app.core.revision import MIGRATIONS, wanted
 from app.models.channel_config import ChannelConfig
@@ -19,6 +19,8 @@ from app.models.client import Client
 
 OLDEST_POSTGRES = 15
 LINT: Path = MIGRATIONS / "rls_lint.sql"
+
+LOOKED_AT = ("database", "event log")
 
 Look = Callable[[Services], Awaitable[Finding]]
 
@@ -34,11 +36,14 @@ def examine_live(settings: Settings) -> list[Finding]:
 
 
 async def _examine(settings: Settings) -> list[Finding]:
-    services = bootstrap(settings)
+    try:
+        services = bootstrap(settings)
+    except Misconfigured as error:
+        return [Finding("settings", FAIL, error.message, "Correct .env, then look again.")]
     try:
         looks: tuple[tuple[str, Look], ...] = (
             ("postgresql", postgresql), ("role", role), ("revision", revision), ("pgvector", pgvector),
-            ("fence", fence), ("credentials", credentials),
+            ("fence", fence), ("credentials", credentials), ("event log", event_log),
         )  # fmt: skip
         found = [await _look(name, look, services) for name, look in looks]
         return [*found, *await _parts(services)]
@@ -130,9 +135,21 @@ async def credentials(services: Services) -> Finding:
     return Finding("credentials", OK, f"{count} channel accounts open with their clients' keys")
 
 
+async def event_log(services: Services) -> Finding:
+    """Whether the log in front lets us in, where there is one."""
+    if services.event_log is None:
+        return Finding("event log", OK, "There is none: webhooks are written directly.")
+    try:
+        return Finding("event log", OK, await services.event_log.ping())
+    except WafaaError as error:
+        return Finding(
+            "event log", FAIL, error.message, "Correct KAFKA_… in .env, then look again."
+        )
+
+
 async def _parts(services: Services) -> list[Finding]:
-    """The parts that readiness asks, beside the database."""
-    states = await check_parts([part for part in services.parts if part.name != "database"])
+    """The parts that readiness asks, beside those that were looked at."""
+    states = await check_parts([part for part in services.parts if part.name not in LOOKED_AT])
     return [
         Finding(
             state.name,

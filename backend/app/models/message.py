@@ -27,8 +27,9 @@ class Author(StrEnum):
     AGENT = "agent"
 
 
-INTAKE = "wafaa intake"
-"""How the database knows the connection that every serving API keeps open."""
+INTAKE, DOOR = "wafaa intake", "wafaa door"
+"""How the database knows the connections that the way in keeps open: whoever writes what platforms say, and, where that
+is read from a log, every API that appends to it."""
 
 RANKS = {
     "queued": 0, "sending": 1, "indeterminate": 2, "parked": 3, "accepted": 4, "sent": 5, "failed": 6,
@@ -287,13 +288,21 @@ class Message(Created, TenantRow):
         return bool(held)
 
     @classmethod
-    async def seconds_of_silence(cls, tx: TenantTx, message_id: UUID) -> float:
+    async def seconds_of_silence(
+        cls, tx: TenantTx, message_id: UUID, way_in: Sequence[str]
+    ) -> float:
         """How long the platform has said nothing of a send although it could have.
 
-        Only while an API is up can a status reach us, and after an outage a platform comes back the later the longer
-        it lasted: so as long as there was none, silence means nothing. By the database's clock: workers' may differ.
+        Only while every part of the way in is open can a status reach us, and after an outage a platform comes back
+        the later the longer it lasted: so as long as one was closed, silence means nothing. By the database's clock:
+        workers' may differ.
+
+        Args:
+            tx: The client's transaction.
+            message_id: What was sent.
+            way_in: ``INTAKE``, and ``DOOR`` before it where a log stands between the two.
         """
-        seconds = await tx.value(_SILENCE, client_of(tx), message_id, INTAKE)
+        seconds = await tx.value(_SILENCE, client_of(tx), message_id, list(way_in))
         return float(seconds or 0.0)
 
     @classmethod
@@ -386,7 +395,9 @@ def platform_key(cipher: Cipher, platform_message_id: str | None) -> bytes | Non
 _SILENCE = """
 SELECT extract(epoch FROM clock_timestamp() - greatest(m.sending_since, i.open_since)
                           - greatest(i.open_since - m.sending_since, interval '0'))::float8
-FROM messages m, (SELECT coalesce(min(backend_start), clock_timestamp()) AS open_since FROM pg_stat_activity
-                  WHERE application_name = $3 AND datname = current_database()) i
+FROM messages m, (SELECT max(since) AS open_since FROM (
+  SELECT coalesce(min(a.backend_start), clock_timestamp()) AS since FROM unnest($3::text[]) AS part
+  LEFT JOIN pg_stat_activity a ON a.application_name = part AND a.datname = current_database()
+  GROUP BY part) parts) i
 WHERE m.client_id = $1 AND m.id = $2
 """

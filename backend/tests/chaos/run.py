@@ -20,8 +20,8 @@ from tests.fixtures.wired import until
 Dealt = list[tuple[Fault, float]]
 Deal = Callable[[Fault, random.Random], Awaitable[None]]
 
-BREATH = 0.5
-"""Seconds between one door that is back and the next that dies."""
+BREATH = 1.0
+"""Seconds between the first webhook that a door takes and the next that dies."""
 
 CALM = 4.0
 """Seconds between what dies alone."""
@@ -55,7 +55,7 @@ async def _run(
     seed: int, plan: Plan, log: Path | None, *, timed: bool
 ) -> tuple[dict[str, Any], list[str]]:
     began = time.monotonic()
-    async with installation(seed, plan.lost_send, log, brokers=plan.brokers) as stage:
+    async with installation(seed, plan.lost_send, log, brokers=plan.brokers, timed=timed) as stage:
         stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=SENDS, late=0.3)
         crowd = Crowd(stage.meta, plan.contacts, seed)
         writing = asyncio.create_task(crowd.write())
@@ -112,16 +112,29 @@ async def _deal(stage: Stage, plan: Plan, seed: int) -> Dealt:
         dealt.append((fault, stage.meta.now()))
         await stage.suffer(fault, rng)
 
-    await asyncio.gather(_doors(deal, plan.doors(seed), seed), _others(deal, plan, seed))
+    await asyncio.gather(_doors(stage, deal, plan.doors(seed), seed), _others(deal, plan, seed))
     return dealt
 
 
-async def _doors(deal: Deal, cards: list[Fault], seed: int) -> None:
-    """One after the other, each when the one before is back: on a slow machine none ever would be."""
+async def _doors(stage: Stage, deal: Deal, cards: list[Fault], seed: int) -> None:
+    """One after the other, each when the one before has taken something: on a slow machine none ever would."""
     rng = random.Random(f"{seed} doors")  # noqa: S311 - chance, not secrecy.
     for fault in cards:
         await deal(fault, rng)
+        with suppress(TimeoutError):  # The checker will see what is lost.
+            await until(_takes(stage.meta), 60)
         await asyncio.sleep(BREATH)
+
+
+def _takes(meta: MetaSimulator) -> Callable[[], Awaitable[bool]]:
+    """Whether a webhook has been taken since."""
+    before = len(meta.history.records)
+
+    async def holds() -> bool:
+        since = meta.history.records[before:]
+        return any(isinstance(r, WebhookPosted) and r.status == 200 for r in since)
+
+    return holds
 
 
 async def _others(deal: Deal, plan: Plan, seed: int) -> None:

@@ -195,6 +195,8 @@ async def installation(
     log: Path | None = None,
     hosts: Hosts | None = None,
     brokers: int = 0,
+    *,
+    timed: bool = False,
 ) -> AsyncIterator[Stage]:
     """Starts all of it in a folder of its own.
 
@@ -204,6 +206,7 @@ async def installation(
         log: Where its parts log to.
         hosts: Where they run, if on another host.
         brokers: How many brokers stand in front, if any do.
+        timed: Whether parts begin as slowly as in life.
     """
     home = Path(tempfile.mkdtemp(prefix="chaos"))
     async with AsyncExitStack() as stack:
@@ -213,7 +216,9 @@ async def installation(
         database, cache = servers(home)
         kafka = stack.enter_context(Kafka(home / "kafka", brokers)) if brokers else None
         prefix = hosts.prefix if hosts else ()
-        nursery = stack.enter_context(Nursery(log or home / "parts.log", prefix=prefix))
+        nursery = stack.enter_context(
+            Nursery(log or home / "parts.log", prefix=prefix, warm=not timed)
+        )
         address = THERE if hosts else "127.0.0.1"
         settings = settings_for(
             database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(), WAFAA_HOST=address,

@@ -215,3 +215,54 @@ async def test_making_topics_states_what_they_keep_and_happens_once(kafka: Any) 
         other = config.model_copy(update={"prefix": f"{config.prefix}more.", "replication": 3})
         await module.adapter(other, None).prepare(TOPICS)
     await log.close()
+
+
+async def _guarded(kafka: Any, mechanism: str, **more: Any) -> EventLog:
+    module = plugins.load(SEAM, "kafka")
+    fields = {
+        "prefix": f"test-{uuid4().hex[:8]}.",
+        "replication": 1,
+        "min_insync": 1,
+        "session_seconds": 6,
+    }
+    log: EventLog = module.adapter(
+        module.Config(**fields, **kafka.guarded(mechanism, **{"seconds": 20, **more})), None
+    )
+    return log
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
+async def test_makes_appends_and_reads_where_it_must_say_who_it_is(
+    kafka: Any, mechanism: str
+) -> None:
+    log = await _guarded(kafka, mechanism)
+    assert len(await log.prepare(TOPICS)) == len(TOPICS)
+    await log.append(INBOUND, said(3))
+    assert [one.value for one in await read(log, 3)] == [record.value for record in said(3)]
+    assert "topics" in await log.ping()
+    await log.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"sasl_password": "guessed"}, "KAFKA_SASL_PASSWORD"),
+        ({"sasl_username": "nobody"}, "KAFKA_SASL_USERNAME"),
+        ({"ssl_ca_location": None}, "KAFKA_SSL_CA_LOCATION"),
+    ],
+)
+async def test_what_is_wrong_with_its_credentials_is_named(
+    kafka: Any, wrong: dict[str, Any], named: str
+) -> None:
+    log = await _guarded(kafka, "SCRAM-SHA-512", seconds=3, **wrong)
+    with pytest.raises(Unavailable, match=named):
+        await log.ping()
+    with pytest.raises(Unavailable):
+        await log.append(INBOUND, said(1))
+    await log.close()
+
+
+async def test_a_name_or_a_password_that_is_missing_is_told_at_once(kafka: Any) -> None:
+    for missing in ("sasl_username", "sasl_password"):
+        with pytest.raises(Misconfigured, match="KAFKA_SASL_PASSWORD"):
+            await _guarded(kafka, "PLAIN", **{missing: None})

@@ -7,10 +7,12 @@ from uuid import uuid4
 import pytest
 
 from app.embedded.postgres import EmbeddedPostgres
+from app.models.message import DOOR, INTAKE
 from app.services.queue.base import INBOUND, Record
 from app.services.queue.producer import Inbound, Producer
 from simulators import _meta_payloads as payloads
 from simulators._signing import body_of, headers_for
+from simulators.meta import Behaviour
 from tests.fixtures.kafka import Kafka
 from tests.fixtures.product import migrate_now
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop
@@ -99,6 +101,35 @@ async def test_intake_goes_on_without_a_database_and_everything_is_answered_once
             await until(delivered(shop), 60)
         assert await shop.value(CONTACTS) == 5
         assert await shop.value(CONTACTS + " AND answered_by IS NULL") == 0
+
+
+async def test_while_no_api_appends_to_the_log_a_missing_status_means_nothing(
+    behind: Behind, kafka: Kafka
+) -> None:
+    """Whoever reads the log is up all the time, and has read all of it: nothing can come into it."""
+    shop = await behind(kafka, WAFAA_INDETERMINATE_SECONDS=0.5)
+    services = shop.product.services
+    reading = asyncio.create_task(_listen(shop))
+    shop.meta.behave(Behaviour.DROP)
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    services.followers.close()  # What a database sees of an API that died.
+    async with at_work(shop, "consumer", "worker"):
+        await until(lambda: _sends(shop, 1), 60)
+        await asyncio.sleep(2.0)
+        assert len(shop.meta.history.sends()) == 1
+        services.followers.open(DOOR)
+        await until(replied(shop), 60)
+    assert [send.accepted for send in shop.meta.history.sends()] == [False, True]
+    reading.cancel()
+
+
+async def _listen(shop: Shop) -> None:
+    async for _ in shop.product.services.db.listen("wafaa_intake", name=INTAKE):
+        pass
+
+
+async def _sends(shop: Shop, count: int) -> bool:
+    return len(shop.meta.history.sends()) >= count
 
 
 async def test_what_cannot_be_taken_in_is_buried_and_holds_nobody_up(

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from app.embedded.postgres import EmbeddedPostgres
+from app.models.message import INTAKE
 from simulators.meta import Behaviour
 from tests.fixtures.product import migrate_now
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop
@@ -86,7 +87,7 @@ async def test_while_no_api_is_up_a_missing_status_means_nothing(opened) -> None
         await asyncio.sleep(0.6)
         await shop.product.services.worker.drain(patience=0.5)
     assert len(shop.meta.history.sends()) == 1
-    shop.product.services.followers.open(serving=True)
+    shop.product.services.followers.open(INTAKE)
     await _work(shop, for_replies=1)
     assert [send.accepted for send in shop.meta.history.sends()] == [False, True]
 

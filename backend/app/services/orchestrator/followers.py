@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from app.core.multi_tenant import Database
-from app.models.message import INTAKE
 
 
 class Followers:
@@ -23,9 +22,9 @@ class Followers:
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
 
-    def open(self, *, serving: bool = False) -> None:
-        """Begins to listen; ``serving`` where platforms reach this process, which then counts as open intake."""
-        self._task = asyncio.create_task(self._listen(INTAKE if serving else "wafaa"))
+    def open(self, name: str) -> None:
+        """Begins to listen, under the name by which others see that this process is up."""
+        self._task = asyncio.create_task(self._listen(name))
 
     def close(self) -> None:
         """Ends every stream, and stops listening."""

@@ -51,12 +51,13 @@ class KafkaProducer:
             seconds: How long a record may take.
             in_flight: How many records may be on their way.
         """
+        self._troubles = Troubles()
         self._settings = client | {
             "enable.idempotence": True,  # And with it acks=all, order, and no doubles of our own.
             "message.timeout.ms": round(seconds * 1000),
             "linger.ms": 1,
             "queue.buffering.max.messages": in_flight,
-            "error_cb": Troubles(),
+            "error_cb": self._troubles,
         }
         self._seconds = seconds
         self._room = in_flight
@@ -127,13 +128,13 @@ class KafkaProducer:
         """Asks for the topics that begin with ``prefix``.
 
         Raises:
-            Unavailable: There is no answer, or there are none.
+            Unavailable: There is no answer, or there are none; the message says why, where that is known.
         """
         producer = self._open()
         try:
             found = await asyncio.to_thread(producer.list_topics, timeout=self._seconds)
         except KafkaException as error:
-            raise Unavailable(AWAY) from error
+            raise Unavailable(self._troubles.why) from error
         ours = [name for name in found.topics if name.startswith(prefix)]
         if not ours:
             raise Unavailable("The event log has no topics of ours. Run `wafaa migrate`.")

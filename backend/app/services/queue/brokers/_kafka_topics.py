@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from app.core.errors import Misconfigured, Unavailable
+from app.services.queue.brokers._kafka_errors import Troubles
 
 _SECONDS = 20.0
 
@@ -35,7 +36,8 @@ async def make(client: dict[str, Any], wanted: Sequence[Wanted]) -> list[str]:
 
 
 def _make(client: dict[str, Any], wanted: Sequence[Wanted]) -> list[str]:
-    admin = AdminClient(client)
+    troubles = Troubles()
+    admin = AdminClient(client | {"error_cb": troubles})
     try:
         there = admin.list_topics(timeout=_SECONDS).topics
         missing = [topic for topic in wanted if topic.name not in there]
@@ -46,7 +48,8 @@ def _make(client: dict[str, Any], wanted: Sequence[Wanted]) -> list[str]:
         for name, result in made.items():
             _see(name, result)
     except KafkaException as error:
-        raise Unavailable(f"The event log can't be reached: {error}.") from error
+        admin.poll(0)  # Now it tells what it complains of.
+        raise Unavailable(troubles.why) from error
     return [topic.name for topic in missing]
 
 
