@@ -69,7 +69,7 @@ def _shuffled(seed: int, cards: list[Fault]) -> list[Fault]:
 
 
 FULL = Plan(
-    seconds=150.0,
+    seconds=110.0,
     patience=240.0,
     contacts=24,
     lost_send=8.0,
