@@ -300,6 +300,7 @@ SENTENCES: dict[str, str] = {
     "The event log has no topics of ours. Run `wafaa migrate`.": "ليس في سجل الأحداث مواضيعنا. شغّل `wafaa migrate`.",
     "The event log refuses our name or password. Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.": "يرفض سجل الأحداث اسمنا أو كلمة مرورنا. راجع KAFKA_SASL_MECHANISM وKAFKA_SASL_USERNAME وKAFKA_SASL_PASSWORD.",
     "The event log can't be trusted. Check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_LOCATION.": "لا يمكن الوثوق بسجل الأحداث. راجع KAFKA_SECURITY_PROTOCOL وKAFKA_SSL_CA_LOCATION.",
+    "event log": "سجل الأحداث",
     "There is none: webhooks are written directly.": "لا يوجد: تُكتب رسائل الويب هوك مباشرة.",
     "Correct KAFKA_… in .env, then look again.": "صحّح \u200eKAFKA_… في \u200e.env ثم انظر من جديد.",
     "kafka needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD for SASL.": "يحتاج kafka مع SASL إلى KAFKA_SASL_USERNAME وKAFKA_SASL_PASSWORD.",
