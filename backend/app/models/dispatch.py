@@ -39,6 +39,7 @@ class Dispatch:
         conversation_id: UUID,
         message_id: UUID,
         least_seconds: float,
+        fence: int,
     ) -> "Dispatch | None":
         """Writes down that a reply is about to be sent; None, with nothing written, where that isn't plain.
 
@@ -48,10 +49,12 @@ class Dispatch:
             conversation_id: Its conversation.
             message_id: The reply.
             least_seconds: For how long we must still be allowed to write.
+            fence: The number under which the lane is held.
         """
         cipher = await db.cipher(client_id)
         row = await db.ask(
-            client_id, "SELECT app.intend($1, $2, $3, $4, $5)", client_id, conversation_id, message_id, least_seconds
+            client_id, "SELECT app.intend($1, $2, $3, $4, $5, $6)", client_id, conversation_id, message_id, least_seconds,
+            fence,
         )  # fmt: skip
         return cls._opened(cipher, message_id, row) if row else None
 

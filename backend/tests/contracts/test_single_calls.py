@@ -18,7 +18,7 @@ from tests.fixtures.keys import sealed
 from tests.fixtures.product import migrate_now, settings_for
 
 LOAD = "SELECT app.load_turn($1, $2, $3, 20, 12)"
-INTEND = "SELECT app.intend($1, $2, $3, $4, 60)"
+INTEND = "SELECT app.intend($1, $2, $3, $4, 60, 1)"
 
 
 @pytest.fixture(params=["postgres18", "postgres15"])

@@ -1,6 +1,6 @@
-"""Faults planted in the product, each with the test that has to find it.
+"""Faults planted in the product, each with the one test that has to find it.
 
-A mutant is a piece of code and what stands in its place; when the code has changed so that the piece isn't there any
+A mutant is a piece of code and what stands in its place. When the code has changed so that the piece isn't there any
 more, planting fails, and the mutant has to be thought over again.
 """
 
@@ -15,32 +15,78 @@ class Mutant:
 
     Attributes:
         name: What is wrong with the product then.
-        file: Where, from ``backend``.
-        code: The piece that is replaced; it stands there exactly once.
-        instead: What stands there then.
-        killer: The test that must fail.
+        place: A file, from ``backend``; a function of the database, as its last migration left it; or a table.
+        code: The piece that is replaced; it stands there exactly once. Of a table there is none.
+        instead: What stands there then; what is done to the table.
+        killer: The test that must fail, by its node id.
     """
 
     name: str
-    file: str
+    place: str
     code: str
     instead: str
     killer: str
 
+    def applied(self, text: str) -> str:
+        """The place's text with the fault in it."""
+        assert text.count(self.code) == 1, f"{self.name!r}: its piece of {self.place} has changed."
+        return text.replace(self.code, self.instead)
 
-def _m(name: str, file: str, code: str, instead: str, killer: str) -> Mutant:
-    return Mutant(name, file, code, instead, killer)
 
-
-MUTANTS = (
-    _m(
-        "whoever opted out is answered",
-        "app/services/orchestrator/intent_router.py",
-        "    if wish or session.opted_out:\n        return wish or Silent()",
-        "    if wish:\n        return wish",
-        STORIES + "test_pipeline_turns.py::test_who_opts_out_hears_no_more_until_they_ask_again",
+INTAKE = (
+    Mutant(
+        "a platform hears 200 before its message is written",
+        "app/utils/batching.py",
+        "return list(await asyncio.gather(*(future for _, future in mine)))",
+        "return [None for _ in mine]",
+        STORIES + "test_pipeline_intake.py::test_a_platform_hears_200_only_for_what_is_committed",
     ),
-    _m(
+    Mutant(
+        "a platform hears 200 before the log has its message",
+        "app/services/queue/brokers/_kafka_producer.py",
+        "await asyncio.wait_for(future, self._seconds + 2)",
+        "future.cancel()",
+        CONTRACTS + "test_event_log.py::test_brokers_that_go_away_are_told_and_found_again",
+    ),
+    Mutant(
+        "the log is told that a batch is in before it is",
+        "app/services/queue/consumer.py",
+        "elif await self._until_taken(batch):\n            await self._log.commit(batch)",
+        "else:\n            await self._log.commit(batch)\n            await self._until_taken(batch)",
+        CONTRACTS
+        + "test_log_members.py::test_what_a_consumer_had_read_and_not_written_when_it_died_is_read_again",
+    ),
+    Mutant(
+        "what happened is forgotten before the log has it",
+        "app/services/queue/publisher.py",
+        "await self._append(events)\n            await outbox.published(self._db, events)",
+        "await outbox.published(self._db, events)\n            await self._append(events)",
+        CONTRACTS + "test_log_members.py::test_what_the_log_did_not_take_waits_in_the_outbox",
+    ),
+    Mutant(
+        "an event's key is written down and not looked at",
+        "app.receive",
+        "JOIN fresh f ON",
+        "LEFT JOIN fresh f ON",
+        STORIES
+        + "test_pipeline_intake.py::test_a_webhook_posted_a_hundred_times_at_once_is_one_message_and_one_reply",
+    ),
+    Mutant(
+        "an event's key may be written down twice",
+        "inbound_events",
+        "",
+        "ALTER TABLE inbound_events DROP CONSTRAINT pk_inbound_events",
+        STORIES
+        + "test_pipeline_intake.py::test_a_webhook_posted_a_hundred_times_at_once_is_one_message_and_one_reply",
+    ),
+    Mutant(
+        "a page's own id of a message is not looked at",
+        "app/api/v1/endpoints/chat.py",
+        'event_key=f"web:{visitor.subject}:{given.client_message_id}"',
+        'event_key=f"web:{visitor.subject}:{now.timestamp()}"',
+        STORIES + "test_pipeline_web.py::test_the_same_client_message_id_is_the_same_message",
+    ),
+    Mutant(
         "any signature will do",
         "app/services/channels/_meta.py",
         "    if _matches(request.body, claimed, secrets):",
@@ -48,25 +94,287 @@ MUTANTS = (
         STORIES
         + "test_pipeline_intake.py::test_a_wrong_signature_is_refused_and_an_unknown_business_not_found",
     ),
-    _m(
+    Mutant(
+        "a client's own secret speaks for others' numbers",
+        "app/services/orchestrator/intake.py",
+        "if not signer.shared and route.client_id != signer.client_id:",
+        "if not signer.shared and route.client_id is None:",
+        STORIES + "test_pipeline_intake.py::"
+        "test_an_event_of_anothers_number_signed_with_ones_own_secret_is_quarantined",
+    ),
+    Mutant(
+        "a question of last week is answered",
+        "app/services/orchestrator/receiver.py",
+        "stale = now - event.occurred_at > self._clockwork.stale_after",
+        "stale = False",
+        STORIES
+        + "test_pipeline_turns.py::test_a_message_of_last_week_is_kept_and_not_answered[en]",
+    ),
+)
+
+LANES = (
+    Mutant(
+        "two workers hold one lane",
+        "app.claim_lanes",
+        "lease_until = clock_timestamp() + make_interval(secs => lease_seconds)",
+        "lease_until = clock_timestamp()",
+        CONTRACTS
+        + "test_leases.py::test_a_lane_is_claimed_again_only_when_its_lease_has_run_out[postgres18]",
+    ),
+    Mutant(
+        "a lane's jobs are taken out of turn",
+        "app.claim_lanes",
+        "ORDER BY f.id LIMIT 1",
+        "ORDER BY f.id DESC LIMIT 1",
+        CONTRACTS
+        + "test_leases.py::test_the_jobs_of_a_lane_come_one_at_a_time_in_their_order[postgres18]",
+    ),
+    Mutant(
+        "a parked job stops its lane",
+        "app.claim_lanes",
+        "f.lane_id = t.id AND f.state = 'pending'",
+        "f.lane_id = t.id",
+        CONTRACTS + "test_leases.py::test_a_parked_job_leaves_the_lane_to_the_next_one[postgres18]",
+    ),
+    Mutant(
+        "a claim raises no fence",
+        "app.claim_lanes",
+        "SET fence = l.fence + 1,",
+        "SET fence = l.fence,",
+        CONTRACTS
+        + "test_leases.py::test_an_answer_is_written_by_the_lanes_holder_alone_and_once[postgres18]",
+    ),
+    Mutant(
+        "an answer is written by whoever comes, fence or not",
+        "app.record_turn",
+        "AND l.fence = t.fence\n    AND l.lease_until IS NOT NULL FOR UPDATE",
+        "FOR UPDATE",
+        CONTRACTS
+        + "test_leases.py::test_an_answer_is_written_by_the_lanes_holder_alone_and_once[postgres18]",
+    ),
+    Mutant(
+        "an intent is written by whoever comes, fence or not",
+        "app.intend",
+        "AND l.fence = held",
+        "",
+        CONTRACTS
+        + "test_leases.py::test_an_intent_is_written_by_the_lanes_holder_alone_and_once[postgres18]",
+    ),
+    Mutant(
+        "a send's outcome ends the job of whoever holds it now",
+        "app.record_sent",
+        "IF held = fence THEN",
+        "IF held >= fence THEN",
+        CONTRACTS
+        + "test_leases.py::test_what_the_platform_said_is_believed_and_ends_only_the_holders_job[postgres18]",
+    ),
+    Mutant(
+        "a lane is held by whoever comes, fence or not",
+        "app/models/job.py",
+        "AND id = $2 AND fence = $3 AND lease_until IS NOT NULL FOR UPDATE",
+        "AND id = $2 AND fence >= $3 FOR UPDATE",
+        CONTRACTS
+        + "test_leases.py::test_nothing_else_is_written_under_a_lost_lease[postgres18-settle]",
+    ),
+    Mutant(
+        "one client may have every place",
+        "app/services/queue/jobs.py",
+        "self._cap = min(places, max(2, places * 3 // 4))",
+        "self._cap = places",
+        CONTRACTS + "test_lanes.py::test_one_client_leaves_places_for_whoever_comes[postgres18]",
+    ),
+    Mutant(
+        "whose turn it was is forgotten",
+        "app/services/queue/jobs.py",
+        "self._after, self._credit = lease.client_id, lease.credit",
+        "self._after, self._credit = None, 0",
+        CONTRACTS
+        + "test_lanes.py::test_a_client_with_fifty_times_as_much_to_do_stands_in_nobodys_way[postgres18-4]",
+    ),
+    Mutant(
+        "what fails is tried for ever",
+        "app/services/queue/jobs.py",
+        "if lasting or work.lease.attempts >= self._max_attempts:",
+        "if lasting:",
+        STORIES + "test_parked_jobs.py::test_what_is_parked_is_found_by_what_is_known_of_it",
+    ),
+    Mutant(
+        "what kills its workers is tried for ever",
+        "app/services/queue/jobs.py",
+        "if work.lease.attempts > self._max_attempts:",
+        "if work.lease.attempts > 10**6:",
+        STORIES + "test_pipeline_faults.py::test_a_job_that_kills_its_workers_is_parked_unseen",
+    ),
+    Mutant(
+        "retries may become the load",
+        "app/core/resilience.py",
+        "if self._tokens < 1.0:",
+        "if self._tokens < -1e9:",
+        UNIT + "test_resilience.py::test_a_tenth_of_all_calls_and_one_a_second_may_be_repetitions",
+    ),
+    Mutant(
+        "a worker that is asked to stop drops what it has begun",
+        "app/services/queue/jobs.py",
+        "await self._finish(drain_seconds)",
+        "await self._finish(0.0)",
+        STORIES + "test_drain.py::test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun",
+    ),
+)
+
+TURNS = (
+    Mutant(
+        "nobody waits for the rest of a burst",
+        "app/services/orchestrator/bursts.py",
+        "return _until(max(window, pace), burst, seconds)",
+        "return 0.0",
+        STORIES
+        + "test_pipeline_turns.py::test_a_burst_of_quick_messages_gets_one_reply_that_answers_all[3-en]",
+    ),
+    Mutant(
+        "an answer to less than was said is written",
+        "app.record_turn",
+        "(c.last_contact_seq > t.seen AND NOT t.final) OR c.owner <> 'assistant'",
+        "c.owner <> 'assistant'",
+        CONTRACTS
+        + "test_leases.py::test_an_answer_to_less_than_was_said_is_not_written[postgres18]",
+    ),
+    Mutant(
+        "the assistant answers after a human took over",
+        "app.record_turn",
+        "(c.last_contact_seq > t.seen AND NOT t.final) OR c.owner <> 'assistant'",
+        "c.last_contact_seq > t.seen AND NOT t.final",
+        CONTRACTS
+        + "test_leases.py::test_an_answer_after_a_human_took_over_is_not_written[postgres18]",
+    ),
+    Mutant(
+        "a reply is sent although a human took over meanwhile",
+        "app.intend",
+        "(c.owner = 'agent' OR c.waiting_since IS NULL AND c.last_contact_seq >= m.seq)",
+        "(c.waiting_since IS NULL AND c.last_contact_seq >= m.seq)",
+        CONTRACTS
+        + "test_leases.py::test_an_intent_is_not_written_for_a_reply_that_was_outrun[postgres18-True]",
+    ),
+    Mutant(
+        "a reply is sent although the contact said more meanwhile",
+        "app.intend",
+        "(c.owner = 'agent' OR c.waiting_since IS NULL AND c.last_contact_seq >= m.seq)",
+        "c.owner = 'agent'",
+        CONTRACTS
+        + "test_leases.py::test_an_intent_is_not_written_for_a_reply_that_was_outrun[postgres18-False]",
+    ),
+    Mutant(
+        "whoever opted out is answered",
+        "app/services/orchestrator/intent_router.py",
+        "    if wish or session.opted_out:\n        return wish or Silent()",
+        "    if wish:\n        return wish",
+        STORIES
+        + "test_pipeline_turns.py::test_who_opts_out_hears_no_more_until_they_ask_again[False-STOP-en]",
+    ),
+    Mutant(
+        "nothing a model says is checked",
+        "app/services/ai/draft.py",
+        "        elif checked.violations:",
+        "        elif checked.violations and not self.prompt.system:",
+        STORIES + "test_grounding.py::test_an_invented_price_is_never_read_by_anybody[en-whatsapp]",
+    ),
+)
+
+SENDS = (
+    Mutant(
+        "a worker that was paused sends all the same",
+        "app/services/queue/jobs.py",
+        "if time.monotonic() >= self._deadline:",
+        "if time.monotonic() >= self._deadline + 3600:",
+        STORIES + "test_kill_pause.py::test_who_holds_a_lease_that_is_half_over_sends_nothing_more",
+    ),
+    Mutant(
+        "what may have been sent is sent again at once",
+        "app/services/orchestrator/deliverer.py",
+        "        except Indeterminate:\n            return await self._lost(job, work)",
+        "        except Indeterminate:\n            await self._not_sent(job, work)\n            raise",
+        STORIES + "test_pipeline_faults.py::"
+        "test_a_send_of_unknown_fate_is_not_repeated_while_a_status_may_come",
+    ),
+    Mutant(
+        "what may have been sent is sent again, whatever the business wants",
+        "app/services/orchestrator/deliverer.py",
+        '.assistant.indeterminate == "resend":',
+        ".assistant.indeterminate:",
+        STORIES
+        + "test_pipeline_faults.py::test_a_business_that_wants_it_so_has_an_uncertain_send_parked",
+    ),
+    Mutant(
+        "a late status lowers a delivery's state",
+        "app/models/message.py",
+        "lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]\n        touched",
+        "lower = list(RANKS)\n        touched",
+        STORIES + "test_pipeline_turns.py::test_the_state_of_a_delivery_only_rises[told0-read]",
+    ),
+    Mutant(
+        "a late sent undoes delivered",
+        "app/models/message.py",
+        "if rank < RANKS[state]]\n        touched",
+        "if rank < RANKS[state] + 3]\n        touched",
+        STORIES
+        + "test_pipeline_turns.py::test_the_state_of_a_delivery_only_rises[told1-delivered]",
+    ),
+    Mutant(
+        "our own answer lowers what a faster status said",
+        "app.record_sent",
+        "AND m.id = message AND m.delivery_state = ANY (below)",
+        "AND m.id = message",
+        CONTRACTS
+        + "test_leases.py::test_what_the_platform_told_before_is_not_undone_by_its_answer[postgres18]",
+    ),
+    Mutant(
+        "a reply goes out after its window",
+        "app.intend",
+        "OR c.window_expires_at < clock_timestamp() + make_interval(secs => least_seconds)",
+        "",
+        STORIES
+        + "test_pipeline_turns.py::test_a_reply_after_the_service_window_is_parked_where_people_see_it",
+    ),
+)
+
+BOUNDS = (
+    Mutant(
         "a limit is never reached",
         "app/core/limits.py",
-        "        admitted = all(d + c.price <= c.limit.bound for d, c in zip(debts, charges, strict=True))",
-        "        admitted = True",
-        CONTRACTS + "test_limits.py",
+        "admitted = all(d + c.price <= c.limit.bound for d, c in zip(debts, charges, strict=True))",
+        "admitted = True",
+        CONTRACTS + "test_limits.py::test_of_many_at_once_a_quota_gets_through[memory]",
     ),
-    _m(
-        "the same key with another body is the same request",
-        "app/core/once.py",
-        '            fingerprint=self._derive(b"request", whose.digest() + request),',
-        '            fingerprint=self._derive(b"request", whose.digest()),',
-        UNIT + "test_once.py",
-    ),
-    _m(
+    Mutant(
         "a circuit never opens",
         "app/core/resilience.py",
         "circuit.failures >= self._threshold:",
         "circuit.failures >= self._threshold + 10**6:",
-        CONTRACTS + "test_breakers.py",
+        CONTRACTS
+        + "test_breakers.py::test_failures_in_a_row_open_the_circuit_for_one_key_alone[memory]",
+    ),
+    Mutant(
+        "everything is left undone at once",
+        "app/core/shedding.py",
+        "reached = sum(age >= second for second in self.seconds)",
+        "reached = len(self.seconds) * (age >= self.seconds[0])",
+        STORIES
+        + "test_overload.py::test_what_is_left_undone_follows_the_stated_order_and_is_one_clients_alone",
+    ),
+    Mutant(
+        "a request's key is not looked at",
+        "app/api/once.py",
+        'if key is None or request.method != "POST":',
+        'if key is None or request.method != "PUT":',
+        STORIES + "test_once.py::test_the_same_again_gets_the_same_answer_and_does_nothing",
+    ),
+    Mutant(
+        "the same key with another body is the same request",
+        "app/core/once.py",
+        'fingerprint=self._derive(b"request", whose.digest() + request),',
+        'fingerprint=self._derive(b"request", whose.digest()),',
+        UNIT
+        + "test_once.py::test_a_request_has_one_name_for_one_caller_and_another_for_every_other",
     ),
 )
+
+MUTANTS = INTAKE + LANES + TURNS + SENDS + BOUNDS

@@ -1,10 +1,11 @@
 """A worker is asked to stop while two hundred answers are under way: none is lost, none is given twice."""
 
+import asyncio
 import signal
 
 import pytest
 
-from tests.fixtures.shop import Thinker
+from tests.fixtures.shop import ASKED, LAYLA, NUMBER, Open, Thinker
 from tests.fixtures.wired import Theatre, until
 
 
@@ -45,6 +46,20 @@ async def test_what_is_under_way_is_finished_or_left_to_the_next_worker(
     await theatre.rest(90)
     counts = [len(theatre.replies(contact)) for contact in theatre.contacts]
     assert counts == [1] * under_way
+
+
+async def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun(
+    opened: Open, thinker: Thinker
+) -> None:
+    shop = await opened(LLM_PROVIDERS="llama")
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    worker = asyncio.create_task(shop.product.services.worker.run())
+    await asyncio.wait_for(thinker.asked.wait(), 30)
+    shop.product.services.worker.stop()
+    await asyncio.sleep(0.2)
+    thinker.may_speak.set()
+    await worker
+    assert await shop.value("SELECT count(*) FROM messages WHERE author = 'assistant'") == 1
 
 
 async def _asked(model: Thinker, times: int) -> bool:

@@ -2,8 +2,16 @@
 
 import asyncio
 import signal
+import time
 
+import pytest
+
+from app.models.job import Lane, LeaseLost, Wanted
+from app.services.orchestrator.deliverer import Deliverer
+from app.services.orchestrator.jobs import DeliverMessage
+from app.services.queue.jobs import CHAT, Work
 from tests.fixtures.nursery import Child
+from tests.fixtures.shop import Shop
 from tests.fixtures.wire import SEND, Step, Trap
 from tests.fixtures.wired import Theatre
 
@@ -57,6 +65,25 @@ async def test_an_answer_that_comes_after_a_pause_is_still_believed(theatre) -> 
     await theatre.rest()
     assert len(theatre.replies(contact)) == 1
     assert await theatre.count("messages WHERE delivery_state = 'accepted'") == 2
+
+
+async def test_who_holds_a_lease_that_is_half_over_sends_nothing_more(shop: Shop) -> None:
+    """The other half is for the send itself."""
+    await shop.hears("Hello")
+    path = f"/v1/conversations/{(await shop.conversation())['id']}"
+    assert await shop.post(f"{path}/takeover") == 204
+    assert await shop.post(f"{path}/messages", {"text": "It is on the house."}) == 202
+    services = shop.product.services
+    [lease] = await Lane.claim(services.db, [Wanted(CHAT, 1, 1, {}, None, 0)], 30.0)
+    deliverer = Deliverer(
+        services.db, services.channels, services.tools.now, services.standings,
+        indeterminate_seconds=60.0, quiet_seconds=0.0,
+    )  # fmt: skip
+    with pytest.raises(LeaseLost):
+        await deliverer.deliver(
+            DeliverMessage.of(lease), Work(lease, 30.0, time.monotonic() - 15.0)
+        )
+    assert len(shop.replies()) == 1
 
 
 async def _intent(theatre: Theatre) -> Step:

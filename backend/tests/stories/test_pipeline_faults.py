@@ -64,6 +64,15 @@ async def test_a_send_that_was_taken_and_whose_answer_was_lost_is_settled_by_its
     assert (await shop.messages())[-1]["delivery_state"] == "read"
 
 
+async def test_a_send_of_unknown_fate_is_not_repeated_while_a_status_may_come(opened) -> None:
+    shop = await opened(WAFAA_INDETERMINATE_SECONDS=60)
+    shop.meta.statuses = ()
+    shop.meta.behave(Behaviour.ACCEPT_THEN_DROP)
+    await shop.hears(ASKED["en"])
+    assert len(shop.meta.history.sends()) == 1
+    assert (await shop.messages())[-1]["delivery_state"] == "indeterminate"
+
+
 @pytest.mark.parametrize("behaviour", [Behaviour.DROP, Behaviour.DOWN])
 async def test_a_send_that_was_not_taken_is_sent_again_when_no_status_comes(
     opened, behaviour

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import asyncpg
+
+from app.bootstrap import owner_url
 from app.models.message import Message
 from simulators import _meta_payloads as payloads
 from simulators._signing import body_of, headers_for
@@ -9,12 +12,22 @@ from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
 
 OTHER = "900300"
 ROGUES = "the-secret-of-another-business"
+NO_COMMIT = """
+CREATE FUNCTION no_commit() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'The disk is full.' USING ERRCODE = 'disk_full'; END $$;
+CREATE CONSTRAINT TRIGGER no_commit AFTER INSERT ON inbound_events DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION no_commit();
+"""
+"""Every statement goes well, and the transaction fails at its end."""
 
 
 async def test_a_webhook_posted_a_hundred_times_at_once_is_one_message_and_one_reply(shop) -> None:
     payload = shop.meta.says(NUMBER, LAYLA, ASKED["en"])
     statuses = await asyncio.gather(*(shop.meta.deliver(payload) for _ in range(100)))
     assert set(statuses) == {200}
+    await shop.gets(payload)
+    await shop.product.drain()
+    await shop.gets(payload)  # Once more, when all of it is long done.
     await shop.product.drain()
     assert await shop.value("SELECT count(*) FROM messages WHERE author = 'contact'") == 1
     assert len(shop.replies()) == 1
@@ -152,3 +165,15 @@ async def test_a_number_that_nobody_connected_is_kept_unrouted(shop) -> None:
     shop.meta.connect(stranger)
     await shop.gets(payloads.envelope(stranger, messages=[stray]))
     assert [event["state"] for event in await shop.get("/v1/inbound-events")] == ["unrouted"]
+
+
+async def test_a_platform_hears_200_only_for_what_is_committed(shop) -> None:
+    payload = shop.meta.says(NUMBER, LAYLA, ASKED["en"])
+    owner = await asyncpg.connect(owner_url(shop.product.services.settings).replace("+asyncpg", ""))
+    await owner.execute(NO_COMMIT)
+    assert await shop.meta.deliver(payload) >= 500
+    await owner.execute("DROP TRIGGER no_commit ON inbound_events")
+    assert await shop.value("SELECT count(*) FROM messages") == 0
+    assert await shop.meta.deliver(payload, retry=True) == 200
+    assert await shop.value("SELECT count(*) FROM messages") == 1
+    await owner.close()

@@ -102,7 +102,8 @@ class Deliverer:
     async def _intend_plainly(self, job: DeliverMessage, work: Work) -> Parcel | None:
         """The same as ``_intend`` in one round trip, for nearly every reply; None where there is more to decide."""
         found = await Dispatch.intend(
-            self._db, work.client_id, job.conversation_id, job.message_id, LEAST_WINDOW.total_seconds()
+            self._db, work.client_id, job.conversation_id, job.message_id, LEAST_WINDOW.total_seconds(),
+            work.lease.fence,
         )  # fmt: skip
         if found is None:
             return None
@@ -123,6 +124,7 @@ class Deliverer:
         # The conversation is locked first, as everywhere; what the contact says from now on comes after this reply.
         conversation = await Conversation.get(tx, job.conversation_id, lock=True)
         message = await Message.get(tx, job.message_id, lock=True)
+        await Lane.hold(tx, work.lease)
         match message.delivery_state:
             case "queued" if not served:
                 await _settle_as(tx, work, message, "parked", Suspended())

@@ -1,0 +1,248 @@
+"""Whose lane was claimed by another can write nothing more: no reply, no intent, no outcome, no failure.
+
+A lease that has run out is one of minus one second here, so that nothing has to wait for it.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.bootstrap import app_url, signer
+from app.core.multi_tenant import Database
+from app.models.channel_config import ChannelAccount, ChannelConfig
+from app.models.client import Client, ClientSettings, new_client_id
+from app.models.contact import Contact
+from app.models.conversation import Conversation
+from app.models.dispatch import Dispatch
+from app.models.job import Job, Lane, Lease, LeaseLost, Wanted
+from app.models.message import Author, Message, NewMessage
+from app.models.turn import FinishedTurn, Outcome
+from app.services.orchestrator.events import say
+from app.services.orchestrator.jobs import AnswerMessage, DeliverMessage
+from app.services.queue.jobs import CHAT, enqueue
+from app.utils.ids import uuid7
+from tests.fixtures.keys import sealed
+from tests.fixtures.product import migrate_now, settings_for
+
+LOST, HELD = -1.0, 30.0
+
+
+@dataclass
+class Talk:
+    """A conversation in which a contact has asked something, and the job to answer it."""
+
+    db: Database
+    client_id: UUID
+    id: UUID
+    question: UUID
+
+    async def claim(self, seconds: float = HELD) -> list[Lease]:
+        """Takes all lanes that are due."""
+        return await Lane.claim(self.db, [Wanted(CHAT, 4, 4, {}, None, 0)], seconds)
+
+    async def twice(self) -> tuple[Lease, Lease]:
+        """One worker's lease, which has run out, and that of the worker who came after it."""
+        [lost], [held] = await self.claim(LOST), await self.claim(HELD)
+        assert held.job_id == lost.job_id
+        return lost, held
+
+    async def count(self, rows: str) -> int:
+        """How many rows there are."""
+        async with self.db.tenant(self.client_id) as tx:
+            return int(await tx.value(f"SELECT count(*) FROM {rows}"))
+
+    def reply(self, lease: Lease, seen: int = 1) -> FinishedTurn:
+        """An answer that a worker has thought of."""
+        reply = NewMessage(
+            self.id, Author.ASSISTANT, "18 SAR.", "en", reply_to_id=self.question, delivery_state="queued"
+        )  # fmt: skip
+        return FinishedTurn(
+            reply=reply, answers=(self.question,), seen=seen, final=False, fence=lease.fence, job_id=lease.job_id,
+            usage=("model", 0, 0, 0, "web"), trace={}, delivery=DeliverMessage(self.id, reply.id).payload,
+        )  # fmt: skip
+
+    async def replied(self) -> UUID:
+        """The reply is written, and waits to be delivered; gives its id."""
+        [lease] = await self.claim()
+        turn = self.reply(lease)
+        assert await turn.record(self.db, self.client_id) is Outcome.RECORDED
+        return turn.reply.id
+
+    async def intend(self, lease: Lease, message_id: UUID) -> bool:
+        """Whether a worker may send it."""
+        made = await Dispatch.intend(
+            self.db, self.client_id, self.id, message_id, 60.0, lease.fence
+        )
+        return made is not None
+
+    async def state(self, message_id: UUID) -> str | None:
+        """How far its delivery has come."""
+        async with self.db.tenant(self.client_id) as tx:
+            return (await Message.get(tx, message_id)).delivery_state
+
+
+@pytest.fixture(params=["postgres18", "postgres15"])
+async def talk(
+    request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path
+) -> AsyncIterator[Talk]:
+    server = request.getfixturevalue(request.param)
+    settings = settings_for(fresh_database(server, migrate_now), tmp_path)
+    db = sealed(Database.connect(app_url(settings), signer(settings), size=2))
+    client_id, account = new_client_id(), uuid7()
+    async with db.tenant(client_id) as tx:
+        await Client.add(tx, "Cafe", "cafe", ClientSettings())
+        await ChannelConfig.add(tx, ChannelAccount(client_id, account, "web", "Web", "w", {}, True))
+        contact = await Contact.resolve(tx, account, [("visitor", "v")], None)
+        conversation = await Conversation.current(tx, account, contact)
+        made = Talk(db, client_id, conversation, await _asks(tx, conversation))
+    yield made
+    await db.close()
+
+
+async def _asks(tx: Any, conversation: UUID) -> UUID:
+    """The contact says something, and the work that this makes necessary."""
+    said = NewMessage(conversation, Author.CONTACT, "How much is a flat white?")
+    seq = await say(tx, said, "message.created")
+    await tx.run("UPDATE conversations SET last_contact_seq = $1", seq)
+    await enqueue(tx, AnswerMessage(conversation, said.id))
+    return said.id
+
+
+async def test_a_lane_is_claimed_again_only_when_its_lease_has_run_out(talk: Talk) -> None:
+    [lease] = await talk.claim(HELD)
+    assert await talk.claim() == []
+    async with talk.db.tenant(talk.client_id) as tx:
+        await Lane.renew(tx, lease, LOST)
+    [next_] = await talk.claim()
+    assert next_.fence > lease.fence
+
+
+async def test_the_jobs_of_a_lane_come_one_at_a_time_in_their_order(talk: Talk) -> None:
+    async with talk.db.tenant(talk.client_id) as tx:
+        asked = [talk.question] + [await _asks(tx, talk.id) for _ in range(3)]
+    for message_id in asked:
+        [lease] = await talk.claim()
+        assert lease.payload["message_id"] == str(message_id)
+        assert await talk.claim() == []
+        async with talk.db.tenant(talk.client_id) as tx:
+            await Job.settle(tx, lease)
+    assert await talk.claim() == []
+
+
+async def test_an_answer_is_written_by_the_lanes_holder_alone_and_once(talk: Talk) -> None:
+    lost, held = await talk.twice()
+    assert await talk.reply(lost).record(talk.db, talk.client_id) is Outcome.LOST
+    assert await talk.count("messages WHERE author = 'assistant'") == 0
+    assert await talk.reply(held).record(talk.db, talk.client_id) is Outcome.RECORDED
+    assert await talk.reply(held).record(talk.db, talk.client_id) is Outcome.LOST
+    assert await talk.count("messages WHERE author = 'assistant'") == 1
+
+
+async def test_an_answer_to_less_than_was_said_is_not_written(talk: Talk) -> None:
+    [lease] = await talk.claim()
+    async with talk.db.tenant(talk.client_id) as tx:
+        await _asks(tx, talk.id)
+    assert await talk.reply(lease, seen=1).record(talk.db, talk.client_id) is Outcome.OUTDATED
+    assert await talk.count("messages WHERE author = 'assistant'") == 0
+    assert await talk.reply(lease, seen=2).record(talk.db, talk.client_id) is Outcome.RECORDED
+
+
+async def test_an_answer_after_a_human_took_over_is_not_written(talk: Talk) -> None:
+    [lease] = await talk.claim()
+    async with talk.db.tenant(talk.client_id) as tx:
+        await Conversation.hand_over(tx, talk.id, None)
+    assert await talk.reply(lease).record(talk.db, talk.client_id) is Outcome.OUTDATED
+    assert await talk.count("messages WHERE author = 'assistant'") == 0
+
+
+async def test_an_intent_is_written_by_the_lanes_holder_alone_and_once(talk: Talk) -> None:
+    reply = await talk.replied()
+    lost, held = await talk.twice()
+    assert not await talk.intend(lost, reply)
+    assert await talk.state(reply) == "queued"
+    assert await talk.intend(held, reply)
+    assert not await talk.intend(held, reply)
+    assert await talk.state(reply) == "sending"
+
+
+async def test_what_the_platform_said_is_believed_and_ends_only_the_holders_job(talk: Talk) -> None:
+    reply = await talk.replied()
+    lost, held = await talk.twice()
+    sent = partial(Message.record_sent, talk.db, talk.client_id, talk.id, reply, "wamid.1")
+    assert await talk.intend(held, reply)
+    assert not await sent((lost.fence, lost.job_id))
+    assert await talk.state(reply) == "accepted"
+    assert await talk.count("jobs") == 1
+    assert await sent((held.fence, held.job_id))
+    assert await talk.count("jobs") == 0
+
+
+async def test_what_the_platform_told_before_is_not_undone_by_its_answer(talk: Talk) -> None:
+    reply = await talk.replied()
+    [lease] = await talk.claim()
+    assert await talk.intend(lease, reply)
+    async with talk.db.tenant(talk.client_id) as tx:
+        await Message.advance(tx, reply, "delivered")
+    ids = (talk.client_id, talk.id, reply)
+    assert await Message.record_sent(talk.db, *ids, "wamid.1", (lease.fence, lease.job_id))
+    assert await talk.state(reply) == "delivered"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        Job.settle,
+        Job.settle_with_older,
+        Job.give_back,
+        partial(Job.retry, delay=0.0, error="broken: It broke."),
+        partial(Job.postpone, delay=0.0),
+        partial(Job.park, error="broken: It broke."),
+        Lane.hold,
+    ],
+    ids=["settle", "settle_with_older", "give_back", "retry", "postpone", "park", "hold"],
+)
+async def test_nothing_else_is_written_under_a_lost_lease(talk: Talk, write: Any) -> None:
+    lost, held = await talk.twice()
+    with pytest.raises(LeaseLost):
+        async with talk.db.tenant(talk.client_id) as tx:
+            await write(tx, lost)
+    assert await talk.count("jobs WHERE state = 'pending' AND attempts = 2") == 1
+    async with talk.db.tenant(talk.client_id) as tx:
+        await write(tx, held)
+
+
+async def test_a_lost_lease_is_not_renewed(talk: Talk) -> None:
+    lost, held = await talk.twice()
+    with pytest.raises(LeaseLost):
+        async with talk.db.tenant(talk.client_id) as tx:
+            await Lane.renew(tx, lost, HELD)
+    async with talk.db.tenant(talk.client_id) as tx:
+        await Lane.renew(tx, held, HELD)
+
+
+async def test_a_parked_job_leaves_the_lane_to_the_next_one(talk: Talk) -> None:
+    async with talk.db.tenant(talk.client_id) as tx:
+        later = await _asks(tx, talk.id)
+    [lease] = await talk.claim()
+    async with talk.db.tenant(talk.client_id) as tx:
+        await Job.park(tx, lease, error="broken: It broke.")
+    [next_] = await talk.claim()
+    assert next_.payload["message_id"] == str(later)
+    assert await talk.count("jobs WHERE state = 'parked'") == 1
+
+
+@pytest.mark.parametrize("by_a_human", [True, False])
+async def test_an_intent_is_not_written_for_a_reply_that_was_outrun(
+    talk: Talk, by_a_human: bool
+) -> None:
+    reply = await talk.replied()
+    async with talk.db.tenant(talk.client_id) as tx:
+        await (Conversation.hand_over(tx, talk.id, None) if by_a_human else _asks(tx, talk.id))
+    [lease] = await talk.claim()
+    assert not await talk.intend(lease, reply)
+    assert await talk.state(reply) == "queued"
