@@ -1,7 +1,9 @@
 """The composition root: settings become services."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.bootstrap.adapters import (
     cache_for,
@@ -40,6 +42,7 @@ from app.core.security import Tokens
 from app.core.shared import attempts_for, breaker_for, limits_for
 from app.core.shedding import Steps
 from app.core.visits import Visits
+from app.services.ai.base import Provider
 from app.services.ai.llm_gateway import LLMGateway
 from app.services.ai.prices import Prices
 from app.services.ai.rag_engine import RagEngine
@@ -55,6 +58,7 @@ from app.services.identity.sign_in import SignIn
 from app.services.identity.signing_keys import SigningKeys
 from app.services.identity.single_sign_on import SingleSignOn
 from app.services.keyring import Keyring
+from app.services.knowledge.base import Embedder
 from app.services.knowledge.indexer import Indexer
 from app.services.knowledge.parsing import parse
 from app.services.knowledge.retriever import Retriever
@@ -72,6 +76,7 @@ from app.services.orchestrator.ingress import Ingress
 from app.services.orchestrator.intake import DirectIntake, Intake, SparingIntake
 from app.services.orchestrator.logged_intake import LoggedEvents, LoggedIntake
 from app.services.orchestrator.origins import Origins
+from app.services.orchestrator.processing import Surroundings
 from app.services.orchestrator.receiver import Clockwork, Receiver
 from app.services.orchestrator.resealing import Resealer
 from app.services.orchestrator.standing import Standings
@@ -110,6 +115,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     store = store_for(settings, db, embedder, tools)
     breaker = breaker_for(settings)
     standings = Standings(db)
+    models = providers_for(settings, tools)
     retriever = Retriever(
         db,
         embedder,
@@ -120,7 +126,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
     engine = RagEngine(
         retriever,
         LLMGateway(
-            providers_for(settings, tools),
+            models,
             breaker=breaker,
             circuits=circuits_for(settings),
             seconds=settings.answer_seconds,
@@ -201,12 +207,29 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         exporter=Exporter(db),
         eraser=eraser,
         links=Links(settings.jwt_secret_key.get_secret_value(), clock.seconds),
+        surroundings=_surroundings(settings, models, embedder),
         scheduler=Scheduler(db, steps(db, auditor, eraser, Forgetter(keyless))),
         event_log=event_log,
         consumer=_consumer(event_log, keyring, direct, buried, observer),
         publisher=Publisher(db, event_log, observer) if event_log else None,
         parts=parts(settings, db, cache, embedder, event_log, room, pressure),
         adapters=(embedder, cache, breaker, event_log),
+    )
+
+
+def _surroundings(
+    settings: Settings, models: Sequence[Provider], embedder: Embedder
+) -> Surroundings:
+    """What a record of processing names beside the client's own."""
+    mail = settings.smtp_url.get_secret_value() if settings.smtp_url else ""
+    return Surroundings(
+        operator=settings.platform_email,
+        url=public_url(settings),
+        models=models,
+        embedder=embedder,
+        mail_server=urlsplit(mail).hostname,
+        key_service=settings.key_service if settings.key_service != "file" else None,
+        event_log=settings.queue_broker,
     )
 
 

@@ -32,6 +32,7 @@ from app.services.orchestrator.exporting import Exporter
 from app.services.orchestrator.followers import Followers
 from app.services.orchestrator.ingress import Ingress
 from app.services.orchestrator.origins import Origins
+from app.services.orchestrator.processing import Surroundings
 from app.services.orchestrator.receiver import Receiver
 from app.services.orchestrator.standing import Standings
 from app.services.queue.base import EventLog
@@ -77,6 +78,7 @@ class Services:
     exporter: Exporter
     eraser: Eraser
     links: Links
+    surroundings: Surroundings
     scheduler: Scheduler
     event_log: EventLog | None
     consumer: Consumer | None

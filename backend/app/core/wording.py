@@ -9,10 +9,11 @@ from functools import cache, lru_cache
 
 from app.core.wording_ar import SENTENCES as PEOPLE
 from app.core.wording_ar_operators import SENTENCES as OPERATORS
+from app.core.wording_ar_record import SENTENCES as RECORD
 from app.core.wording_ar_results import SENTENCES as RESULTS
 from app.core.wording_ar_terminal import SENTENCES as TERMINAL
 
-SENTENCES = RESULTS | OPERATORS | TERMINAL | PEOPLE
+SENTENCES = RECORD | RESULTS | OPERATORS | TERMINAL | PEOPLE
 
 _FIRST = re.compile(r"\w*")
 

@@ -69,6 +69,45 @@ async def _taught(shop: Shop, slug: str, language: str, **settings: object) -> B
     return business
 
 
+async def test_the_record_of_processing_tells_what_is_configured(opened, abroad: Abroad) -> None:
+    """Who gets texts, and who would if the business let them go; for how long; how much there is."""
+    shop = await opened(
+        "en", LLM_PROVIDERS="openai", EMBEDDER="openai", WAFAA_PLATFORM_EMAIL="us@wafaa.example"
+    )
+    quiet = await _taught(
+        shop, "quiet", "en", data_transfer=False, retention={"messages": 30, "traces": 7}
+    )
+    api = shop.product.api
+    told = {}
+    for business in (shop.business, quiet):
+        async with api.get("/v1/clients/me/record", headers=business.staff) as answer:
+            assert answer.status == 200
+            told[business.ref.slug] = await answer.json()
+    free, kept = told[shop.business.ref.slug], told["quiet"]
+    used = {(one["kind"], one["name"]): one["used"] for one in free["recipients"]}
+    assert used[("model", "openai")]
+    assert used[("channel", "whatsapp")]
+    assert {one["kind"]: one["used"] for one in kept["recipients"]} == {
+        "model": False,
+        "embedder": False,
+    }
+    assert {one["region"] for one in kept["recipients"]} == {"us"}
+    assert (free["transfers"]["allowed"], kept["transfers"]["allowed"]) == (True, False)
+    assert kept["retention"] == {
+        "messages": 30,
+        "attachments": None,
+        "traces": 7,
+        "raw_events": None,
+    }
+    assert (kept["held"]["documents"], kept["held"]["messages"]) == (1, 0)
+    assert (kept["operator"], kept["controller_contacts"]) == (
+        "us@wafaa.example",
+        ["owner@quiet.example"],
+    )
+    assert "phone_number" in free["people"][0]["data"]
+    assert "phone_number" not in kept["people"][0]["data"]
+
+
 @pytest.mark.parametrize("language", ["en", "ar"])
 async def test_nothing_leaves_when_transfer_is_off(opened, abroad: Abroad, language: str) -> None:
     """Neither what is taught nor what is asked; people are answered by what stays here."""

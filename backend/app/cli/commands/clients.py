@@ -66,6 +66,16 @@ def look(slug: Slug, as_json: Json = False) -> None:
     show(found, [head, *table(rows, "")], as_json=as_json)
 
 
+@app.command("record")
+def record(slug: Slug, as_json: Json = False) -> None:
+    """Tell what is processed of whom, who gets it, and for how long (PDPL article 31, GDPR article 30)."""
+    from app.cli.output import show
+    from app.cli.recording import lines, record_of
+
+    found = record_of(slug)
+    show(found, lines(found), as_json=as_json)
+
+
 @app.command("configure")
 def configure(
     slug: Slug,

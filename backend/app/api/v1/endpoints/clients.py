@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from app.api import etags
-from app.api.deps import READERS, ServicesDep, TenantTxDep, require
+from app.api.deps import READERS, OwnTxDep, ServicesDep, TenantTxDep, require
 from app.api.etags import IfMatch
 from app.core.security import Principal, Role, Scope, hash_password
 from app.models.client import Client
@@ -16,11 +16,14 @@ from app.schemas.clients import (
     ClientSummary,
     NewClientIn,
 )
+from app.schemas.processing import RecordOut
 from app.services.orchestrator import clients, configuration
+from app.services.orchestrator.processing import record
 
 router = APIRouter(prefix="/v1/clients", tags=["clients"])
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.CLIENT_WRITE)]
+OwnerReadsDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.CLIENT_READ)]
 StaffDep = Annotated[Principal, require(*READERS, scope=Scope.CLIENT_READ)]
 PlatformDep = Annotated[Principal, require(Role.PLATFORM, scope=Scope.PLATFORM)]
 
@@ -40,6 +43,12 @@ async def configure(
     etags.require(seen, etags.published(version))
     await configuration.publish(tx, given.name, given.settings, actor=owner.subject, over=version)
     return _shown(await Client.mine(tx), response)
+
+
+@router.get("/me/record")
+async def read_record(tx: OwnTxDep, _: OwnerReadsDep, services: ServicesDep) -> RecordOut:
+    """The record of processing: what is processed of whom, who gets it, and for how long, as things are now."""
+    return RecordOut.model_validate(await record(tx, services.surroundings))
 
 
 @router.get("")
