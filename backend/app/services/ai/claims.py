@@ -51,18 +51,18 @@ class Claim:
 _PHONE = re.compile(
     r"(?<![\w.,¤])(?:\+ ?\d|0\d|\(\d{2,4}\) ?\d|800[ -]\d|9200|\d{3,4}-\d{3})(?:[ .-]?\(?\d\)?){4,16}(?!\w)|(?<![\w.,¤])\d{8,16}(?![\w.,])"
 )
-_CODE = re.compile(r"(?<![\w¤])(?=[\w-]*\d)(?=[\w-]*[a-z])[a-z0-9_]+(?:-[a-z0-9_]+)*(?!\w)")
+_CODE = re.compile(r"(?<![\w¤])[a-z0-9_]+(?:-[a-z0-9_]+)*(?!\w)")
 _MEASURE = re.compile(
     r"(?:\d+(?:k|m|mn|bn|am|pm|h|hrs?|mins?|st|nd|rd|th|s|d|x|p|ml|cl|l|m?g|kg|[cmk]?m|[gmtk]b|in|ft|oz|lbs?|sar|sr|usd|aed|egp|kwd|qar|bhd|"
     r"omr|eur|gbp|dhs?)|(?:sar|sr|usd|aed|egp|kwd|qar|bhd|omr|eur|gbp|us)\d+)"
 )
 _MIXED_SCRIPT = re.compile(r"[a-z][\u0370-\u052f]\w*|[\u0370-\u052f][a-z]\w*")
 _SPELT_OUT = re.compile(r"(?<![^\W_])[^\W\d_](?:[ .*_-][^\W\d_]){3,}(?![^\W_])")
-_EMPHASIS = re.compile(r"(?<=\w)[*_~`]+(?=\d)|(?<=\d)[*_~`]+(?=\w)")
+_EMPHASIS = re.compile(r"(?<=[^\W_])[*_~`]++(?=\d)|(?<=\d)[*_~`]++(?=\w)")
 """Markdown inside a number: "1**8**" is read as 18."""
 
 _CALORIES = re.compile(r"(?<=\d) ?سعر(?:ه|ات)\b")
-_MARKER = re.compile(r"(?m)^\s*\d{1,2}[.)] (?=[^\W\d])")
+_MARKER = re.compile(r"(?m)^[^\S\n]*\d{1,2}[.)] (?=[^\W\d])")
 _HALF_PRICE = re.compile(
     r"(?:half|1⁄2|نصف|نص)[- ](?:the |of the )?(?:price|off|(?:ال)?سعر|(?:ال)?ثمن)|(?:بنصف|بنص) (?:ال)?(?:سعر|ثمن)"
 )

@@ -17,7 +17,7 @@ _ORDERS = re.compile(
     r".{0,30}\b(?:say|reply|answer|tell|write|respond|offer|send|include|output|recommend)\b"
     r"|\b(?:system|developer) (?:prompt|message|instructions?)\b|\bnew instructions?\b|\byou are now\b|\bact as\b.{0,20}\b(?:ai|assistant|dan)\b"
     r"|\b(?:reply|respond|answer|say|output) (?:only |exactly |always )?(?:with|exactly|only)\b.{0,10}[\"'«“:]"
-    r"|<\|?(?:system|im_start|assistant)|\[/?inst\]|^\s*(?:system|assistant) ?:"
+    r"|<\|?(?:system|im_start|assistant)|\[/?inst\]|^[^\S\n]*(?:system|assistant) ?:"
     r"|(?<!\w)(?:تجاهل\w*|انس|تخط\w*)(?!\w).{0,40}(?:تعليمات|قواعد|ما سبق|السابق)"
     r"|(?<!\w)(?:ال|ايها ال|يا )?(?:مساعد\w*|روبوت|بوت|ذكاء الاصطناعي|نموذج اللغوي)(?!\w).{0,30}(?<!\w)(?:قل|قولي|اكتب|رد|اجب|ان تقول|ان يقول|ان يرد|ان قل|ارسل)(?!\w)"
     r"|تعليمات جديده|(?<!\w)انت الان(?!\w)|رساله النظام",

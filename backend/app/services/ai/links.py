@@ -11,16 +11,16 @@ _TLDS = (
     "space website fun zip mov edu gov mil mobi tel travel jobs asia xxx example test arab السعودية السعوديه امارات مصر قطر"
 ).replace(" ", "|")
 _BROKEN_DOT = re.compile(
-    rf"\s*[\[({{]\s*(?:\.|dot|دوت|نقطة)\s*[\])}}]\s*|(?<=\w)\s+(?:dot|دوت|نقطة)\s+(?=\w+)|(?<=\w) \. ?(?=(?:{_TLDS})\b)",
+    rf"(?<!\s)\s*[\[({{]\s*(?:\.|dot|دوت|نقطة)\s*[\])}}]\s*|(?<=\w)\s+(?:dot|دوت|نقطة)\s+(?=\w)|(?<=\w) \. ?(?=(?:{_TLDS})\b)",
     re.IGNORECASE,
 )
 _BROKEN_AT = re.compile(
-    r"\s*[\[({]\s*(?:at|@)\s*[\])}]\s*|(?<=\w) at (?=[\w-]+\.[a-z]{2,})", re.IGNORECASE
+    r"(?<!\s)\s*[\[({]\s*(?:at|@)\s*[\])}]\s*|(?<=\w) at (?=[\w-]+\.[a-z]{2,})", re.IGNORECASE
 )
-_EMAIL = re.compile(r"(?:mailto:)?([\w.+-]+@[\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
+_EMAIL = re.compile(r"(?:mailto:)?([\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)", re.IGNORECASE)
 _LINK = re.compile(
     rf"""
-      (?P<markdown>!?\[[^\]\n]*\]\(\s*[^)\s]*[^)]*\)?)                  # [text](anywhere) and images
+      (?P<markdown>!?\[[^\[\]\n]*\]\(\s*[^)\s]*[^)]*\)?)                  # [text](anywhere) and images
     | (?P<tag></?[a-z!][^>\n]*>?)                                        # any HTML
     | \b[a-z][a-z0-9+.-]{{1,15}}:/+[^\s<>"]+                             # any scheme://
     | \b(?:tel|sms|data|javascript|vbscript|whatsapp|blob|file|intent):[^\s<>"]+

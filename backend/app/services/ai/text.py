@@ -13,12 +13,16 @@ INVISIBLE = re.compile(
 )
 """Characters that a person can't see and a comparison must not trip over."""
 
-_CITATION = re.compile(r"\s*[\[［【](\d{1,3})[\]］】]")
+_CITATION = re.compile(r"(?<!\s)\s*[\[［【](\d{1,3})[\]］】]")
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?؟…۔])(?P<tail>(?:[\"'»”)\]]|\s*\[\d{1,3}\])*)(?P<gap>\s+|$)|(?P<line>\s*\n\s*)"
+    r"(?<=[.!?؟…۔])(?P<tail>(?:[\"'»”)\]]|\s*\[\d{1,3}\])*)(?P<gap>\s+|$)|(?P<line>(?<!\s)\s*\n\s*)"
 )
+_NEAR = 12
+"""No abbreviation is longer."""
+
+_NUMBERED = re.compile(r"\s{0,9}\d{1,2}\.")
 _ABBREVIATION = re.compile(
-    r"(?:\A\s*\d{1,2}|\b(?:dr|mr|mrs|ms|prof|st|no|vs|approx|e\.g|i\.e|etc|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|tel|ext|[a-z])"
+    r"(?:\b(?:dr|mr|mrs|ms|prof|st|no|vs|approx|e\.g|i\.e|etc|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|tel|ext|[a-z])"
     r"|\b[ap]\.m|(?<!\w)(?:ر\.س|د\.إ|د\.ك|ج\.م|أ\.د|[صمدأ]))\.$",
     re.IGNORECASE,
 )
@@ -115,11 +119,17 @@ def sentences(text: str) -> list[str]:
     """The text cut into sentences; ``[n]`` after the full stop stays with its sentence. Joined they are the text."""
     found, start = [], 0
     for match in _SENTENCE_END.finditer(text):
-        if match["line"] is None and _ABBREVIATION.search(text[start : match.start()]):
+        if match["line"] is None and _goes_on(text, start, match.start()):
             continue
         found.append(text[start : match.end()])
         start = match.end()
     return [s for s in [*found, text[start:]] if s.strip()]
+
+
+def _goes_on(text: str, start: int, end: int) -> bool:
+    """Whether the full stop before ``end`` is a list's number's or an abbreviation's."""
+    numbered = _NUMBERED.fullmatch(text, start, end)
+    return bool(numbered or _ABBREVIATION.search(text, max(start, end - _NEAR), end))
 
 
 def stem(word: str) -> str:

@@ -18,16 +18,19 @@ LONGEST = 1200
 _UNCUT = 2000
 """A "sentence" longer than this is no sentence but a run of words; it is cut between words."""
 
+_NEAR = 12
+"""Characters around a full stop in which it shows whether it ends a sentence."""
+
 SEPARATOR = " › "
 
 _ARABIC = re.compile(
     r"[\u0620-\u064a\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]"
 )
 _LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
-_END = re.compile(r"(?:[!?؟؛…]+|\.+)[\"'”’»)\]]*(?=\s)|\n+")
+_END = re.compile(r"(?:(?<![!?؟؛…])[!?؟؛…]+|(?<!\.)\.+)[\"'”’»)\]]*(?=\s)|\n+")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'«])(?:[A-Za-z]|[\u0620-\u064a]ـ?|\d{1,3}|Mr|Mrs|Ms|Dr|Prof|St|No|Nos|vs|etc|approx|Inc|Ltd|Co|Fig|e\.g|i\.e)\.$"
-    r"|\b(?:\w\.){2,}$"
+    r"|\b(?:\w\.){2,8}$"
 )
 
 
@@ -154,6 +157,6 @@ def _ends(text: str, start: int, end: re.Match[str]) -> bool:
     """Whether a sentence ends here: not after an abbreviation, a list's number, or before a small letter."""
     if not end.group().startswith("."):
         return True
-    following = text[end.end() :].lstrip()[:1]
-    before = text[max(start, end.end() - 12) : end.end()]
+    following = text[end.end() : end.end() + _NEAR].lstrip()[:1]
+    before = text[max(start, end.end() - _NEAR) : end.end()]
     return not (following.islower() or _ABBREVIATION.search(before))

@@ -26,7 +26,7 @@ _MARKS = re.compile(
     "[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
 _WORD = re.compile(r"[^\W_]+")
-_CODE = re.compile(r"[^\W_]+(?:[-.,:/_٫٬][^\W_]+)+")
+_CODE = re.compile(r"(?<![^\W_])[^\W_]+(?:[-.,:/_٫٬][^\W_]+)+")
 _JOINTS = re.compile(r"[-.,:/_٫٬]")
 _DIGIT = re.compile(r"\d")
 

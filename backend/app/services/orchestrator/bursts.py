@@ -27,7 +27,7 @@ _PACE = 1.25
 
 _CLEAR_WORDS = 3
 _FEW_WORDS = 3
-_ENDS_OPEN = re.compile(r"(?:[,:;،؛\-–(]|\.{2,}|…)$")
+_ENDS_OPEN = re.compile(r"(?:[,:;،؛\-–(…]|\.\.)$")
 _ANNOUNCES = re.compile(
     r"^(?:(?:and |also |just |hi |hey |hello )*(?:a )?(?:quick |small |one |another )*(?:i (?:have|got) (?:a |some )?)?"
     r"(?:quick |small )?questions?"

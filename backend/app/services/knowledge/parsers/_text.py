@@ -20,7 +20,7 @@ _INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff\ue000-\uf8ff\ud800-\udfff]"
 )
 _SPACES = re.compile(r"[^\S\n]+")
-_AROUND_BREAKS = re.compile(r" *\n *")
+_AROUND_BREAKS = re.compile(r"(?<! ) *\n *")
 _MANY_BREAKS = re.compile(r"\n{2,}")
 
 _BULLET = re.compile(r"^(?:[•●○▪■◦‣·∙◆►*–—-]|[0-9٠-٩]{1,2}[.)-]|[a-zA-Zأ-ي][.)])\s+(?=\S)")
