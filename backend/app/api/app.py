@@ -16,6 +16,7 @@ from app.api.addresses import Proxies
 from app.api.bounds import Bounds
 from app.api.cookies import Cookies
 from app.api.cors import WebOrigins
+from app.api.guesses import Guesses
 from app.api.hosted import HostedPages
 from app.api.intake import Intake
 from app.api.limits import Gate, Meter, WebhookGate
@@ -115,7 +116,11 @@ def create_app(services: Services) -> FastAPI:
         policy=policy,
         proxies=Proxies(settings.trusted_proxies),
         identify=Shown(
-            services.db, services.credentials, services.sessions, Cookies(settings.public_url)
+            services.db,
+            services.credentials,
+            services.sessions,
+            Cookies(settings.public_url),
+            Guesses(policy.refused),
         ),
         webhooks=app.state.webhooks,
     )

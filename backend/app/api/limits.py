@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors
 from app.api.addresses import Proxies, group_of
-from app.core.errors import WafaaError
+from app.core.errors import RateLimited, WafaaError
 from app.core.limits import SECOND, Charge, Decision, Limit, Limits, LocalLimits, Policy, Standing
 from app.core.principal import Principal, Role
 
@@ -70,6 +70,10 @@ class Gate:
     async def _serve(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         try:
             caller = await self._identify(scope)
+        except RateLimited as error:
+            wait = int((error.retry_after or 1) * SECOND)
+            await refusal(scope, wait)(scope, receive, send)
+            return
         except WafaaError as error:
             await errors.for_status(scope, error.status)(scope, receive, send)
             return

@@ -4,11 +4,13 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from app.api.cookies import SESSION, Cookies
+from app.api.guesses import Guesses
 from app.core.errors import Unauthenticated
 from app.core.multi_tenant import Database
 from app.core.principal import Audience, Principal
 from app.models.staff_session import Stage
 from app.services.identity import access_grants
+from app.services.identity.api_keys import PREFIX
 from app.services.identity.credentials import Credentials
 from app.services.identity.sessions import Sessions
 
@@ -21,12 +23,18 @@ class Shown:
     """Knows callers by what they show; a request that shows a credential is not looked at for a cookie."""
 
     def __init__(
-        self, db: Database, credentials: Credentials, sessions: Sessions, cookies: Cookies
+        self,
+        db: Database,
+        credentials: Credentials,
+        sessions: Sessions,
+        cookies: Cookies,
+        guesses: Guesses,
     ) -> None:
         self._db = db
         self._credentials = credentials
         self._sessions = sessions
         self._cookies = cookies
+        self._guesses = guesses
 
     async def __call__(self, scope: Scope) -> Principal | None:
         """Who is calling, if the request proves it."""
@@ -40,7 +48,7 @@ class Shown:
             return None
         audience = Audience.WEB if visitors else Audience.API
         try:
-            found = await self._credentials.read(token.strip(), audience)
+            found = await self._by_credential(scope, token.strip(), audience)
             if (grant_id := access_grants.grant_of(found)) is not None:
                 asked = f"{scope['method']} {scope['path']}"
                 await access_grants.use(self._db, found, grant_id, asked)
@@ -48,10 +56,23 @@ class Shown:
             return None
         return found
 
+    async def _by_credential(self, scope: Scope, token: str, audience: Audience) -> Principal:
+        async def read(shown: str) -> Principal:
+            return await self._credentials.read(shown, audience)
+
+        if not token.startswith(PREFIX):
+            return await read(token)
+        if (found := await self._guesses.look_up(scope["client"][0], token, read)) is None:
+            raise Unauthenticated
+        return found
+
     async def _by_session(self, request: HTTPConnection) -> Principal | None:
         """Who is signed in; who is still on the way there is kept for the sign-in pages, and is nobody elsewhere."""
         secret = self._cookies.read(request, SESSION)
-        found = await self._sessions.resume(secret) if secret else None
+        if not secret:
+            return None
+        address = request.scope["client"][0]
+        found = await self._guesses.look_up(address, secret, self._sessions.resume)
         if found is None:
             return None
         request.scope.setdefault("state", {})[FOUND] = found

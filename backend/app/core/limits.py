@@ -198,7 +198,8 @@ class Policy:
         contact: One of them.
         address: One network address, for requests that don't prove who is asking.
         webhook: A client's genuine webhook calls, in each process.
-        refused: Webhook calls from one address that nobody genuine made, in each process.
+        refused: From one address, in each process: webhook calls that nobody genuine made; also, counted apart, keys
+            and sessions that nobody has.
     """
 
     client: Limit | None = field(default_factory=lambda: Limit("client", 12_000, 60))

@@ -56,7 +56,7 @@ async def test_who_asks_reads_once_an_owner_says_yes_and_everything_is_noted(
 ) -> None:
     _, headers = ours
     wish = {"slug": cafe.ref.slug, "reason": REASON, "hours": 2}
-    status, made = await call(product, "POST", "/v1/access-grants/wishes", headers, **wish)
+    status, made = await call(product, "POST", "/v1/access-wishes", headers, **wish)
     assert status == 201
     assert (await enter(product, made["id"], headers))[0] == 403
     _, shown = await call(product, "GET", "/v1/access-grants", cafe.staff)
@@ -66,7 +66,7 @@ async def test_who_asks_reads_once_an_owner_says_yes_and_everything_is_noted(
     path = f"/v1/access-grants/{made['id']}"
     assert (await call(product, "POST", f"{path}/approval", headers))[0] == 403
     assert (await call(product, "POST", f"{path}/approval", cafe.staff))[0] == 204
-    _, mine = await call(product, "GET", "/v1/access-grants/mine", headers)
+    _, mine = await call(product, "GET", "/v1/access-wishes", headers)
     assert [(g["client"], g["state"]) for g in mine] == [(cafe.ref.slug, "granted")]
     status, reading = await enter(product, made["id"], headers)
     assert status == 201

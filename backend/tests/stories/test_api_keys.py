@@ -9,6 +9,7 @@ import pytest
 from app.core.security import Principal, Role
 from app.models.client import Client
 from app.models.staff import Staff
+from app.utils import base62
 from tests.fixtures.product import Business, Product
 from tests.fixtures.wired import until
 
@@ -190,3 +191,20 @@ async def test_use_is_written_down_at_most_once_a_minute(product, cafe) -> None:
     async with product.services.db.tenant(cafe.ref.id) as tx:
         again = await tx.value("SELECT xmin::text FROM api_keys WHERE client_id = $1", cafe.ref.id)
     assert first == again
+
+
+async def test_an_address_that_makes_keys_up_waits_and_those_beside_it_dont(product, cafe) -> None:
+    key = (await makes(product, cafe.staff))["key"]
+    assert await gets(product, "/v1/conversations", key) == 200
+    alphabet = base62.encode(bytes(32), 43)[:1] * 22
+    made_up = [f"wf_live_{alphabet}{n:043d}" for n in range(310)]
+    answers = [await gets(product, "/v1/conversations", one) for one in made_up]
+    assert answers[:300] == [401] * 300
+    assert answers[-1] == 429
+    assert await gets(product, "/v1/conversations", key) == 200
+    cookie = {"Cookie": f"wafaa_session={'a' * 43}; __Host-wafaa_session={'a' * 43}"}
+    async with product.api.get("/v1/conversations", headers=cookie) as guessed:
+        assert guessed.status == 429
+        assert int(guessed.headers["Retry-After"]) >= 1
+    async with product.api.get("/v1/conversations", headers=cafe.staff) as signed:
+        assert signed.status == 200

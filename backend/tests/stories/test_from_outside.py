@@ -35,10 +35,6 @@ ENDS_THE_RUN = r"^/v1/auth/(logout|password|reset)"
 """Would end the session that the run is made with."""
 ASKS_OTHERS = r"^/v1/identity-provider"
 """Answers with what another server says, and there is none here."""
-TWO_AT_ONE = r"^/v1/(jobs/replay|access-grants/(mine|wishes))$"
-"""Look like one job's or grant's own address, so another method there is for what doesn't exist, not unknown."""
-ANSWERS_BY_WHAT_WAS = ("POST /v1/clients",)
-"""The first call makes a client, every other one finds its name taken: to sqlmap that looks like a condition."""
 CONFIG = """
 [parameters]
 # A stream that waits for more never ends.
@@ -73,6 +69,13 @@ class Outside:
             "platform": self.product.services.tokens.issue(runner),
             "visitor": (await opened.json())["session_token"],
         }
+
+    async def take_name(self, known: Sequence[Operation]) -> None:
+        """Makes the client of the sample: else the first call would, and to sqlmap that looks like a condition."""
+        (making,) = (one for one in known if one.title == "POST /v1/clients")
+        headers = {"Authorization": f"Bearer {self.callers['platform']}"}
+        async with self.product.api.post("/v1/clients", json=making.body, headers=headers) as made:
+            assert made.status in (201, 409), await made.text()
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,7 @@ STREAMS = r"/events$"
 PARTS = {
     "owner": [
         "--exclude-path-regex",
-        rf"^/(web|webhook)/|{OPEN_HERE}|{ENDS_THE_RUN}|{STREAMS}|{ASKS_OTHERS}|{TWO_AT_ONE}",
+        rf"^/(web|webhook)/|{OPEN_HERE}|{ENDS_THE_RUN}|{STREAMS}|{ASKS_OTHERS}",
     ],
     "platform": ["--include-path-regex", r"^/v1/clients", "--phases", "examples,fuzzing"],
     "visitor": ["--include-path-regex", r"^/(web|webhook)/", "--exclude-path-regex", STREAMS],
@@ -198,12 +201,11 @@ async def test_sqlmap_finds_no_hole_in_any_text(outside: Outside, tmp_path: Path
     """Every text in path, query and body of every operation."""
     await outside.enter("shop")
     app = create_app(outside.product.services)
+    await outside.take_name(operations(app))
     wanted = [
         request
         for one in operations(app)
-        if not re.match(ENDS_THE_RUN, one.path)
-        and one.title not in ANSWERS_BY_WHAT_WAS
-        and (request := written(outside, one))
+        if not re.match(ENDS_THE_RUN, one.path) and (request := written(outside, one))
     ]
     tried, found = await injected(outside.url, wanted, tmp_path)
     assert found == []

@@ -38,7 +38,7 @@ from tests.unit.api_frame import Answer, call
 
 NO_LIMITS = "client=off,credential=off,visitors=off,contact=off,address=off,webhook=off,refused=off"
 TAKES_ONE_WORD = {
-    "/v1/access-grants", "/v1/access-grants/wishes", "/v1/applications", "/v1/auth/login", "/v1/auth/password",
+    "/v1/access-grants", "/v1/access-wishes", "/v1/applications", "/v1/auth/login", "/v1/auth/password",
     "/v1/auth/recovery-codes", "/v1/auth/second-factor", "/v1/auth/second-factor/confirm",
     "/v1/auth/second-factor/remove", "/v1/clients/{slug}/erasure", "/v1/contacts/{contact_id}/consents",
     "/v1/identity-provider", "/v1/staff", "/v1/staff/{staff_id}/role", "/web/v1/sessions",

@@ -34,7 +34,7 @@ async def parked(shop: Shop, **query: str) -> list[dict[str, Any]]:
 
 async def replay(shop: Shop, key: str, **meant: str) -> int:
     headers = {**shop.business.staff, "Idempotency-Key": key}
-    async with shop.product.api.post("/v1/jobs/replay", json=meant, headers=headers) as answer:
+    async with shop.product.api.post("/v1/replays", json=meant, headers=headers) as answer:
         assert answer.status == 202
         return int((await answer.json())["replayed"])
 
@@ -86,6 +86,6 @@ async def test_another_client_finds_none_of_it(shop: Shop) -> None:
     api = shop.product.api
     async with api.get(f"/v1/jobs/{job['id']}", headers=other.staff) as answer:
         assert answer.status == 404
-    async with api.post("/v1/jobs/replay", json={}, headers=other.staff) as answer:
+    async with api.post("/v1/replays", json={}, headers=other.staff) as answer:
         assert await answer.json() == {"replayed": 0}
     assert len(await parked(shop)) == 4

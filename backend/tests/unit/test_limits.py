@@ -11,10 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.addresses import Proxies, group_of
 from app.api.cookies import Cookies
+from app.api.guesses import Guesses
 from app.api.limits import Gate, Meter
 from app.api.shown import Shown
 from app.core.config import Settings
-from app.core.errors import Misconfigured
+from app.core.errors import Misconfigured, RateLimited
 from app.core.limits import Limit, LocalLimits, Policy
 from app.core.multi_tenant import Database
 from app.core.security import Principal, Role, Tokens
@@ -48,7 +49,11 @@ def gate(policy: str = "", proxies: str = "", app: ASGIApp = endpoint) -> Gate:
         policy=parsed,
         proxies=Proxies(proxies),
         identify=Shown(
-            cast(Database, services.db), services.credentials, services.sessions, Cookies(None)
+            cast(Database, services.db),
+            services.credentials,
+            services.sessions,
+            Cookies(None),
+            Guesses(parsed.refused),
         ),
         webhooks=LocalLimits(Still()),
     )
@@ -295,3 +300,37 @@ async def test_a_decision_costs_microseconds() -> None:
     began = time.perf_counter()
     await statuses(app, 500)
     assert (time.perf_counter() - began) / 500 < 0.002
+
+
+class Books:
+    """Where credentials are looked up, and how often somebody did."""
+
+    def __init__(self, *good: str) -> None:
+        self.good = set(good)
+        self.looked_up = 0
+
+    async def find(self, shown: str) -> str | None:
+        self.looked_up += 1
+        return shown if shown in self.good else None
+
+
+async def test_who_guesses_costs_no_more_look_ups_than_the_limit() -> None:
+    books, guesses = Books("old", "new"), Guesses(Limit("refused", 5, 60))
+    assert await guesses.look_up(PEER, "old", books.find) == "old"
+    for n in range(5):
+        assert await guesses.look_up(PEER, f"guess {n}", books.find) is None
+    for n in range(100):
+        with pytest.raises(RateLimited):
+            await guesses.look_up(PEER, f"another guess {n}", books.find)
+    assert books.looked_up == 6
+    assert await guesses.look_up(PEER, "old", books.find) == "old"
+    assert await guesses.look_up("198.51.100.7", "new", books.find) == "new"
+
+
+async def test_what_was_good_and_is_no_longer_counts_as_a_guess() -> None:
+    books, guesses = Books("key"), Guesses(Limit("refused", 1, 60))
+    assert await guesses.look_up(PEER, "key", books.find) == "key"
+    books.good.clear()
+    assert await guesses.look_up(PEER, "key", books.find) is None
+    with pytest.raises(RateLimited):
+        await guesses.look_up(PEER, "key", books.find)

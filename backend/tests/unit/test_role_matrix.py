@@ -73,7 +73,7 @@ def test_only_owners_look_after_staff_and_only_ours_after_clients() -> None:
     ):
         assert named[title] == {Role.OWNER}, title
     for title in (
-        "POST /v1/access-grants/wishes",
+        "POST /v1/access-wishes",
         "POST /v1/access-grants/{access_grant_id}/token",
     ):
         assert named[title] == {Role.PLATFORM}, title

@@ -50,7 +50,7 @@ async def replay_job(job_id: UUID, tx: TenantTxDep, owner: OwnerDep) -> Replayed
     return ReplayedOut(replayed=replayed)
 
 
-@router.post("/jobs/replay", status_code=202)
+@router.post("/replays", status_code=202)
 async def replay_jobs(given: ParkedIn, tx: TenantTxDep, owner: OwnerDep) -> ReplayedOut:
     """Tries all parked work that is meant again, the oldest first."""
     replayed = await parked.replay_all(tx, given.filter, given.limit)
