@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from app.bootstrap import Services, bootstrap
+from app.cli import starting
 from app.cli.patience import until_migrated
 from app.cli.roles import on_stop
 from app.core.config import Settings
@@ -27,6 +28,7 @@ async def consume(settings: Settings, patience: float) -> None:
         Misconfigured: There is no event log.
     """
     services = bootstrap(settings)
+    starting.end()
     consuming = asyncio.current_task()
     if consuming is not None:
         on_stop(consuming.cancel)

@@ -6,6 +6,7 @@ import uvicorn
 
 from app.api.app import create_app
 from app.bootstrap import Services, bootstrap
+from app.cli import starting
 from app.cli.patience import until_migrated
 from app.core.config import Settings
 from app.core.errors import Misconfigured
@@ -50,6 +51,7 @@ async def serve(settings: Settings, patience: float) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = Server(config, services)
+    starting.end()
     await until_migrated(services, patience)
     await server.serve()
     if not server.started:

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from app.bootstrap import Services, bootstrap
+from app.cli import starting
 from app.cli.patience import until_embedding, until_migrated
 from app.cli.roles import on_stop
 from app.core.config import Settings
@@ -24,6 +25,7 @@ async def work(settings: Settings, patience: float) -> None:
         patience: Seconds to wait for the database and the embedder.
     """
     services = bootstrap(settings)
+    starting.end()
     working = asyncio.current_task()
     if working is not None:
         on_stop(working.cancel)

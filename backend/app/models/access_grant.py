@@ -6,12 +6,10 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import NotFound
 from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import ForeignKey, Index, Mapped, mapped_column
 from app.utils.ids import uuid7
 
 MOST_HOURS = 24

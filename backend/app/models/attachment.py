@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import TenantRow
+from app.models.declared import ForeignKeyConstraint, Index, LargeBinary, Mapped, mapped_column
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 

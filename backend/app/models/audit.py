@@ -3,11 +3,9 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import Index, Mapped, mapped_column, text
 from app.utils.ids import uuid7
 
 

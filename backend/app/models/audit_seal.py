@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import BigInteger, Mapped, mapped_column
 
 PAGE = 1000
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,14 +1,22 @@
 """What every table shares, and how a tenant's table is fenced."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, Table, text
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
 from app.core.multi_tenant import APP_ROLE, Row
+from app.models.declared import (
+    JSONB,
+    DateTime,
+    DeclarativeBase,
+    Mapped,
+    MetaData,
+    mapped_column,
+    text,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
 
 
 class Base(DeclarativeBase):
@@ -54,7 +62,9 @@ class Created:
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"), sort_order=90)
 
 
-def fence(table: Table, *, column: str = "client_id", grants: str = TenantRow.grants) -> list[str]:
+def fence(
+    table: "Table", *, column: str = "client_id", grants: str = TenantRow.grants
+) -> list[str]:
     """The statements that fence a tenant's table: forced row-level security, one policy, narrow grants.
 
     The sub-select makes the check one call a query, and keeps it an index condition.

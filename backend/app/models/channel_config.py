@@ -5,13 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    ForeignKey,
+    LargeBinary,
+    Mapped,
+    UniqueConstraint,
+    mapped_column,
+    text,
+)
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 

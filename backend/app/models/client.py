@@ -6,13 +6,20 @@ from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
-from sqlalchemy import BigInteger, CheckConstraint, Integer, String, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
 from app.core.permits import Permit
 from app.models.base import Base, Created
+from app.models.declared import (
+    BigInteger,
+    CheckConstraint,
+    Integer,
+    Mapped,
+    String,
+    mapped_column,
+    text,
+)
 from app.utils.ids import uuid7
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]

@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Integer, LargeBinary, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import Integer, LargeBinary, Mapped, mapped_column, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,11 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Integer, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import NotFound
 from app.core.multi_tenant import TenantTx, client_of
 from app.models.base import Created, TenantRow
 from app.models.client import ClientSettings
+from app.models.declared import ForeignKey, Integer, Mapped, mapped_column, text
 
 
 class ClientVersion(Created, TenantRow):

@@ -4,13 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import NotFound
 from app.core.multi_tenant import TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Mapped,
+    mapped_column,
+    text,
+)
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 

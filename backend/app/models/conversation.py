@@ -6,13 +6,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import TenantTx, cipher_of, client_of
 from app.models.base import Created, TenantRow
 from app.models.contact import open_name
+from app.models.declared import BigInteger, ForeignKeyConstraint, Index, Mapped, mapped_column, text
 from app.models.message import open_said
 from app.utils.ids import uuid7
 

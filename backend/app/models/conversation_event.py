@@ -4,13 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, LargeBinary, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import NotFound
 from app.core.multi_tenant import Row, TenantTx, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    BigInteger,
+    ForeignKeyConstraint,
+    LargeBinary,
+    Mapped,
+    mapped_column,
+    text,
+)
 from app.models.message import Message
 from app.models.sealed import SealedColumn
 from app.utils.ids import floor_of, moment_of, uuid7

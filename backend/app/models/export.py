@@ -4,12 +4,19 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Integer, LargeBinary, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import NotFound
 from app.core.multi_tenant import TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    LargeBinary,
+    Mapped,
+    mapped_column,
+    text,
+)
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.multi_tenant import TenantTx, client_of
 from app.core.once import KeyInUse
 from app.models.base import Created, TenantRow
+from app.models.declared import ForeignKey, Index, Mapped, mapped_column
 
 KEPT_HOURS = 24
 

@@ -4,12 +4,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    ARRAY,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Mapped,
+    String,
+    mapped_column,
+    text,
+)
 from app.models.sealed import SealedColumn
 
 _SECRET = SealedColumn("identity_providers", "sealed", "issuer")

@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary
-from sqlalchemy import text as sql
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.declared import Index, LargeBinary, Mapped, mapped_column
+from app.models.declared import text as sql
 from app.models.sealed import SealedColumn
 
 _KEPT = SealedColumn("inbound_events", "kept", "account_id", "event_key")

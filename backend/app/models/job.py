@@ -12,13 +12,21 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, text
-from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.clock import TOLERANCE
 from app.core.errors import Conflict
 from app.core.multi_tenant import Database, DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Mapped,
+    mapped_column,
+    text,
+)
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 

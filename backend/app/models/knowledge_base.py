@@ -6,14 +6,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Integer, LargeBinary, String, text
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, deferred, mapped_column
-
 from app.core.errors import NotFound
 from app.core.multi_tenant import Row, TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    JSONB,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Mapped,
+    String,
+    deferred,
+    mapped_column,
+    text,
+)
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 

@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, Integer, LargeBinary
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import TenantRow
+from app.models.declared import (
+    ARRAY,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Mapped,
+    mapped_column,
+)
 from app.models.sealed import SealedColumn
 
 _PASSAGE = SealedColumn("knowledge_chunks", "passage", "id")

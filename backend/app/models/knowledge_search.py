@@ -8,13 +8,15 @@ in instead; everything else is the same statement.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import UUID
-
-from sqlalchemy import Connection, text
 
 from app.core.multi_tenant import APP_ROLE, Row, TenantTx, cipher_of, client_of
 from app.models.knowledge_base import open_names
 from app.models.knowledge_chunk import open_passage, term_key
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 LEXICAL_WEIGHT = 0.5
 K1, B = 1.2, 0.75
@@ -125,18 +127,19 @@ async def forget_vectors(tx: TenantTx, document_id: UUID, chunks: Sequence[UUID]
     )  # fmt: skip
 
 
-def make_vectors(connection: Connection) -> bool:
+def make_vectors(connection: "Connection") -> bool:
     """Makes the table of vectors where pgvector is available and the table isn't there; tells whether it is now.
 
     Migrations call it each time: pgvector may come to a server later.
     """
-    present = connection.scalar(text("SELECT to_regclass('public.knowledge_vectors') IS NOT NULL"))
-    available = connection.scalar(
-        text("SELECT count(*) > 0 FROM pg_available_extensions WHERE name = 'vector'")
-    )
+    run = connection.exec_driver_sql
+    present = run("SELECT to_regclass('public.knowledge_vectors') IS NOT NULL").scalar()
+    available = run(
+        "SELECT count(*) > 0 FROM pg_available_extensions WHERE name = 'vector'"
+    ).scalar()
     if available and not present:
         for statement in _MAKE:
-            connection.execute(text(statement))
+            run(statement)
     return bool(present or available)
 
 

@@ -7,14 +7,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, LargeBinary
-from sqlalchemy import text as sql
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import NotFound
 from app.core.multi_tenant import Database, Row, TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    BigInteger,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Mapped,
+    mapped_column,
+)
+from app.models.declared import text as sql
 from app.models.sealed import SealedColumn
 from app.utils.ids import floor_of, uuid7
 

@@ -3,11 +3,9 @@
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import ForeignKey, Mapped, mapped_column
 
 
 class Notice(Created, TenantRow):

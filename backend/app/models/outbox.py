@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
-
 from app.core.multi_tenant import Database
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 TRIGGERS = {
     "publish_message": ("messages", "AFTER INSERT", "app.note_message"),
@@ -57,9 +58,11 @@ class Unpublished:
     at: datetime
 
 
-def fill(connection: Connection, *, wanted: bool) -> None:
+def fill(connection: "Connection", *, wanted: bool) -> None:
     """Makes the triggers, or takes them away; touches no table where nothing has to change."""
-    there = set(connection.scalars(text("SELECT tgname FROM pg_trigger WHERE tgparentid = 0")))
+    there = set(
+        connection.exec_driver_sql("SELECT tgname FROM pg_trigger WHERE tgparentid = 0").scalars()
+    )
     for name, (table, event, function, *condition) in TRIGGERS.items():
         if wanted and name not in there:
             when = f"WHEN ({condition[0]}) " if condition else ""

@@ -4,14 +4,16 @@ Told by the tables themselves: a table that is added is exported, unless it is n
 """
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Table
-
 from app.core.multi_tenant import TenantTx, client_of
+from app.models import declared
 from app.models.base import Base
 from app.models.sealed import SEALED, SealedColumn
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
 
 OMITTED: Mapping[str, str] = {
     "client_keys": "keys",
@@ -66,13 +68,14 @@ OF_CONTACT: Mapping[str, str] = {
 
 def tables(contact_id: UUID | None) -> list[str]:
     """The tables of a copy, in an order in which what is referred to comes first."""
-    every = [str(table.name) for table in Base.metadata.sorted_tables if table.name not in OMITTED]
+    sorted_tables = declared.tables(Base).sorted_tables
+    every = [str(table.name) for table in sorted_tables if table.name not in OMITTED]
     return [name for name in every if name in OF_CONTACT] if contact_id else every
 
 
 async def rows(tx: TenantTx, name: str, contact_id: UUID | None) -> AsyncIterator[dict[str, Any]]:
     """The rows of a table, with sealed values opened."""
-    table = Base.metadata.tables[name]
+    table = declared.tables(Base).tables[name]
     columns = [c for c in table.columns if f"{name}.{c.name}" not in OMITTED_COLUMNS]
     needed = ", ".join(
         f'"{c.name}"' for c in table.columns if c in columns or c.name in _keys(name)
@@ -95,7 +98,7 @@ def _keys(name: str) -> set[str]:
     return {key for one in _sealed(name) for key in one.key}
 
 
-def _opened(tx: TenantTx, table: Table, row: dict[str, Any]) -> dict[str, Any]:
+def _opened(tx: TenantTx, table: "Table", row: dict[str, Any]) -> dict[str, Any]:
     for one in _sealed(table.name):
         if one.column in row:
             parts = [row[key] for key in one.key]

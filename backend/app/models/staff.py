@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import Conflict, NotFound
 from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import ForeignKey, Mapped, UniqueConstraint, mapped_column, text
 from app.utils.ids import uuid7
 
 

@@ -5,11 +5,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, LargeBinary, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    LargeBinary,
+    Mapped,
+    mapped_column,
+    text,
+)
 from app.models.sealed import SealedColumn
 
 _SECRET = SealedColumn("staff_factors", "sealed", "staff_id")

@@ -6,12 +6,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.errors import NotFound, Unauthenticated
 from app.core.multi_tenant import Database, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import ForeignKeyConstraint, Index, LargeBinary, Mapped, mapped_column
 from app.utils.ids import uuid7
 
 IDLE = timedelta(hours=12)

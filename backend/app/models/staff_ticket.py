@@ -5,11 +5,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
 from app.models.base import Created, TenantRow
+from app.models.declared import ForeignKeyConstraint, Index, LargeBinary, Mapped, mapped_column
 
 
 class Kind(StrEnum):

@@ -5,12 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, text
-from sqlalchemy.orm import Mapped, mapped_column
-
 from app.core.multi_tenant import Row, TenantTx, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
+from app.models.declared import ForeignKey, Integer, LargeBinary, Mapped, mapped_column, text
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7, uuid7_at
 

@@ -20,6 +20,7 @@ from app.core.multi_tenant import Database, TenantSigner
 from app.models.base import Base
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.client_version import ClientVersion
+from app.models.declared import tables
 from tests.fixtures.keys import sealed
 from tests.fixtures.product import SECRET, migrate_now, settings_for
 
@@ -130,7 +131,7 @@ async def test_models_and_database_say_the_same(settings) -> None:
                             "include_object": _is_ours,
                         },
                     ),
-                    Base.metadata,
+                    tables(Base),
                 )
             )
     finally:

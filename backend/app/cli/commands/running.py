@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli import starting
 from app.cli.options import Json
 
 Demo = Annotated[bool, typer.Option("--demo/--no-demo", help="Make the two demo businesses.")]
@@ -54,6 +55,7 @@ Patience = Annotated[
 
 def serve(patience: Patience = 10.0) -> None:
     """Serve HTTP; one of the parts that `up` runs."""
+    starting.begin()
     from app.cli.roles import run
     from app.cli.serve import serve
     from app.core.config import Settings
@@ -64,6 +66,7 @@ def serve(patience: Patience = 10.0) -> None:
 
 def work(patience: Patience = 10.0) -> None:
     """Answer, deliver and learn; one of the parts that `up` runs."""
+    starting.begin()
     from app.cli.roles import run
     from app.cli.work import work
     from app.core.config import Settings
@@ -74,6 +77,7 @@ def work(patience: Patience = 10.0) -> None:
 
 def consume(patience: Patience = 10.0) -> None:
     """Take in what the event log holds; one of the parts that `up` runs where there is one."""
+    starting.begin()
     from app.cli.consume import consume
     from app.cli.roles import run
     from app.core.config import Settings
