@@ -306,6 +306,14 @@ def test_the_doctor_finds_a_running_installation_well(up: Running, wafaa: Wafaa)
     assert wafaa("migrate")["current"]
 
 
+@pytest.mark.parametrize("part", ["serve", "work"])
+def test_a_part_stays_small(up: Running, part: str) -> None:
+    """What it holds for itself: its share of libraries depends on who else has them loaded."""
+    rollup = Path(f"/proc/{up.parts[part]}/smaps_rollup").read_text().splitlines()
+    [kilobytes] = [int(line.split()[1]) for line in rollup if line.startswith("Anonymous:")]
+    assert kilobytes <= 80 * 1024
+
+
 def test_the_same_directory_is_run_once(up: Running, wafaa: Wafaa) -> None:
     refused = wafaa("up", "--port", str(free_port()), code=1)
     assert "Another `wafaa up`" in refused["detail"]
