@@ -134,6 +134,19 @@ async def test_the_jobs_of_a_lane_come_one_at_a_time_in_their_order(talk: Talk) 
     assert await talk.claim() == []
 
 
+async def test_what_is_to_be_delivered_waits_for_what_its_conversation_does_now(talk: Talk) -> None:
+    [lease] = await talk.claim()
+    async with talk.db.tenant(talk.client_id) as tx:
+        said = [DeliverMessage(talk.id, uuid7()) for _ in range(2)]
+        for one in said:
+            await enqueue(tx, one)
+    assert await talk.claim() == []
+    async with talk.db.tenant(talk.client_id) as tx:
+        await Job.settle(tx, lease)
+    [next_] = await talk.claim()
+    assert DeliverMessage.of(next_) == said[0]
+
+
 async def test_an_answer_is_written_by_the_lanes_holder_alone_and_once(talk: Talk) -> None:
     lost, held = await talk.twice()
     assert await talk.reply(lost).record(talk.db, talk.client_id) is Outcome.LOST

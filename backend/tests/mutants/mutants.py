@@ -130,6 +130,14 @@ LANES = (
         + "test_leases.py::test_the_jobs_of_a_lane_come_one_at_a_time_in_their_order[postgres18]",
     ),
     Mutant(
+        "replies of one conversation have lanes of their own",
+        "app/services/orchestrator/jobs.py",
+        'after what they answer."""\n        return self.conversation_id',
+        'after what they answer."""\n        return self.message_id',
+        CONTRACTS + "test_leases.py::"
+        "test_what_is_to_be_delivered_waits_for_what_its_conversation_does_now[postgres18]",
+    ),
+    Mutant(
         "a parked job stops its lane",
         "app.claim_lanes",
         "f.lane_id = t.id AND f.state = 'pending'",
@@ -286,6 +294,13 @@ SENDS = (
         "if time.monotonic() >= self._deadline:",
         "if time.monotonic() >= self._deadline + 3600:",
         STORIES + "test_kill_pause.py::test_who_holds_a_lease_that_is_half_over_sends_nothing_more",
+    ),
+    Mutant(
+        "a worker that was replaced sends what isn't as plain",
+        "app/services/orchestrator/deliverer.py",
+        "        await Lane.hold(tx, work.lease)\n        match",
+        "        match",
+        STORIES + "test_kill_pause.py::test_whose_lane_another_worker_claimed_sends_nothing",
     ),
     Mutant(
         "what may have been sent is sent again at once",

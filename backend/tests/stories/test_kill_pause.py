@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from app.models.job import Lane, LeaseLost, Wanted
+from app.models.job import Lane, Lease, LeaseLost, Wanted
+from app.models.message import INTAKE
 from app.services.orchestrator.deliverer import Deliverer
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.queue.jobs import CHAT, Work
@@ -69,21 +70,43 @@ async def test_an_answer_that_comes_after_a_pause_is_still_believed(theatre) -> 
 
 async def test_who_holds_a_lease_that_is_half_over_sends_nothing_more(shop: Shop) -> None:
     """The other half is for the send itself."""
+    await _agent_writes(shop)
+    lease = await _claim(shop, 30.0)
+    with pytest.raises(LeaseLost):
+        await _deliver(shop, Work(lease, 30.0, time.monotonic() - 15.0))
+    assert len(shop.replies()) == 1
+
+
+async def test_whose_lane_another_worker_claimed_sends_nothing(shop: Shop) -> None:
+    await _agent_writes(shop)
+    lost, held = await _claim(shop, -1.0), await _claim(shop, 30.0)
+    with pytest.raises(LeaseLost):
+        await _deliver(shop, Work(lost, 30.0, time.monotonic()))
+    assert len(shop.replies()) == 1
+    await _deliver(shop, Work(held, 30.0, time.monotonic()))  # It finds all as it was.
+    assert shop.replies()[1:] == ["It is on the house."]
+
+
+async def _agent_writes(shop: Shop) -> None:
     await shop.hears("Hello")
     path = f"/v1/conversations/{(await shop.conversation())['id']}"
     assert await shop.post(f"{path}/takeover") == 204
     assert await shop.post(f"{path}/messages", {"text": "It is on the house."}) == 202
+
+
+async def _claim(shop: Shop, seconds: float) -> Lease:
+    wanted = Wanted(CHAT, 1, 1, {}, None, 0)
+    [lease] = await Lane.claim(shop.product.services.db, [wanted], seconds)
+    return lease
+
+
+async def _deliver(shop: Shop, work: Work) -> None:
     services = shop.product.services
-    [lease] = await Lane.claim(services.db, [Wanted(CHAT, 1, 1, {}, None, 0)], 30.0)
     deliverer = Deliverer(
         services.db, services.channels, services.tools.now, services.standings,
-        indeterminate_seconds=60.0, quiet_seconds=0.0,
+        indeterminate_seconds=60.0, quiet_seconds=0.0, way_in=(INTAKE,),
     )  # fmt: skip
-    with pytest.raises(LeaseLost):
-        await deliverer.deliver(
-            DeliverMessage.of(lease), Work(lease, 30.0, time.monotonic() - 15.0)
-        )
-    assert len(shop.replies()) == 1
+    await deliverer.deliver(DeliverMessage.of(work.lease), work)
 
 
 async def _intent(theatre: Theatre) -> Step:
