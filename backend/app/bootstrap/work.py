@@ -77,7 +77,7 @@ def handlers(
         standings,
         indeterminate_seconds=settings.indeterminate_seconds,
         quiet_seconds=settings.quiet_seconds,
-        way_in=(INTAKE, DOOR) if settings.queue_broker else (INTAKE,),
+        door=DOOR if settings.queue_broker else INTAKE,
     )
     notifier = StaffNotifier(db, _mailer(settings), public_url(settings), settings.platform_email)
     office = TicketOffice(db, _mailer(settings), public_url(settings))

@@ -293,21 +293,19 @@ class Message(Created, TenantRow):
         return bool(held)
 
     @classmethod
-    async def seconds_of_silence(
-        cls, tx: TenantTx, message_id: UUID, way_in: Sequence[str]
-    ) -> float:
+    async def seconds_of_silence(cls, tx: TenantTx, message_id: UUID, door: str) -> float:
         """How long the platform has said nothing of a send although it could have.
 
-        Only while every part of the way in is open can a status reach us, and after an outage a platform comes back
-        the later the longer it lasted: so as long as one was closed, silence means nothing. By the database's clock:
-        workers' may differ.
+        Only while a door is open can a status reach us, and after an outage a platform comes back the later the longer
+        it lasted: so as long as there was none, silence means nothing. What a log has taken the platform doesn't tell
+        again: then silence counts from when all of that was read. By the database's clock: workers' may differ.
 
         Args:
             tx: The client's transaction.
             message_id: What was sent.
-            way_in: ``INTAKE``, and ``DOOR`` before it where a log stands between the two.
+            door: Where platforms come in: ``DOOR`` before a log, else ``INTAKE`` itself.
         """
-        seconds = await tx.value(_SILENCE, client_of(tx), message_id, list(way_in))
+        seconds = await tx.value(_SILENCE, client_of(tx), message_id, door, INTAKE)
         return float(seconds or 0.0)
 
     @classmethod
@@ -398,11 +396,11 @@ def platform_key(cipher: Cipher, platform_message_id: str | None) -> bytes | Non
 
 
 _SILENCE = """
-SELECT extract(epoch FROM clock_timestamp() - greatest(m.sending_since, i.open_since)
-                          - greatest(i.open_since - m.sending_since, interval '0'))::float8
-FROM messages m, (SELECT max(since) AS open_since FROM (
-  SELECT coalesce(min(a.backend_start), clock_timestamp()) AS since FROM unnest($3::text[]) AS part
-  LEFT JOIN pg_stat_activity a ON a.application_name = part AND a.datname = current_database()
-  GROUP BY part) parts) i
-WHERE m.client_id = $1 AND m.id = $2
+WITH up AS (SELECT application_name AS part, min(backend_start) AS since FROM pg_stat_activity
+  WHERE application_name IN ($3, $4) AND datname = current_database() GROUP BY part),
+open AS (SELECT clock_timestamp() AS now, coalesce((SELECT since FROM up WHERE part = $3), clock_timestamp()) AS door,
+  coalesce((SELECT since FROM up WHERE part = $4), clock_timestamp()) AS intake)
+SELECT extract(epoch FROM least(o.now - o.intake, o.now - greatest(m.sending_since, o.door)
+                          - greatest(o.door - m.sending_since, interval '0')))::float8
+FROM messages m, open o WHERE m.client_id = $1 AND m.id = $2
 """

@@ -59,8 +59,8 @@ async def _run(
         stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=SENDS, late=0.3)
         crowd = Crowd(stage.meta, plan.contacts, seed)
         writing = asyncio.create_task(crowd.write())
-        dealt = await _deal(stage, plan, seed)
         alone = await _one_by_one(stage) if timed else []
+        dealt = await _deal(stage, plan, seed)
         with suppress(TimeoutError):  # The report tells how many there were.
             await until(_so_many(stage.meta, plan.ambiguous), plan.patience)
         stage.meta.chaos = Chaos()
@@ -150,13 +150,13 @@ async def _others(deal: Deal, plan: Plan, seed: int) -> None:
 
 
 async def _one_by_one(stage: Stage) -> Dealt:
-    """What is timed dies alone, and again when things have gone on for a while."""
+    """What is timed dies alone, and again when things have gone on for a while; first, while nobody waits yet."""
     dealt: Dealt = []
     rng = random.Random(0)  # noqa: S311 - chance, not secrecy.
     for fault in [*LIMITS] * TIMES:
+        await asyncio.sleep(CALM)
         dealt.append((fault, stage.meta.now()))
         await stage.suffer(fault, rng)
-        await asyncio.sleep(CALM)
     return dealt
 
 

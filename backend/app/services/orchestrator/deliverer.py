@@ -6,7 +6,7 @@ which one could have reached us, is the message taken for not accepted, and the 
 park it for people.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,14 +68,14 @@ class Deliverer:
         *,
         indeterminate_seconds: float,
         quiet_seconds: float,
-        way_in: Sequence[str],
+        door: str,
     ) -> None:
         self._db = db
         self._now = now
         self._channels = channels
         self._standings = standings
         self._patience = indeterminate_seconds
-        self._way_in = way_in
+        self._door = door
         self._longest_wait = longest_wait(quiet_seconds)
 
     async def deliver(self, job: DeliverMessage, work: Work) -> None:
@@ -173,8 +173,7 @@ class Deliverer:
 
     async def _reconcile(self, tx: TenantTx, message: Message, work: Work) -> None:
         """An earlier attempt may have gone out: waits for the platform's word, then follows the client's policy."""
-        silent = await Message.seconds_of_silence(tx, message.id, self._way_in)
-        left = self._patience - silent
+        left = self._patience - await Message.seconds_of_silence(tx, message.id, self._door)
         if left > 0:
             await Message.advance(tx, message.id, "indeterminate")
             await Job.postpone(tx, work.lease, delay=left)
