@@ -11,7 +11,7 @@ help:
 	@echo "make prove   that no client sees another's, a million times"
 	@echo "make security  known mistakes, secrets, licences, what it is built from; leaves a bill of materials in .build/"
 	@echo "make bench   the races, one after the other: some minutes each"
-	@echo "make chaos   kill every part again and again while people write; SEED=7 repeats a run"
+	@echo "make chaos   kill every part again and again while people write, then behind a log too; SEED=7 repeats a run"
 	@echo "make chaos-release  the same for hours, until a thousand kills; it goes on after a break"
 
 up:

@@ -29,7 +29,7 @@ CALM = 4.0
 LIMITS = {Fault.KILL_WORKERS: LEASE + 1, Fault.KILL_API: 3.0, Fault.CRASH_DATABASE: 10.0}
 """Seconds within which it goes on after a part died alone: a median is held against them, on a quiet machine."""
 
-TIMES = 5
+TIMES = 3
 """How often each of those dies alone in a run that is timed."""
 
 
