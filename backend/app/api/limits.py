@@ -11,6 +11,7 @@ room for a thousand a second; any other to the address it came from. So a strang
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache, partial
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
@@ -29,6 +30,8 @@ FREE = ("/health/live", "/w.js")
 FREE_UNDER = ("/widget/", "/console/", "/docs/", "/signin/files/")
 """Files and signs of life: cheap, and asked for by many behind one address. The gateway bounds them."""
 WEBHOOKS = "/webhook/"
+MOST_KNOWN = 4096
+"""Clients and addresses whose charges needn't be made anew for each call."""
 _CALLER = "principal"
 """Where a request's state says who is calling: for the endpoints' dependencies and for its log line."""
 
@@ -112,8 +115,9 @@ class WebhookGate:
     """Limits webhook calls by how earlier ones were answered; in this process, which costs them no time."""
 
     def __init__(self, policy: Policy, limits: LocalLimits) -> None:
-        self._policy = policy
         self._limits = limits
+        self._genuine = lru_cache(MOST_KNOWN)(partial(_charge, policy.webhook))
+        self._refused = lru_cache(MOST_KNOWN)(partial(_charge, policy.refused))
 
     async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one call."""
@@ -129,9 +133,8 @@ class WebhookGate:
 
     def open(self, scope: Scope) -> "Account":
         """How a call's client and address stand, before it is served."""
-        address = group_of(scope["client"][0])
-        genuine = _charges((self._policy.webhook, _client_slug(scope["path"])))
-        return Account(self._limits, genuine, _charges((self._policy.refused, address)))
+        genuine = self._genuine(_client_slug(scope["path"]))
+        return Account(self._limits, genuine, self._refused(group_of(scope["client"][0])))
 
 
 class Account:
@@ -141,15 +144,18 @@ class Account:
         wait: Microseconds until it may be served.
     """
 
-    def __init__(self, limits: LocalLimits, genuine: list[Charge], refused: list[Charge]) -> None:
+    def __init__(self, limits: LocalLimits, genuine: Charge | None, refused: Charge | None) -> None:
         self._limits, self._genuine, self._refused = limits, genuine, refused
-        self.wait = max((limits.wait(c.subject, c) for c in (*genuine, *refused)), default=0)
+        self.wait = max(
+            limits.wait(genuine.subject, genuine) if genuine else 0,
+            limits.wait(refused.subject, refused) if refused else 0,
+        )
 
     def settle(self, status: int) -> None:
         """Takes the charge; what failed on our side is charged to nobody."""
-        if status < 500:
-            for charge in self._genuine if status < 400 else self._refused:
-                self._limits.take_now(charge.subject, [charge])
+        charge = self._genuine if status < 400 else self._refused
+        if charge and status < 500:
+            self._limits.take_one(charge.subject, charge)
 
 
 class _Status:
@@ -165,6 +171,10 @@ class _Status:
             await send(message)
 
         return watched
+
+
+def _charge(limit: Limit | None, subject: str) -> Charge | None:
+    return Charge(limit, subject) if limit is not None else None
 
 
 def _charges(*pairs: tuple[Limit | None, str]) -> list[Charge]:

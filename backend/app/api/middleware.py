@@ -7,7 +7,7 @@ Decisions look at ``scope["path"]`` only, never at a URL built from the Host hea
 import re
 import time
 from collections.abc import Callable
-from uuid import uuid4
+from secrets import token_hex
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -95,7 +95,7 @@ class _Ended:
 def id_of(scope: Scope) -> str:
     """Gives a request its id: the caller's where it is a sane one, else one of ours."""
     given = next((value for name, value in scope["headers"] if name == _ID), b"").decode("latin-1")
-    request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+    request_id = given if _SANE_ID.fullmatch(given) else token_hex(16)
     scope.setdefault("state", {})["request_id"] = request_id
     return request_id
 

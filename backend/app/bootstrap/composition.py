@@ -196,6 +196,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         origins=Origins(db, settings.public_url),
         receiver=receiver,
         followers=followers,
+        doors=doors,
         ingress=Ingress(doors, _intake(settings, event_log, keyring, doors, direct, pressure)),
         retriever=retriever,
         answers=answers,

@@ -27,6 +27,7 @@ from app.services.knowledge.retriever import Retriever
 from app.services.orchestrator.answers import Answers
 from app.services.orchestrator.auditing import Auditor
 from app.services.orchestrator.channels import Channels
+from app.services.orchestrator.doors import Doors
 from app.services.orchestrator.erasing import Eraser
 from app.services.orchestrator.exporting import Exporter
 from app.services.orchestrator.followers import Followers
@@ -66,6 +67,7 @@ class Services:
     channels: Channels
     origins: Origins
     receiver: Receiver
+    doors: Doors
     ingress: Ingress
     followers: Followers
     retriever: Retriever
@@ -105,10 +107,13 @@ class Services:
         open_door = INTAKE if self.event_log is None else DOOR
         self.followers.open(open_door if serving else "wafaa")
         self.pressure.open()
+        if serving:
+            self.doors.open()
 
     async def close(self) -> None:
         """Lets go of everything."""
         self.followers.close()
+        self.doors.close()
         self.pressure.close()
         for adapter in self.adapters:
             if close := getattr(adapter, "close", getattr(adapter, "aclose", None)):

@@ -19,8 +19,9 @@ from app.embedded.server import EmbeddedServer
 from app.embedded.valkey import EmbeddedValkey
 
 _ROOT = Path(__file__).parents[2]
-_LISTENERS = 4
-"""Connections of their own: the API and the worker each listen for events, the worker for work too; one to spare."""
+_LISTENERS = 5
+"""Connections of their own: the API and the worker each listen for events, the API for changed doors, the worker for
+work too; one to spare."""
 
 _COMMANDS_AND_PEOPLE = 40
 _PATIENT = ("--patience", "300")

@@ -156,6 +156,15 @@ class LocalLimits:
         debt = self._debt(key_of(group, charge), charge.limit, self._clock())
         return max(0, debt + charge.price - charge.limit.bound)
 
+    def take_one(self, group: str, charge: Charge) -> bool:
+        """Takes one charge if it can be, and tells only whether: for those who come most often."""
+        key, now = key_of(group, charge), self._clock()
+        debt = self._debt(key, charge.limit, now) + charge.price
+        if debt > charge.limit.bound:
+            return False
+        self._note({key: now + debt})
+        return True
+
     def take_now(self, group: str, charges: Sequence[Charge]) -> Decision:
         """The same, for callers that can't wait."""
         now = self._clock()

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-
-import orjson
 
 from app.core.multi_tenant import Database
 from app.core.sealing import Cipher
@@ -44,38 +42,44 @@ class Arrival:
     attachments: tuple[Mapping[str, str | None], ...] = ()
     message_id: UUID = field(default_factory=uuid7)
 
-    def as_json(self, place: int) -> dict[str, Any]:
-        """The record that ``app.receive`` reads, sealed. Ids are made here: they sort by time everywhere."""
-        cipher, contact_id = self.cipher, uuid7()
-        addresses = [seal_address(cipher, self.account_id, *address) for address in self.addresses]
-        return {
-            "place": place,
-            "client_id": cipher.client_id,
-            "account_id": self.account_id,
-            "event_key": event_key(cipher, self.event_key),
-            "kinds": [kind for kind, _ in self.addresses],
-            "keys": [key for key, _ in addresses],
-            "addresses": [value for _, value in addresses],
-            "name": seal_name(cipher, contact_id, self.name),
-            "contact_id": contact_id,
-            "conversation_id": uuid7(),
-            "message_id": self.message_id,
-            "job_id": uuid7(),
-            "kind": self.kind,
-            "said": seal_said(
-                cipher, self.message_id, self.text, self.content, (), self.platform_message_id
-            ),
-            "platform_key": platform_key(cipher, self.platform_message_id),
-            "occurred_at": self.occurred_at,
-            "window_hours": self.window_hours,
-            "quiet": self.quiet,
-            "attachments": [self._attachment(medium) for medium in self.attachments] or None,
-        }
+    def row(self) -> tuple[object, ...]:
+        """What ``app.receive`` reads of it, sealed. Ids are made here: they sort by time everywhere."""
+        cipher, contact_id, platform_id = self.cipher, uuid7(), self.platform_message_id
+        return (
+            cipher.client_id,
+            self.account_id,
+            event_key(cipher, self.event_key),
+            contact_id,
+            seal_name(cipher, contact_id, self.name),
+            uuid7(),
+            self.message_id,
+            uuid7(),
+            self.kind,
+            seal_said(cipher, self.message_id, self.text, self.content, (), platform_id),
+            platform_key(cipher, platform_id),
+            self.occurred_at,
+            self._window(),
+            self.quiet,
+        )
 
-    def _attachment(self, medium: Mapping[str, str | None]) -> dict[str, Any]:
+    def where(self, place: int) -> list[tuple[object, ...]]:
+        """Its addresses: place, kind, key and sealed value."""
+        return [
+            (place, kind, *seal_address(self.cipher, self.account_id, kind, value))
+            for kind, value in self.addresses
+        ]
+
+    def shown(self, place: int) -> list[tuple[object, ...]]:
+        """Its media: place, id, kind and sealed reference."""
+        return [(place, *self._medium(medium)) for medium in self.attachments]
+
+    def _window(self) -> datetime | None:
+        return self.occurred_at + timedelta(hours=self.window_hours) if self.window_hours else None
+
+    def _medium(self, medium: Mapping[str, str | None]) -> tuple[object, ...]:
         id_, kind = uuid7(), medium["kind"]
         reference = {name: value for name, value in medium.items() if name != "kind"}
-        return {"id": id_, "kind": kind, "medium": seal_medium(self.cipher, id_, reference)}
+        return id_, kind, seal_medium(self.cipher, id_, reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,22 @@ async def write(db: Database, arrivals: Sequence[Arrival]) -> list[Received | No
     Raises:
         Unavailable: The database can't be reached; nothing may have been written.
     """
-    records = [arrival.as_json(place) for place, arrival in enumerate(arrivals)]
-    written = orjson.dumps(records, default=_plain).decode()
-    rows = await db.call("SELECT * FROM app.receive($1::text::jsonb)", written)
-    found = {
-        row["place"]: Received(row["message_id"], row["conversation_id"], row["seq"])
-        for row in rows
-    }
-    return [found.get(place) for place in range(len(arrivals))]
+    numbered = list(enumerate(arrivals, 1))
+    rows = await db.call(
+        _RECEIVE,
+        *_columns([arrival.row() for arrival in arrivals], 14),
+        *_columns([row for place, arrival in numbered for row in arrival.where(place)], 4),
+        *_columns([row for place, arrival in numbered for row in arrival.shown(place)], 4),
+    )
+    found = {place: (talk, seq) for place, talk, seq in (row.values() for row in rows)}
+    return [
+        Received(arrival.message_id, *found[place]) if place in found else None
+        for place, arrival in numbered
+    ]
 
 
-def _plain(value: object) -> str:
-    r"""Bytes as PostgreSQL reads them from text (``\x`` and hex); the driver's ids as their text."""
-    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * count
+
+
+_RECEIVE = f"SELECT * FROM app.receive({', '.join(f'${n}' for n in range(1, 23))})"

@@ -36,7 +36,14 @@ class InboundEvent(Created, TenantRow):
     """
 
     __tablename__ = "inbound_events"
-    __table_args__ = (Index("ix_inbound_events_state", "client_id", "state", "created_at"),)
+    __table_args__ = (
+        Index(
+            "ix_inbound_events_kept",
+            "client_id",
+            "created_at",
+            postgresql_where=sql("state <> 'processed'"),
+        ),
+    )
     grants: ClassVar[str] = "SELECT, INSERT, DELETE, UPDATE (kept)"
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)

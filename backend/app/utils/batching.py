@@ -31,6 +31,8 @@ class Batcher(Generic[T, R]):
         self._waiting += mine
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._flush())
+        if len(mine) == 1:
+            return [await mine[0][1]]
         return list(await asyncio.gather(*(future for _, future in mine)))
 
     async def _flush(self) -> None:

@@ -50,17 +50,19 @@ class Remembered(Generic[K, V]):
         self._longest = longest if outlives else 0.0
         self._patience = patience
         self._known: OrderedDict[K, _Known[V]] = OrderedDict()
-        self._sought: dict[K, asyncio.Task[V]] = {}
+        self._sought: dict[tuple[K, int], asyncio.Task[V]] = {}
+        self._changes = 0
 
     async def get(self, key: K, find: Callable[[], Coroutine[Any, Any, V]]) -> V:
         """The remembered answer, or a fresh one."""
         known = self._known.get(key)
         if known and known.fresh_until > time.monotonic():
             return known.value
-        if key not in self._sought:
-            self._sought[key] = asyncio.create_task(self._find(key, find))
+        asked = (key, self._changes)
+        if asked not in self._sought:
+            self._sought[asked] = asyncio.create_task(self._find(asked, find))
         # One who leaves doesn't stop it for the others.
-        sought = asyncio.shield(self._sought[key])
+        sought = asyncio.shield(self._sought[asked])
         if known is None or known.found + self._longest < time.monotonic():
             return await sought
         return await self._fresh_or(known, sought)
@@ -73,13 +75,26 @@ class Remembered(Generic[K, V]):
             known.fresh_until = time.monotonic() + self._seconds
             return known.value
 
-    async def _find(self, key: K, find: Callable[[], Coroutine[Any, Any, V]]) -> V:
+    def change(self, which: Callable[[V], bool]) -> None:
+        """Something changed: answers that it may concern, and those being sought just now, aren't fresh any more."""
+        self._changes += 1
+        for known in self._known.values():
+            if which(known.value):
+                known.fresh_until = 0.0
+
+    def keep_for(self, seconds: float) -> None:
+        """How long answers are fresh from now on."""
+        self._seconds = seconds
+
+    async def _find(self, asked: tuple[K, int], find: Callable[[], Coroutine[Any, Any, V]]) -> V:
+        key, change = asked
         try:
             value = await find()
         finally:
-            del self._sought[key]
-        now = time.monotonic()
-        self._known[key] = _Known(value, now, now + self._seconds)
+            del self._sought[asked]
+        now, fresh = time.monotonic(), change == self._changes
+        if fresh or key not in self._known:
+            self._known[key] = _Known(value, now, now + self._seconds if fresh else 0.0)
         self._known.move_to_end(key)
         if len(self._known) > self._most:
             self._known.popitem(last=False)

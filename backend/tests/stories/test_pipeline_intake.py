@@ -5,7 +5,9 @@ import asyncio
 import asyncpg
 
 from app.bootstrap import owner_url
+from app.models.channel_config import ChannelConfig
 from app.models.message import Message
+from app.services.orchestrator.doors import FRESH_SECONDS, Doors
 from simulators import _meta_payloads as payloads
 from simulators._signing import body_of, headers_for
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
@@ -177,3 +179,20 @@ async def test_a_platform_hears_200_only_for_what_is_committed(shop) -> None:
     assert await shop.meta.deliver(payload, retry=True) == 200
     assert await shop.value("SELECT count(*) FROM messages") == 1
     await owner.close()
+
+
+async def test_whose_number_it_is_counts_anew_as_soon_as_the_database_has_told(shop) -> None:
+    services = shop.product.services
+    doors = Doors(services.db, services.channels, told=3600.0)
+    doors.open()
+    route = None
+    async with asyncio.timeout(60):  # It listens when an answer stays the same for long.
+        while (before := await doors.route("whatsapp", NUMBER)) is not route:
+            route = before
+            await asyncio.sleep(1.5 * FRESH_SECONDS)
+        assert route is not None
+        async with services.db.tenant(route.client_id) as tx:
+            await ChannelConfig.stop(tx, route.account_id)
+        while await doors.route("whatsapp", NUMBER):  # noqa: ASYNC110 # Nobody tells.
+            await asyncio.sleep(0.05)
+    doors.close()

@@ -1,6 +1,5 @@
 """What WhatsApp, Instagram and Messenger share: the webhook signature and the verification handshake."""
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -59,7 +58,7 @@ def _usable(secrets: Sequence[SecretStr]) -> list[bytes]:
 
 
 def _sign(body: bytes, key: bytes) -> bytes:
-    return hmac.new(key, body, hashlib.sha256).hexdigest().encode("ascii")
+    return hmac.digest(key, body, "sha256").hex().encode("ascii")
 
 
 def _escaped(body: bytes) -> bytes | None:

@@ -46,6 +46,8 @@ def read(message: Json) -> Content:
 
 def _with_surroundings(content: Content, message: Json) -> Content:
     """Adds what any message may carry: the message it answers, forwarding, a product, an advertisement, errors."""
+    if not _SURROUNDINGS & message.keys():
+        return content
     context = mapping(message.get("context"))
     forwarded = context.get("forwarded") is True or context.get("frequently_forwarded") is True
     extra = present(
@@ -63,6 +65,7 @@ def _with_surroundings(content: Content, message: Json) -> Content:
     )
 
 
+_SURROUNDINGS = frozenset(("context", "referral", "errors"))
 _REFERRAL = (
     "source_url",
     "source_type",

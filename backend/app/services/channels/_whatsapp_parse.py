@@ -94,11 +94,12 @@ def _spoken(
     update: Update, message: Json, contact: Json, whose: tuple[Address, ...], said: Content
 ) -> InboundEvent | None:
     wamid, at = identifier(message.get("id")), moment(message.get("timestamp"))
-    if not (update.account and wamid and at and whose):
+    account = update.account
+    if not (account and wamid and at and whose):
         return None
     return InboundEvent(
-        event_key=f"wa:{update.account}:{wamid}",
-        account=update.account,
+        event_key=f"wa:{account}:{wamid}",
+        account=account,
         kind=said.kind,
         occurred_at=at,
         addresses=whose,

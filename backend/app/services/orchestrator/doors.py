@@ -1,5 +1,9 @@
-"""By which doors platforms may come in, and whose account they speak of: looked up, and remembered for a moment."""
+"""By which doors platforms may come in, and whose account they speak of: looked up, and remembered for a moment.
 
+Where the database tells of changes (``open``) the moment is longer, and a change counts as soon as it is heard of.
+"""
+
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +16,8 @@ from app.services.orchestrator.channels import Channels
 from app.utils.remembered import Remembered
 
 FRESH_SECONDS = 1.0
-"""A change counts within a second."""
+TOLD_SECONDS = 15.0
+"""A change counts within a second; where changes are told, at once, and within the latter if a word was lost."""
 
 LONGEST_SECONDS = 24 * 3600.0
 """With a log in front, intake outlives the database for as long, at doors that were used before."""
@@ -31,17 +36,27 @@ class Door:
 class Doors:
     """Finds doors and routes."""
 
-    def __init__(self, db: Database, channels: Channels, *, outlive: bool = False) -> None:
+    def __init__(
+        self,
+        db: Database,
+        channels: Channels,
+        *,
+        outlive: bool = False,
+        told: float = TOLD_SECONDS,
+    ) -> None:
         """Knows none yet.
 
         Args:
             db: Where they stand.
             channels: Opens accounts.
             outlive: Whether what was known goes on counting while the database can't be reached.
+            told: For how many seconds something is known where changes are told.
         """
         self._db = db
         self._channels = channels
         longest = LONGEST_SECONDS if outlive else 0.0
+        self._told = told
+        self._task: asyncio.Task[None] | None = None
         self._clients: Remembered[str, ClientRef] = Remembered(
             seconds=FRESH_SECONDS, outlives=Unavailable, longest=longest
         )
@@ -51,6 +66,34 @@ class Doors:
         self._routes: Remembered[tuple[str, str], Route | None] = Remembered(
             seconds=FRESH_SECONDS, outlives=Unavailable, longest=longest
         )
+
+    def open(self) -> None:
+        """Begins to listen for changes."""
+        self._task = asyncio.create_task(self._listen())
+
+    def close(self) -> None:
+        """Stops listening."""
+        if self._task:
+            self._task.cancel()
+
+    async def _listen(self) -> None:
+        async for client_id in self._db.listen("wafaa_doors"):
+            self._changed(client_id)
+
+    def _changed(self, client_id: str | None) -> None:
+        """A client's doors have changed; with None anybody's may have, and from now on changes are told."""
+
+        def concerns(whose: UUID) -> bool:
+            return client_id in (None, str(whose))
+
+        self._clients.change(lambda client: concerns(client.id))
+        self._doors.change(
+            lambda doors: any(concerns(door.account.client_id) for door in doors) or not doors
+        )
+        self._routes.change(lambda route: route is None or concerns(route.client_id))
+        if client_id is None:
+            for remembered in (self._clients, self._doors, self._routes):
+                remembered.keep_for(self._told)
 
     async def of(self, kind: str, slug: str) -> list[Door]:
         """The doors of one client and one kind of channel.

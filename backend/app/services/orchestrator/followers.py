@@ -1,12 +1,12 @@
 """Who follows which conversation: wakes streams when their conversation has new events.
 
-One listening connection a process. A notification carries a conversation's id and nothing else; what happened is
+One listening connection a process. A notification carries conversations' ids and nothing else; what happened is
 read from the durable log, under the reader's own client. Losing the connection costs a moment, never an event.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -46,10 +46,15 @@ class Followers:
                 del self._waiting[key]
 
     async def _listen(self, name: str) -> None:
-        async for conversation_id in self._db.listen("wafaa_events", name=name):
-            if conversation_id is None:
+        async for told in self._db.listen("wafaa_events", name=name):
+            if told is None:
                 self._wake_all()
-            for event in self._waiting.get(conversation_id or "", ()):
+            elif self._waiting:
+                self._wake(told.split(","))
+
+    def _wake(self, conversation_ids: Iterable[str]) -> None:
+        for conversation_id in conversation_ids:
+            for event in self._waiting.get(conversation_id, ()):
                 event.set()
 
     def _wake_all(self) -> None:
