@@ -235,8 +235,7 @@ TURNS = (
         "app/services/orchestrator/bursts.py",
         "return _until(max(window, pace), burst, seconds)",
         "return 0.0",
-        STORIES
-        + "test_pipeline_turns.py::test_a_burst_of_quick_messages_gets_one_reply_that_answers_all[3-en]",
+        UNIT + "test_bursts.py::test_once_something_is_asked_signs_and_statements_wait_as_they_end",
     ),
     Mutant(
         "an answer to less than was said is written",

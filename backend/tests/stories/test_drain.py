@@ -56,7 +56,8 @@ async def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun(
     worker = asyncio.create_task(shop.product.services.worker.run())
     await asyncio.wait_for(thinker.asked.wait(), 30)
     shop.product.services.worker.stop()
-    await asyncio.sleep(0.2)
+    await asyncio.wait({worker}, timeout=1)
+    assert not worker.done()
     thinker.may_speak.set()
     await worker
     assert await shop.value("SELECT count(*) FROM messages WHERE author = 'assistant'") == 1
