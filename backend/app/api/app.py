@@ -8,10 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from opentelemetry.trace import TracerProvider, get_tracer_provider
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-from app.api import docs, errors, middleware, pages
+from app.api import docs, errors, middleware, pages, tracing
 from app.api.addresses import Proxies
 from app.api.bounds import Bounds
 from app.api.cookies import Cookies
@@ -80,11 +81,12 @@ class Api(FastAPI):
         return super().openapi()
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services, traces: TracerProvider | None = None) -> FastAPI:
     """The application.
 
     Args:
         services: What ``bootstrap()`` built; opened when the application starts, closed when it ends.
+        traces: Where traces go; where the process's do, if it isn't said.
     """
     settings = services.settings
     app = Api(
@@ -102,7 +104,7 @@ def create_app(services: Services) -> FastAPI:
         generate_unique_id_function=operation_id,
         responses={"4XX": _problem_response("The request"), "5XX": _problem_response("Our side")},
         max_body_size=MOST_BODY_BYTES,
-        telemetry={"logs": False, "auto_configure": False},  # Its logs quote what contacts wrote.
+        telemetry=tracing.options(traces or get_tracer_provider()),
         lifespan=_lifespan(services),
     )
     errors.install(app)

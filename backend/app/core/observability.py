@@ -1,6 +1,6 @@
 """The public face of observability: logs, metrics, and whether each part is well.
 
-Traces need no code here: FastAPI speaks OpenTelemetry's API, which does nothing until an operator installs its SDK.
+Traces are FastAPI's own, for operators who install OpenTelemetry's SDK; ``api/tracing.py`` says what they may hold.
 """
 
 from uuid import UUID

@@ -166,6 +166,7 @@ async def test_a_draft_that_was_overtaken_disappears(
 
 
 async def test_markup_in_what_is_said_stays_text(open_page: OpenPage, wafaa: Installation) -> None:
+    """Check 48."""
     page = await open_page("/c/clinic", locale="en")
     panel = Panel(page, "en")
     await panel.ready()

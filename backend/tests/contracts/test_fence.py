@@ -65,6 +65,7 @@ async def two(db: Database) -> tuple[UUID, UUID]:
 
 
 async def test_the_fence_has_no_hole(owner) -> None:
+    """Check 1."""
     assert [tuple(row) for row in await owner.fetch(LINT)] == []
 
 
@@ -184,6 +185,7 @@ def _forgeries(mine: UUID, other: UUID) -> list[str]:
 
 
 async def test_a_forged_swapped_or_expired_token_sees_nothing(app, two) -> None:
+    """Check 4."""
     good = TenantSigner(SECRET).token(two[0])
     await app.execute("SELECT set_config('app.current_tenant_id', $1, false)", good)
     assert [row["id"] for row in await app.fetch("SELECT id FROM clients")] == [two[0]]
@@ -221,6 +223,7 @@ async def test_the_application_role_may_not(app, attack: str) -> None:
 
 
 async def test_an_injected_set_config_names_no_other_client(db: Database, two) -> None:
+    """Check 5."""
     mine, other = two
     async with db.tenant(mine) as tx:
         rows = await tx.all(
@@ -246,6 +249,7 @@ async def test_writing_for_another_client_is_refused(db: Database, two) -> None:
 
 
 async def test_pooled_connections_come_back_without_a_tenant(settings, two) -> None:
+    """Check 3."""
     db = Database.connect(app_url(settings), signer(settings), size=1, overflow=0)
     async with db.tenant(two[0]) as tx:
         pid = await tx.value("SELECT pg_backend_pid()")
@@ -273,6 +277,7 @@ async def test_a_scope_inside_another_clients_is_refused(db: Database, two) -> N
 
 
 async def test_it_refuses_to_work_as_a_strong_role(settings) -> None:
+    """Check 2."""
     db = Database.connect(owner_url(settings), signer(settings))
     with pytest.raises(Misconfigured, match="superuser"):
         await db.refuse_strong_role()

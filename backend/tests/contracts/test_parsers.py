@@ -312,6 +312,7 @@ async def usual_lag() -> float:
 async def test_a_hostile_file_is_refused_or_read_and_the_loop_goes_on(
     filename: str, usual_lag: float
 ) -> None:
+    """Check 46."""
     make, media_type, refusal = HOSTILE[filename]
     content = make()
     lag = asyncio.create_task(_longest_lag())
@@ -347,6 +348,7 @@ async def _longest_lag() -> float:
 
 
 def test_a_hostile_file_stays_within_the_memory_it_is_given(tmp_path: Path) -> None:
+    """Check 46."""
     program = """
 import asyncio, resource, sys
 from pathlib import Path

@@ -91,6 +91,7 @@ async def test_the_same_chunk_again_replaces(store: VectorStore, shelf: Shelf) -
 async def test_one_namespace_never_sees_another(
     store: VectorStore, shelf: Shelf, knowledge_db: Database, new_client: NewClient
 ) -> None:
+    """Check 12."""
     other = Shelf(knowledge_db, await new_client())
     mine, theirs = record(await shelf.document(), EAST), record(await other.document(), EAST)
     await store.upsert(shelf.namespace, [mine])

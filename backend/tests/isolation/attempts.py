@@ -217,7 +217,7 @@ class Caller:
             **(query or {}),
         }
         sent = body if body is not None else one.body
-        media, raw = _encoded(one.media, sent)
+        media, raw = encoded(one.media, sent)
         typed = (("Content-Type", media),) if raw else ()
         text = "&".join(f"{quote(n)}={quote(v)}" for n, v in asked.items())
         return Request(
@@ -257,7 +257,8 @@ def _plain(text: str) -> str:
     return text.encode("latin-1", "ignore").decode("latin-1")
 
 
-def _encoded(media: str, body: Any) -> tuple[str, bytes]:
+def encoded(media: str, body: Any) -> tuple[str, bytes]:
+    """A body as it is sent, and what it says to be."""
     if body is None:
         return "", b""
     if media != "multipart/form-data":

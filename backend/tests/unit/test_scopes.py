@@ -19,15 +19,34 @@ from app.utils.ids import uuid7
 BACKEND = Path(__file__).parents[2]
 HEAD = """
 from uuid import UUID
-from app.core.multi_tenant import Database, DirectoryTx, TenantTx
+from app.core.multi_tenant import Database, DirectoryTx, TenantTx, cipher_of
+from app.models.attachment import Attachment
 from app.models.conversation import Conversation
+from app.models.conversation_event import ConversationEvent
+from app.models.export import Export, ExportPart
+from app.models.job import Job, Lease
 from app.models.knowledge_base import KnowledgeDocument
+from app.services.orchestrator import events
 from app.services.knowledge.base import VectorStore, namespace_of
 from app.services.knowledge.retriever import Retriever
 """
 REFUSED = {
     "a query outside of a scope": "async def f(tx: DirectoryTx, u: UUID) -> None:\n    await Conversation.get(tx, u)",
     "a list outside of a tenant's scope": "async def f(tx: DirectoryTx) -> None:\n    await KnowledgeDocument.all(tx)",
+    "an export outside of a tenant's scope": "async def f(tx: DirectoryTx, u: UUID) -> None:\n"
+    "    await Export.get(tx, u)",
+    "an export's part without a client": "async def f(u: UUID) -> None:\n    await ExportPart.get(u, 1)",
+    "a file outside of a tenant's scope": "async def f(tx: DirectoryTx, u: UUID) -> None:\n"
+    "    await Attachment.add(tx, u, 'image')",
+    "a job outside of a tenant's scope": "async def f(tx: DirectoryTx, lane: UUID) -> None:\n"
+    "    await Job.add(tx, lane_id=lane, queue='q', kind='k', payload={})",
+    "a job settled outside of a tenant's scope": "async def f(tx: DirectoryTx, lease: Lease) -> None:\n"
+    "    await Job.settle(tx, lease)",
+    "a stream outside of a tenant's scope": "async def f(tx: DirectoryTx, u: UUID) -> None:\n"
+    "    await ConversationEvent.after(tx, u, 0)",
+    "an event told outside of a tenant's scope": "async def f(tx: DirectoryTx, u: UUID) -> None:\n"
+    "    await events.tell(tx, u, 'typing')",
+    "a key of nobody": "async def f(tx: DirectoryTx) -> None:\n    cipher_of(tx)",
     "vectors without a namespace": "async def f(s: VectorStore) -> None:\n    await s.search((1.0,), limit=3)",
     "a text as a namespace": "async def f(s: VectorStore) -> None:\n    await s.search('cafe', (1.0,), limit=3)",
     "a search without a client": "async def f(r: Retriever) -> None:\n    await r.retrieve('words', 'en')",

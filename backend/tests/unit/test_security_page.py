@@ -1,0 +1,69 @@
+"""The page of promises is true of the tests: what it names is there, and each numbered check is claimed by a test."""
+
+import re
+from pathlib import Path
+
+BACKEND = Path(__file__).parents[2]
+TESTS = BACKEND / "tests"
+PAGE = (BACKEND.parent / "docs" / "security.md").read_text()
+MAKEFILE = (BACKEND.parent / "Makefile").read_text()
+NUMBERED = {*range(1, 33), *range(43, 54), *range(75, 79)}
+"""Isolation, identity, input and privacy: each of their checks is claimed in a test's docstring."""
+OPEN = {53}
+"""Nothing of it is built: the page says so."""
+
+
+def _claimed() -> set[int]:
+    """The numbers that docstrings claim: "Check 8", "Checks 6, 7 and 10", "Checks 17–19"."""
+    texts = (path.read_text() for path in TESTS.rglob("*.py") if path != Path(__file__))
+    lists = [
+        found
+        for text in texts
+        for found in re.findall(r"[Cc]hecks? (\d[\d, –]*(?:and \d+)?)", text)
+    ]
+    return {number for one in lists for number in _numbers(one)}
+
+
+def _numbers(text: str) -> set[int]:
+    ranges = (
+        re.fullmatch(r"(\d+)–(\d+)", part) for part in re.split(r", | and ", text.strip(" ,"))
+    )
+    spans = {n for r in ranges if r for n in range(int(r[1]), int(r[2]) + 1)}
+    return spans | {int(n) for n in re.findall(r"\d+", text)}
+
+
+def _rows() -> dict[int, str]:
+    """Each number of the page's table with what it says of it."""
+    rows = re.findall(r"^\| ([\d–]+) \| (.+) \|$", PAGE, re.MULTILINE)
+    return {number: said for numbers, said in rows for number in _numbers(numbers)}
+
+
+def test_every_command_names_tests_that_are_there() -> None:
+    commands = re.findall(r"`pytest ([^`]+)`", PAGE)
+    assert len(commands) > 40
+    for command in commands:
+        paths = [word for word in command.split() if word.startswith("tests/")]
+        assert paths, command
+        assert all((BACKEND / path).is_file() for path in paths), command
+        if wanted := re.search(r"-k (\w+)", command):
+            named = "".join((BACKEND / path).read_text() for path in paths)
+            assert re.search(rf"def test_\w*{wanted[1]}", named), command
+
+
+def test_every_make_target_is_there() -> None:
+    targets = re.findall(r"`make ([\w-]+)`", PAGE)
+    assert targets
+    assert all(re.search(rf"^{target}:", MAKEFILE, re.MULTILINE) for target in targets)
+
+
+def test_every_check_is_on_the_page_and_names_files_that_are_there() -> None:
+    rows = _rows()
+    assert set(rows) == set(range(1, 79))
+    for number, said in rows.items():
+        for path in re.findall(r"`((?:unit|stories|contracts|isolation|browser)/\w+\.py)`", said):
+            assert (TESTS / path).is_file(), (number, path)
+
+
+def test_every_check_is_claimed_by_a_test_or_said_to_be_open() -> None:
+    assert NUMBERED - _claimed() == OPEN
+    assert "open" in _rows()[53]
