@@ -125,6 +125,20 @@ class Installation:
         async with self.services.db.tenant(shop.client_id) as tx:
             await ChannelConfig.allow_origins(tx, shop.account_id, list(origins))
 
+    @asynccontextmanager
+    async def paused(self, slug: str) -> AsyncIterator[None]:
+        """A business that isn't served, for as long as the block lasts; a process knows within a second."""
+        client_id, db = self.shops[slug].client_id, self.services.db
+        async with db.tenant(client_id) as tx:
+            await clients.suspend(tx, "The invoice is open.", actor="test")
+        try:
+            await asyncio.sleep(1.5)
+            yield
+        finally:
+            async with db.tenant(client_id) as tx:
+                await clients.resume(tx, actor="test")
+            await asyncio.sleep(1.5)
+
     async def believe(self, slug: str, keys: str, *origins: str) -> None:
         """Lets a business's chat believe its sites' server."""
         shop = self.shops[slug]

@@ -27,6 +27,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "closed": "أُغلقت هذه المحادثة",
         "fresh": "بدء محادثة جديدة",
         "foreign": "المحادثة غير مفعّلة لهذه الصفحة.",
+        "paused": "هذه المحادثة متوقفة مؤقتًا. كل ما قيل محفوظ، عد إلينا لاحقًا من فضلك.",
+        "unfit": "لا يمكن إرسال رسالتك بهذا الشكل. اكتبها أقصر أو بكلمات أخرى.",
+        "refused": "لم تُرسل",
+        "again": "إعادة المحاولة",
     },
     "en": {
         "open": "Open chat",
@@ -44,6 +48,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "closed": "This conversation is closed",
         "fresh": "Start a new one",
         "foreign": "This chat isn't set up for this page.",
+        "paused": "This chat is paused. What was said is kept; please come back later.",
+        "unfit": "Your message can't be sent like this. Write it shorter or in other words.",
+        "refused": "Not sent",
+        "again": "Try again",
     },
 }
 

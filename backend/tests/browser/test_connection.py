@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import OpenPage
@@ -33,6 +34,45 @@ async def test_what_is_written_offline_is_sent_once_when_the_network_is_back(
     async with wafaa.latest("clinic") as talk:
         said = [m.text for m in await talk.messages() if m.author == "contact"]
     assert said == ["Do you offer home visits?", "Are you hiring?"]
+
+
+@pytest.mark.parametrize(("slug", "language"), [("clinic", "en"), ("cafe", "ar")])
+async def test_a_paused_business_says_so_and_is_not_asked_again_and_again(
+    open_page: OpenPage, wafaa: Installation, slug: str, language: str
+) -> None:
+    """Whoever is writing is told, and whoever comes; a minute passes before the next try."""
+    page = await open_page(f"/c/{slug}", locale=language, forgive=("403",))
+    panel = Panel(page, language)
+    await panel.ready()
+    async with wafaa.paused(slug):
+        await panel.ask("?")
+        await expect(page.locator(".banner")).to_have_text(panel.words["paused"])
+        await expect(page.get_by_text(panel.words["refused"])).to_be_visible()
+        tries: list[str] = []
+        late = await open_page(f"/c/{slug}", locale=language, forgive=("403",))
+        await expect(late.locator(".banner")).to_have_text(panel.words["paused"])
+        late.on("request", lambda request: tries.append(request.url))
+        await late.reload()
+        await expect(late.locator(".banner")).to_have_text(panel.words["paused"])
+        await asyncio.sleep(2)
+        assert len([url for url in tries if url.endswith("/sessions")]) == 1
+    await panel.button("again").click()
+    await expect(page.locator(".banner")).to_have_count(0)
+
+
+async def test_a_message_that_can_t_be_taken_says_what_to_do(
+    open_page: OpenPage, wafaa: Installation
+) -> None:
+    page = await open_page("/c/clinic", locale="en", forgive=("422",))
+    panel = Panel(page, "en")
+    await panel.ready()
+    problem = '{"code": "invalid_input"}'
+    await page.route("**/messages", lambda route: route.fulfill(status=422, body=problem))
+    await panel.ask("What no server takes")
+    await expect(page.locator(".banner")).to_have_text(panel.words["unfit"])
+    await page.unroute("**/messages")
+    await panel.ask("Are you hiring?")
+    await expect(page.locator(".banner")).to_have_count(0)
 
 
 async def test_what_was_not_sent_survives_the_page(

@@ -5,20 +5,32 @@ import type { Draft, Shelf } from "./storage.ts";
 
 const PATIENCE = 20_000;
 
+/** What a visitor is told of a refusal: a key of our words. */
+export type Refusal = "foreign" | "paused" | "unfit";
+
 /** The server answered, and the answer is no. */
 export class Refused extends Error {
   readonly status: number;
   readonly retryAfter: number;
 
-  constructor({ status, headers }: Response) {
+  /** The problem's, as the API's catalogue names it. */
+  readonly code: string | undefined;
+
+  constructor({ status, headers }: Response, code?: string) {
     super(`${status}`);
     this.status = status;
+    this.code = code;
     this.retryAfter = Number(headers.get("Retry-After")) || 0;
   }
 
   /** Whether the same request may succeed later. */
   get passing(): boolean {
     return this.status >= 500 || [401, 408, 429].includes(this.status);
+  }
+
+  /** Why nothing is to be had from here: the business is paused, or this page may not show the chat. */
+  get reason(): Refusal {
+    return this.code === "suspended" ? "paused" : "foreign";
   }
 }
 
@@ -136,6 +148,7 @@ export class Api {
       credentials: "omit",
     });
     if (response.ok) return response;
-    throw new Refused(response);
+    const problem = (await response.json().catch(() => null)) as { code?: string } | null;
+    throw new Refused(response, problem?.code);
   }
 }

@@ -22,6 +22,7 @@ import { WORDS } from "./words.ts";
 type Announce = (name: string, detail?: unknown) => void;
 
 const POLL = 60_000;
+const UNFIT = [400, 413, 422]; // The message itself can't be taken; the same one never will be.
 const HOPE = 45_000;
 
 export class Chat {
@@ -174,7 +175,7 @@ export class Chat {
   /** Takes note of a session; where it is of another conversation, that one is shown from now on. */
   #opened(session: Session): void {
     const before = this.view.session;
-    this.#set({ session, reachable: true, foreign: false });
+    this.#set({ session, reachable: true, refusal: null });
     this.#announce("ready");
     if (before && before.conversation_id !== session.conversation_id) this.#restart();
   }
@@ -201,11 +202,11 @@ export class Chat {
       } catch (error) {
         this.#failed(error);
         const refused = error instanceof Refused && !error.passing;
-        const foreign = refused && !this.#api.session;
+        const refusal = refused && !this.#api.session ? error.reason : null;
         if (refused) this.#api.forget(); // The conversation is gone: the next session brings another.
-        if (foreign) console.warn(`Wafaa: ${location.origin} may not show this chat. Add it to the channel's allowed origins.`);
-        this.#set(foreign ? { foreign } : { reachable: false });
-        await pause(foreign ? POLL : backOff(failures), signal);
+        if (refusal === "foreign") console.warn(`Wafaa: ${location.origin} may not show this chat. Add it to the channel's allowed origins.`);
+        this.#set(refusal ? { refusal } : { reachable: false });
+        await pause(refusal ? POLL : backOff(failures), signal);
       }
     }
     return false;
@@ -265,6 +266,7 @@ export class Chat {
     try {
       const { message_id, seq } = await this.#api.post(draft);
       this.#outbox.remove(draft.id);
+      this.#set({ refusal: null });
       const conversation = this.view.session?.conversation_id ?? "";
       this.#converse((state) => accepted(state, draft, message_id, seq, conversation));
       return -1;
@@ -278,6 +280,8 @@ export class Chat {
     this.#converse((state) => withDraft(state, draft, final ? "refused" : "queued"));
     if (final) {
       this.#outbox.remove(draft.id);
+      if (error.code === "suspended") this.#set({ refusal: "paused" });
+      if (UNFIT.includes(error.status)) this.#set({ refusal: "unfit" });
       this.#announce("error", { status: error.status });
       return -1;
     }

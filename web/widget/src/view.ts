@@ -1,6 +1,7 @@
 /** Everything the panel shows, as one value. */
 
 import type { Language, Message, Session, Vote } from "@wafaa/shared/protocol.ts";
+import type { Refusal } from "./api.ts";
 import { EMPTY, type Conversation } from "./conversation.ts";
 
 export interface Rating {
@@ -15,8 +16,8 @@ export interface View {
   readonly ratings: Readonly<Record<string, Rating>>;
   readonly online: boolean;
   readonly reachable: boolean;
-  /** This page may not show the chat. */
-  readonly foreign: boolean;
+  /** Why the server takes nothing, where it said so; null when it took the last thing. */
+  readonly refusal: Refusal | null;
   readonly unread: number;
   /** What a screen reader is to be told now: a whole sentence, never a token. */
   readonly announcement: string;
@@ -31,7 +32,7 @@ export function blank(language: Language): View {
     ratings: {},
     online: navigator.onLine,
     reachable: true,
-    foreign: false,
+    refusal: null,
     unread: 0,
     announcement: "",
   };

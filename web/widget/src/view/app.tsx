@@ -98,6 +98,6 @@ export class App extends Component<Props, State> {
 /** Why nothing goes in or out, where that is so. */
 function trouble({ view, words }: Scene): string | null {
   if (!view.online) return words.offline;
-  if (view.foreign) return words.foreign;
+  if (view.refusal) return words[view.refusal];
   return view.reachable ? null : words.unreachable;
 }
