@@ -3,7 +3,7 @@
 SENTENCES: dict[str, str] = {
     # Settings that are wrong.
     "The installation isn't set up for this. Run `wafaa doctor`.": "لم يُهيَّأ النظام لهذا الأمر. شغّل `wafaa doctor`.",
-    "WAFAA_TRUSTED_PROXIES: {} is no network.": "WAFAA_TRUSTED_PROXIES: ‏{} ليست شبكة.",
+    "WAFAA_TRUSTED_PROXIES: {} is no network.": "WAFAA_TRUSTED_PROXIES: \u200f{} ليست شبكة.",
     "WAFAA_LIMITS: there is no limit {}, only {}.": "WAFAA_LIMITS: لا حدّ باسم {}، بل {} فقط.",
     "WAFAA_LIMITS: write {}=QUOTA/SECONDS or {}=off.": "WAFAA_LIMITS: اكتب {}=QUOTA/SECONDS أو {}=off.",
     "WAFAA_SHED_SECONDS: write five rising numbers of seconds, by comma.": "WAFAA_SHED_SECONDS: اكتب خمسة أعداد متصاعدة من الثواني تفصلها فواصل.",
