@@ -4,10 +4,12 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from tests.isolation.asgi import Answer, Request, send
 from tests.isolation.attempts import Attempt, Caller, attempts, unknown_like
@@ -15,6 +17,7 @@ from tests.isolation.operations import operations
 from tests.isolation.world import QUESTION, House, World
 
 AT_ONCE = 8
+Send = Callable[[ASGIApp, Request], Awaitable[Answer]]
 _ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 Lasting = tuple[int, tuple[tuple[bytes, bytes], ...], bytes]
 
@@ -52,8 +55,9 @@ class Report:
 class Proof:
     """Tries one application."""
 
-    def __init__(self, app: FastAPI, world: World) -> None:
+    def __init__(self, app: FastAPI, world: World, send: Send = send) -> None:
         self._app = app
+        self._send = send
         self._world = world
         self._controls: dict[tuple[object, ...], set[Lasting]] = {}
         self.report = Report()
@@ -93,7 +97,7 @@ class Proof:
             await self._try(attempt)
 
     async def _try(self, attempt: Attempt) -> None:
-        answer = await send(self._app, attempt.write(attempt.named))
+        answer = await self._send(self._app, attempt.write(attempt.named))
         title = attempt.operation.title
         self.report.attempts += 1
         self.report.statuses[answer.status] += 1
@@ -115,13 +119,12 @@ class Proof:
         if found in known:
             return
         self.report.controls += 1
-        control = (await send(self._app, attempt.write(nobody))).lasting()
+        control = (await self._send(self._app, attempt.write(nobody))).lasting()
         known.add(control)
         if control != found:
             self._leak(
                 attempt.operation.title, attempt.caller, attempt.place,
-                f"differs from an unknown name's answer: {found[0]} {found[2][:200]!r}, "
-                f"not {control[0]} {control[2][:200]!r}",
+                f"differs from an unknown name's answer: {_apart(found, control)!r}, not {_apart(control, found)!r}",
             )  # fmt: skip
 
     def look(
@@ -157,7 +160,7 @@ class Proof:
         for operation in reading:
             for house in self._world.houses:
                 for name in house.callers:
-                    answer = await send(self._app, Caller(operation, house, name).request())
+                    answer = await self._send(self._app, Caller(operation, house, name).request())
                     self.look(house, name, operation.title, answer, where="their own")
 
     async def _ask_alike(self) -> None:
@@ -167,7 +170,7 @@ class Proof:
             for house in self._world.houses:
                 headers = (*house.callers["owner"](), ("Content-Type", "application/json"))
                 asked = Request("POST", "/v1/answers", "", headers, body)
-                answer = await send(self._app, asked)
+                answer = await self._send(self._app, asked)
                 self.look(house, "owner", "POST /v1/answers", answer, where="the same question")
 
     def _compare_sums(
@@ -184,3 +187,11 @@ class Proof:
 
     def _leak(self, title: str, caller: str, place: str, what: str) -> None:
         self.report.leaks.append(f"{title} as {caller}, {place}: {what}")
+
+
+def _apart(one: Lasting, other: Lasting) -> tuple[object, ...]:
+    """What is different about an answer: its status, its headers, its body from some letters before on."""
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(one[2], other[2], strict=False))
+    at = len(list(alike))
+    headers = [pair for pair in one[1] if pair not in other[1]]
+    return one[0], headers, one[2][max(0, at - 40) : at + 160]

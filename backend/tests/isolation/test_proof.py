@@ -12,9 +12,13 @@ from app.api.app import create_app
 from tests.isolation.attempts import PUBLIC_NAMES, Caller
 from tests.isolation.operations import UNDESCRIBED, Operation, operations
 from tests.isolation.proof import Proof
+from tests.isolation.wire import listening
 from tests.isolation.world import World
 
 ATTEMPTS = int(os.environ.get("PROOF_ATTEMPTS", "100000"))
+OVER_SOCKETS = 4_000
+OPEN_HERE = "GET /metrics"
+"""Needs its token from other machines only; on the wire the proof comes from this one."""
 SECONDS = 1200 + ATTEMPTS // 100
 
 SHOWING = {
@@ -88,6 +92,21 @@ async def test_nobody_sees_or_changes_what_is_not_theirs(world: World) -> None:
         for one in operations(app)
         for caller in world.houses[0].callers
         if not one.rightful(caller) and any(Caller(one, world.houses[0], caller).places())
+    }
+    assert report.shown >= SHOWING, SHOWING - report.shown
+
+
+@pytest.mark.timeout(SECONDS)
+async def test_nor_through_a_server_and_its_sockets(world: World) -> None:
+    """Check 6: some thousand attempts as bytes on the wire, each operation and caller among them."""
+    app = create_app(world.product.services)
+    async with listening(app) as wire:
+        report = await Proof(app, world, wire).run(OVER_SOCKETS, lambda title: title != OPEN_HERE)
+    sys.stderr.write(f"\n{report}\n")
+    assert not report.leaks, "\n".join(report.leaks[:40])
+    assert report.attempts == OVER_SOCKETS
+    assert {title for title, _ in report.tried} >= {
+        one.title for one in operations(app) if one.names and one.title.startswith("GET /v1/")
     }
     assert report.shown >= SHOWING, SHOWING - report.shown
 
