@@ -9,6 +9,9 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from app.core.security import Role
+from app.models.staff_ticket import Kind
+from app.services.identity import team, tickets
 from tests.browser.conftest import browser  # noqa: F401  # A fixture.
 from tests.browser.test_looks import SIZES, violations
 from tests.fixtures.product import PASSWORD, Business, Product
@@ -96,3 +99,22 @@ async def test_it_works_without_a_script_and_changes_its_language(
     await page.get_by_label("كلمة المرور").fill(PASSWORD)
     await page.get_by_role("button", name="تسجيل الدخول").click()
     await page.wait_for_url("**/account/password*")
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+async def test_every_page_on_the_way_in_is_well_and_takes_the_first_key(
+    new_page: NewPage, product: Product, cafe: Business, language: str
+) -> None:
+    """Forgotten passwords, a business's own account, invitations and resets, and links that open nothing any more."""
+    async with product.services.db.tenant(cafe.ref.id) as tx:
+        links = []
+        for name, kind in (("noura", Kind.INVITATION), ("omar", Kind.RESET)):
+            email = f"{name}@cafe.example"
+            made = await team.invite(tx, email, name, Role.AGENT, actor="test", mail=False)
+            links.append(await tickets.issue(tx, made, kind, product.url))
+    page = await new_page("/invitation?token=nobody-s", locale=language, viewport=SIZES[390])
+    await is_well(page)
+    for path in ("/reset", "/signin/sso", *links):
+        await page.goto(path)
+        await is_well(page)
+        assert await page.evaluate("document.activeElement.tagName") == "INPUT", path
