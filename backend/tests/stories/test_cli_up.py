@@ -291,6 +291,43 @@ def test_a_business_is_set_up_from_the_terminal(
     assert wafaa("channel", "add", "fax", "--client", "bakery", code=1)["code"] == "not_found"
 
 
+def test_a_client_is_looked_after_from_the_terminal(
+    up: Running, wafaa: Wafaa, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command tells a program one document and nothing else."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    wafaa("client", "create", "florist", "--name", "Florist", "--email", "o@florist.example")
+    wafaa("client", "quota", "florist", "--messages", "5")
+    assert wafaa("client", "show", "florist")["quota"]["messages"] == 5
+    wafaa("client", "suspend", "florist", "--reason", "The invoice is open.")
+    assert not wafaa("client", "show", "florist")["active"]
+    wafaa("client", "resume", "florist")
+    assert wafaa("client", "configure", "florist", "--set", "tone=formal")["version"] == 2
+    assert [one["version"] for one in wafaa("client", "history", "florist")] == [2, 1]
+    assert wafaa("client", "restore", "florist", "1")["version"] == 3
+    assert wafaa("client", "usage", "florist") == []
+    assert wafaa("client", "record", "florist")["controller"] == "Florist"
+    at = ("--client", "florist")
+    invited = wafaa("staff", "invite", "lina@florist.example", "--name", "Lina", *at)
+    assert "/invitation?token=" in invited["link"]
+    assert wafaa("staff", "invite", "nobody", "--name", "N", *at, code=1)["code"] == "invalid_input"
+    assert "token=" in wafaa("staff", "reset", "lina@florist.example", *at)["link"]
+    wafaa("staff", "deactivate", "lina@florist.example", *at)
+    assert len(wafaa("staff", "list", *at)) == 2
+    assert wafaa("keys", "list", *at)[0]["version"] == 1
+    assert wafaa("audit", "verify", *at)[0]["slug"] == "florist"
+    assert (
+        wafaa("client", "export", "florist", "-o", str(home / "florist.zip"))["rows"]["staff"] == 2
+    )
+    [file] = wafaa("export", str(home / "files"), *at)
+    wafaa("client", "erase", "florist", "--now", "--yes")
+    [made] = wafaa("apply", "-f", file, "--yes")
+    assert [one["email"] for one in made["invitations"]] == ["o@florist.example"]
+    wafaa("client", "erase", "florist", "--yes")
+    assert wafaa("client", "keep", "florist")["active"]
+    wafaa("client", "erase", "florist", "--now", "--yes")
+
+
 def test_a_channel_is_checked_by_calling_ourselves(up: Running, wafaa: Wafaa) -> None:
     found = {f["name"]: f["state"] for f in wafaa("channel", "check", "--client", "cafe", code=1)}
     assert found["Webhook handshake"] == "ok"
