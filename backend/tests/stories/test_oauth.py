@@ -422,3 +422,38 @@ async def test_a_secret_is_shown_in_one_way_and_nothing_is_said_twice(
     for method in ("get", "put"):
         async with product.api.request(method, "/oauth/token") as answer:
             assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    ("origins", "reads"),
+    [
+        (["https://app.example"], True),
+        ([], False),
+        (["https://app.example", "https://app.example"], False),
+        (["https://app.example.evil.example"], False),
+        (["https://APP.example"], False),
+        (["https://app.example:8443"], False),
+        (["http://app.example"], False),
+        (["https://app.example/"], False),
+        (["null"], False),
+    ],
+)
+async def test_pages_of_listed_origins_alone_read_what_tokens_are_given(
+    product: Product, new_application: NewApplication, origins: list[str], reads: bool
+) -> None:
+    """Check 50, for applications in a browser: what is refused is read by them, too; what is public by everybody."""
+    application = await new_application()
+    headers = [("Origin", origin) for origin in origins]
+    asked = {
+        "grant_type": "client_credentials",
+        "client_id": application.id,
+        "client_secret": application.secret,
+    }
+    for more, status in (({}, 200), ({"scope": "everything"}, 400)):
+        async with product.api.post("/oauth/token", data=asked | more, headers=headers) as answer:
+            assert answer.status == status
+            assert (answer.headers.get("access-control-allow-origin") in origins) is reads
+            assert "access-control-allow-credentials" not in answer.headers
+            assert "Origin" in answer.headers["vary"]
+    async with product.api.get("/.well-known/jwks.json", headers=headers) as answer:
+        assert answer.headers["access-control-allow-origin"] == "*"

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.responses import JSONResponse, Response
@@ -23,16 +23,19 @@ _STATUS = {"invalid_client": 401}
 class TokenRefused(Exception):
     """A refusal that is told to a program."""
 
-    def __init__(self, refused: Refused, *, by_basic: bool = False) -> None:
+    def __init__(
+        self, refused: Refused, *, by_basic: bool = False, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(refused.error)
         self.refused = refused
         self.by_basic = by_basic
+        self.headers = headers or {}
 
 
 async def tell(_request: Request, error: TokenRefused) -> Response:
     """Answers in OAuth's own words (RFC 6749 §5.2)."""
     refused = error.refused
-    headers = {"pragma": "no-cache"}
+    headers = {"pragma": "no-cache", **error.headers}
     status = _STATUS.get(refused.error, 400)
     if status == 401 and error.by_basic:
         headers["www-authenticate"] = 'Basic realm="wafaa"'
@@ -94,6 +97,21 @@ async def application(request: Request, given: FormDep, services: ServicesDep) -
 
 
 ApplicationDep = Annotated[LivingApplication, Depends(application)]
+
+
+def readers(request: Request, application: ApplicationDep) -> Mapping[str, str]:
+    """Which pages may read the answer: those of the origins that the application's codes go to, letter by letter.
+
+    A form needs no preflight, so an application that shows its name in the form alone is all that is let in.
+    """
+    shown = request.headers.getlist("origin")
+    listed = {"://".join(urlsplit(uri)[:2]) for uri in application.redirect_uris}
+    if len(shown) != 1 or shown[0] not in listed:
+        return {"vary": "Origin"}
+    return {"vary": "Origin", "access-control-allow-origin": shown[0]}
+
+
+ReadersDep = Annotated[Mapping[str, str], Depends(readers)]
 
 
 def _proof(shown: Sequence[str], given: Mapping[str, str]) -> tuple[str, str | None]:

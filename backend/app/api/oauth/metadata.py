@@ -11,7 +11,10 @@ from app.services.identity.signing_keys import PUBLISHED_SECONDS
 
 router = APIRouter(prefix="/.well-known", include_in_schema=False)
 
-CACHED = {"cache-control": f"public, max-age={PUBLISHED_SECONDS}"}
+CACHED = {
+    "cache-control": f"public, max-age={PUBLISHED_SECONDS}",
+    "access-control-allow-origin": "*",  # Nothing here is anybody's: any page may read it.
+}
 METHODS = ["client_secret_basic", "client_secret_post", "none"]
 
 

@@ -6,14 +6,16 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from app.api.deps import ServicesDep
-from app.api.oauth.asking import MOST_BODY_BYTES, ApplicationDep, FormDep, TokenRefused
+from app.api.oauth.asking import MOST_BODY_BYTES, ApplicationDep, FormDep, ReadersDep, TokenRefused
 from app.services.identity.oauth import Authority, Issued, Refused
 
 router = APIRouter(prefix="/oauth", include_in_schema=False)
 
 
 @router.post("/token", max_body_size=MOST_BODY_BYTES)
-async def token(given: FormDep, application: ApplicationDep, services: ServicesDep) -> JSONResponse:
+async def token(
+    given: FormDep, application: ApplicationDep, services: ServicesDep, readers: ReadersDep
+) -> JSONResponse:
     """Gives tokens for a code, for a refresh token, or to an application itself."""
     authority: Authority = services.authority
     scope = given.get("scope")
@@ -30,19 +32,21 @@ async def token(given: FormDep, application: ApplicationDep, services: ServicesD
             case _:
                 issued = _unknown()
     except Refused as refused:
-        raise TokenRefused(refused) from refused
-    return JSONResponse(_shown(issued), headers={"pragma": "no-cache"})
+        raise TokenRefused(refused, headers=readers) from refused
+    return JSONResponse(_shown(issued), headers={"pragma": "no-cache", **readers})
 
 
 @router.post("/revoke", max_body_size=MOST_BODY_BYTES)
-async def revoke(given: FormDep, application: ApplicationDep, services: ServicesDep) -> Response:
+async def revoke(
+    given: FormDep, application: ApplicationDep, services: ServicesDep, readers: ReadersDep
+) -> Response:
     """Ends a token and all that belongs to it; one that nobody knows is ended already."""
     try:
         (shown,) = _needed(given, "token")
         await services.authority.revoke(application, shown)
     except Refused as refused:
-        raise TokenRefused(refused) from refused
-    return Response()
+        raise TokenRefused(refused, headers=readers) from refused
+    return Response(headers=dict(readers))
 
 
 def _unknown() -> Issued:
