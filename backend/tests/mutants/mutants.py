@@ -66,8 +66,8 @@ INTAKE = (
     Mutant(
         "an event's key is written down and not looked at",
         "app.receive",
-        "JOIN fresh f ON",
-        "LEFT JOIN fresh f ON",
+        "FROM entered e\n    JOIN arrived a ON",
+        "FROM entered e\n    RIGHT JOIN arrived a ON",
         STORIES
         + "test_pipeline_intake.py::test_a_webhook_posted_a_hundred_times_at_once_is_one_message_and_one_reply",
     ),

@@ -62,8 +62,9 @@ def _plant_in_databases(mutant: Mutant, patch: pytest.MonkeyPatch) -> None:
         name: str = make(self, server, migrate)
         statement = mutant.instead
         if mutant.place.startswith("app."):
-            [(definition,)] = server.execute(_DEFINITION.format(mutant.place), database=name)
-            statement = mutant.applied(definition)
+            rows = server.execute(_DEFINITION.format(mutant.place), database=name)
+            # The release before may still call one of other arguments.
+            statement = mutant.applied(next((text for (text,) in rows if mutant.code in text), ""))
         server.execute(statement, database=name)
         return name
 
