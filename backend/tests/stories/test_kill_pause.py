@@ -7,8 +7,6 @@ import time
 import pytest
 
 from app.models.job import Lane, Lease, LeaseLost, Wanted
-from app.models.message import INTAKE
-from app.services.orchestrator.deliverer import Deliverer
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.queue.jobs import CHAT, Work
 from tests.fixtures.nursery import Child
@@ -101,12 +99,8 @@ async def _claim(shop: Shop, seconds: float) -> Lease:
 
 
 async def _deliver(shop: Shop, work: Work) -> None:
-    services = shop.product.services
-    deliverer = Deliverer(
-        services.db, services.channels, services.tools.now, services.standings,
-        indeterminate_seconds=60.0, quiet_seconds=0.0, way_in=(INTAKE,),
-    )  # fmt: skip
-    await deliverer.deliver(DeliverMessage.of(work.lease), work)
+    deliver = shop.product.services.worker._handlers[DeliverMessage.kind]  # As the worker has it.
+    await deliver(work)
 
 
 async def _intent(theatre: Theatre) -> Step:
