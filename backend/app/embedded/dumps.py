@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy.engine import make_url
 
@@ -21,6 +22,9 @@ KEYS = ("public.client_keys", "vault.tenant_keys")
 def keys_file(data: Path) -> Path:
     """The file of keys beside a file of data."""
     return data.with_name(f"{data.name}.keys")
+
+
+_TOO_NEW = b"SET transaction_timeout = 0;"
 
 
 def back_up(url: str, data: Path) -> Path:
@@ -48,10 +52,21 @@ def restore(url: str, data: Path, keys: Path) -> None:
     Raises:
         Misconfigured: PostgreSQL's tools say why not.
     """
-    _run("pg_restore", url, "--no-comments", "--exit-on-error", "--single-transaction", str(data))
-    _run(
-        "pg_restore", url, "--data-only", "--exit-on-error", "--single-transaction", str(keys)
-    )  # fmt: skip
+    _fill(url, "--no-comments", str(data))
+    _fill(url, "--data-only", str(keys))
+
+
+def _fill(url: str, *options: str) -> None:
+    """Restores in one transaction, by way of a script: its head sets what PostgreSQL 15 doesn't know."""
+    with TemporaryDirectory() as place:
+        script = Path(place) / "script.sql"
+        _out([str(_tool("pg_restore")), f"--file={script}", *options], dict(os.environ))
+        with script.open("r+b") as file:
+            head = file.read(4096)
+            file.seek(0)
+            file.write(head.replace(_TOO_NEW, b"-" * len(_TOO_NEW), 1))
+        strict = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction")
+        _run("psql", url, *strict, f"--file={script}")
 
 
 def listing(file: Path) -> str:

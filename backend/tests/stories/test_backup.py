@@ -12,9 +12,11 @@ from app.core.sealing import Cipher, Secret
 from app.embedded import dumps
 from app.embedded.postgres import EmbeddedPostgres
 from app.migration import make_roles
+from app.models.client import ClientSettings
 from app.models.conversation import Conversation
 from app.models.message import Message
-from tests.fixtures.product import migrate_async, settings_for
+from app.services.orchestrator import clients
+from tests.fixtures.product import migrate_async, migrate_now, settings_for
 from tests.fixtures.shop import ASKED, Shop
 
 OTHERS = "الباقي يبقى: 7741"
@@ -55,6 +57,28 @@ async def test_an_erased_client_is_unreadable_in_an_old_backup_and_the_others_ar
     await _nothing_opens(restored, leaving.ref.id)
     with pytest.raises(Misconfigured, match="empty"):
         await make_roles(restored, None)
+
+
+async def test_a_backup_of_the_oldest_postgresql_comes_back_there(
+    postgres15: EmbeddedPostgres, fresh_database: Callable[..., str], tmp_path: Path
+) -> None:
+    url, restored = fresh_database(postgres15, migrate_now), fresh_database(postgres15)
+    services = bootstrap(settings_for(url, tmp_path))
+    settings = ClientSettings(language="ar")
+    made = await clients.create(
+        services.db, services.channels, name="Café", slug="cafe", settings=settings,
+        owner=("owner@cafe.example", "Owner", "none"), actor="test",
+    )  # fmt: skip
+    await services.close()
+    before, path = await _checksums(url), tmp_path / "backup"
+    dumps.back_up(url, path)
+    await make_roles(restored, "password-of-the-tests")
+    dumps.restore(restored, path, dumps.keys_file(path))
+    assert await _checksums(restored) == before
+    services = bootstrap(settings_for(restored, tmp_path))
+    async with services.db.tenant(made.id) as tx:
+        assert await tx.value("SELECT email FROM staff WHERE client_id = $1", made.id)
+    await services.close()
 
 
 async def _checksums(url: str) -> dict[str, str]:
