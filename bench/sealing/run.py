@@ -79,7 +79,7 @@ def turn(one: Kept) -> None:
     for word in TEXT.split()[:14]:
         term_key(cipher, word)
     for id_, passage in one.passages:
-        open_passage(tx, id_, passage)
+        open_passage(cipher, id_, passage)
     seal_said(cipher, reply, REPLY, {}, CITED, None)
     conversation_event._DATA.seal(cipher, {"turn_id": str(reply)}, message, reply)
     usage._TRACE.seal(cipher, TRACE, reply)

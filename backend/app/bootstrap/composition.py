@@ -79,6 +79,7 @@ from app.services.orchestrator.origins import Origins
 from app.services.orchestrator.processing import Surroundings
 from app.services.orchestrator.receiver import Clockwork, Receiver
 from app.services.orchestrator.resealing import Resealer
+from app.services.orchestrator.session_manager import HISTORY, MOST_WAITING
 from app.services.orchestrator.standing import Standings
 from app.services.queue.base import EventLog
 from app.services.queue.consumer import Consumer
@@ -166,6 +167,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         observer,
         pressure,
         places=places(settings),
+        brings=(MOST_WAITING, HISTORY),
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
     )

@@ -5,8 +5,8 @@ claims a lane for a lease by the database's clock; every claim raises the lane's
 a job names the fence it was claimed with. A worker that slept past its lease finds its number outdated.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,6 +54,15 @@ class Lease:
     credit: int
     """How many more lanes its client may take before the next client's turn."""
 
+    turn: dict[str, Any] | None = field(default=None, repr=False)
+    """What its turn needs, as ``LoadedTurn`` reads it, where that came along."""
+
+    @classmethod
+    def told(cls, row: dict[str, Any]) -> "Lease":
+        """A lease as ``app.claim`` tells it."""
+        ids = {name: UUID(row[name]) for name in ("client_id", "lane_id", "job_id")}
+        return cls(**{**row, **ids})
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -74,6 +83,29 @@ class Wanted:
     running: Mapping[str, int]
     after: UUID | None
     credit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """Whose turns come along with their lanes, and how much of each.
+
+    Attributes:
+        clients: Those whose lanes may well be among what is claimed; turns of others are loaded later.
+        waiting: How many waiting messages, the latest.
+        earlier: How many earlier ones.
+    """
+
+    clients: Collection[UUID] = ()
+    waiting: int = 0
+    earlier: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was claimed, and in how many seconds a lane is due where there is still a place; None when none is."""
+
+    leases: list[Lease]
+    due_in: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +130,9 @@ class JobRef:
     error: str | None
     due_at: datetime
     created_at: datetime
+
+
+_NOTHING = Along()
 
 
 class Lane(TenantRow):
@@ -126,14 +161,16 @@ class Lane(TenantRow):
 
     @classmethod
     async def claim(
-        cls, db: Database, wanted: Sequence[Wanted], lease_seconds: float
-    ) -> list[Lease]:
+        cls, db: Database, wanted: Sequence[Wanted], lease_seconds: float, along: Along = _NOTHING
+    ) -> Claimed:
         """Takes due lanes, the clients in turn, for a lease; each comes with its first job. One call, committed."""
-        rows = await db.call(
-            "SELECT * FROM app.claim_lanes($1::text::jsonb, $2)",
+        [row] = await db.call(
+            "SELECT app.claim($1::text::jsonb, $2, $3, $4, $5) AS claimed",
             orjson.dumps(wanted, default=str).decode(), lease_seconds,
+            db.tokens(along.clients), along.waiting, along.earlier,
         )  # fmt: skip
-        return [Lease(**dict(row)) for row in rows]
+        told = row["claimed"]
+        return Claimed([Lease.told(lease) for lease in told["leases"]], told["due_in"])
 
     @classmethod
     async def renew(cls, tx: TenantTx, lease: Lease, lease_seconds: float) -> None:
@@ -168,12 +205,6 @@ class Lane(TenantRow):
     async def seconds_to_next(cls, db: Database, queues: Sequence[str]) -> float | None:
         """Seconds until a lane is due; None when none is."""
         [row] = await db.call("SELECT app.seconds_to_next_lane($1) AS seconds", list(queues))
-        return None if row["seconds"] is None else float(row["seconds"])
-
-    @classmethod
-    async def seconds_to_due(cls, db: Database, queues: Sequence[str], ago: float) -> float | None:
-        """Seconds until a lane becomes due, or became so within the last ``ago``; None when none will."""
-        [row] = await db.call("SELECT app.seconds_to_due($1, $2) AS seconds", list(queues), ago)
         return None if row["seconds"] is None else float(row["seconds"])
 
     @classmethod

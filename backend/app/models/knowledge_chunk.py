@@ -153,10 +153,10 @@ def seal_passage(
 
 
 def open_passage(
-    tx: TenantTx, chunk_id: UUID, passage: bytes
+    cipher: Cipher, chunk_id: UUID, passage: bytes
 ) -> tuple[str, str | None, str, tuple[str, ...]]:
     """Title path, question, text and sentences of a chunk."""
-    title_path, question, text, sentences = _PASSAGE.get(tx, passage, chunk_id)
+    title_path, question, text, sentences = _PASSAGE.open(cipher, passage, chunk_id)
     return title_path, question, text, tuple(sentences)
 
 

@@ -1,9 +1,9 @@
-"""Finding chunks: exact vector search and BM25 inside one client, fused, in one statement.
+"""Finding chunks: exact vector search and BM25 inside one client, fused, in one call of ``app.search``.
 
 The same arithmetic stands in ``services/knowledge/fusion.py``, where it can be read; a test holds the two together.
 
 Vectors lie in a table of their own, which exists only where pgvector does. Another vector store hands its matches
-in instead; everything else is the same statement.
+in instead; everything else is the same call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from app.core.multi_tenant import APP_ROLE, Row, TenantTx, cipher_of, client_of
+from app.core.multi_tenant import APP_ROLE, Database, Row, TenantTx, cipher_of, client_of
+from app.core.sealing import Cipher
 from app.models.knowledge_base import open_names
 from app.models.knowledge_chunk import open_passage, term_key
 
@@ -22,8 +23,6 @@ LEXICAL_WEIGHT = 0.5
 K1, B = 1.2, 0.75
 """BM25's: how soon repetition stops counting, and how much length does."""
 
-COMMON_CHUNKS, COMMON_SHARE = 1000, 0.1
-"""A term in more chunks than both of these tells nothing and costs much: it is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,41 +63,64 @@ class Found:
     url: str | None
 
 
-async def search(
-    tx: TenantTx, sought: Sought, limit: int, matches: Mapping[UUID, float] | None = None
+async def find(
+    db: Database,
+    client_id: UUID,
+    sought: Sought,
+    limit: int,
+    matches: Mapping[UUID, float] | None = None,
 ) -> list[Found]:
-    """The best chunks of both pools, best first in each.
+    """The best chunks of both pools, best first in each, in one round trip.
 
     Args:
-        tx: The client's transaction.
+        db: Where they stand.
+        client_id: Whose they are.
         sought: The question.
         limit: How many of each pool.
         matches: What another vector store found near, with cosines; None searches our own vectors.
     """
-    terms = [term_key(cipher_of(tx), term) for term in sought.terms]
-    common = (client_of(tx), sought.language, terms, limit)
-    if matches is None:
-        centred = [x - m for x, m in zip(sought.vector, sought.mean, strict=True)]
-        rows = await tx.all(_OWN, *common, sought.model, list(sought.vector), centred)
-    else:
-        rows = await tx.all(_FOREIGN, *common, list(matches), list(matches.values()))
-    return [_opened(tx, row) for row in rows]
+    cipher = await db.cipher(client_id)
+    rows = await db.ask_rows(client_id, _SEARCH, *_asked(cipher, sought, limit, matches))
+    return _opened(cipher, rows)
 
 
-def _opened(tx: TenantTx, row: Row) -> Found:
-    columns = dict(row)
-    title_path, question, text_, sentences = open_passage(tx, row["id"], columns.pop("passage"))
-    title, url = open_names(
-        tx, columns.pop("named"), columns.pop("source_id"), columns.pop("title_key")
-    )
+async def search(
+    tx: TenantTx, sought: Sought, limit: int, matches: Mapping[UUID, float] | None = None
+) -> list[Found]:
+    """The same in a transaction."""
+    asked = _asked(cipher_of(tx), sought, limit, matches)
+    rows = await tx.all(_SEARCH, None, *asked)
+    return _opened(cipher_of(tx), rows)
+
+
+def _asked(
+    cipher: Cipher, sought: Sought, limit: int, matches: Mapping[UUID, float] | None
+) -> tuple[object, ...]:
+    """What ``app.search`` is asked, but for the tenant's token."""
+    terms = [term_key(cipher, term) for term in sought.terms]
+    common = (cipher.client_id, sought.language, terms, limit)
+    if matches is not None:
+        return (*common, None, None, None, list(matches), list(matches.values()))
+    centred = [x - m for x, m in zip(sought.vector, sought.mean, strict=True)]
+    return (*common, sought.model, sought.vector, centred, None, None)
+
+
+def _opened(cipher: Cipher, rows: Sequence[Row]) -> list[Found]:
+    """What was found, in clear; a document's names are opened once."""
+    names: dict[bytes, tuple[str, str | None]] = {}
+    return [_open(cipher, row, names) for row in rows]
+
+
+def _open(cipher: Cipher, row: Row, names: dict[bytes, tuple[str, str | None]]) -> Found:
+    named = row["named"]
+    if named not in names:
+        names[named] = open_names(cipher, named, row["source_id"], row["title_key"])
+    title, url = names[named]
+    title_path, question, text_, sentences = open_passage(cipher, row["id"], row["passage"])
     return Found(
-        **columns,
-        title=title_path or title,
-        text=text_,
-        question=question,
-        sentences=sentences,
-        url=url,
-    )
+        row["id"], row["document_id"], row["is_own"], row["rank"], row["score"], row["dense"], row["lexical"],
+        row["language"], title_path or title, text_, question, sentences, url,
+    )  # fmt: skip
 
 
 async def nearest(
@@ -189,79 +211,4 @@ SELECT * FROM (
 ) ranked WHERE rank <= $4 ORDER BY similarity DESC, chunk_id
 """
 
-# Cosine in the question's pool. In the other pool both sides lose what all texts of their language share:
-# (d - m).c / |d - m|, with d of length one written out so that no second vector a row is made.
-_OUR_VECTORS = """
-question AS MATERIALIZED (SELECT $6::real[]::vector AS vector, $7::real[]::vector AS centred),
-usual AS MATERIALIZED (
-  SELECT avg(v.embedding) AS mean, - (avg(v.embedding) <#> avg(v.embedding)) AS square,
-         - (avg(v.embedding) <#> (SELECT centred FROM question)) AS shift
-  FROM knowledge_vectors v WHERE v.client_id = $1 AND v.model = $5 AND v.language <> $2
-),
-near AS MATERIALIZED (
-  SELECT v.chunk_id, v.language = $2 AS is_own, 1 - (v.embedding <=> q.vector) AS dense,
-    CASE WHEN v.language = $2 THEN 1 - (v.embedding <=> q.vector)
-    ELSE (- (v.embedding <#> q.centred) - u.shift)
-         / sqrt(greatest(1e-9, 1 + 2 * (v.embedding <#> u.mean) + u.square)) END AS meaning
-  FROM knowledge_vectors v, question q, usual u WHERE v.client_id = $1 AND v.model = $5
-)"""
-
-_THEIR_MATCHES = """
-near AS MATERIALIZED (
-  SELECT m.chunk_id, m.dense, m.dense AS meaning FROM unnest($5::uuid[], $6::float8[]) AS m(chunk_id, dense)
-)"""
-
-_SEARCH = f"""
-WITH {{near}},
-chunk AS MATERIALIZED (
-  SELECT c.id, c.document_id, c.ordinal, c.length, c.language = $2 AS is_own, near.dense, near.meaning
-  FROM knowledge_chunks c LEFT JOIN near ON near.chunk_id = c.id WHERE c.client_id = $1
-),
-pool AS MATERIALIZED (SELECT count(*)::float8 AS total, avg(length)::float8 AS mean FROM chunk WHERE is_own),
-listing AS MATERIALIZED (
-  SELECT p.term, p.document_id, p.ordinals, p.frequencies
-  FROM knowledge_postings p WHERE p.client_id = $1 AND p.language = $2 AND p.term = ANY($3::bytea[])
-),
-counted AS MATERIALIZED (
-  SELECT term, sum(cardinality(ordinals))::float8 AS containing FROM listing GROUP BY term
-),
-hit AS (
-  SELECT l.document_id, unnest(l.ordinals) AS ordinal, unnest(l.frequencies)::float8 AS frequency,
-         ln(1 + (pool.total - n.containing + 0.5) / (n.containing + 0.5)) AS rarity
-  FROM pool, counted n JOIN listing l ON l.term = n.term
-  WHERE n.containing <= greatest({COMMON_CHUNKS}, {COMMON_SHARE}::float8 * pool.total)
-),
-sized AS MATERIALIZED (
-  SELECT c.id, c.document_id, c.ordinal, {K1}::float8 * ({1 - B}::float8 + {B}::float8 * c.length / pool.mean) AS size
-  FROM chunk c, pool WHERE c.is_own
-),
-lexical AS MATERIALIZED (
-  SELECT s.id, sum(h.rarity * h.frequency * {K1 + 1}::float8 / (h.frequency + s.size)) AS score
-  FROM hit h JOIN sized s ON s.document_id = h.document_id AND s.ordinal = h.ordinal GROUP BY s.id
-),
-scored AS (
-  SELECT c.id, c.is_own, c.dense, coalesce(c.meaning, {{missing}}) AS meaning, coalesce(x.score, 0) AS lexical
-  FROM chunk c LEFT JOIN lexical x ON x.id = c.id
-),
-compared AS (
-  SELECT s.*,
-    coalesce((meaning - avg(meaning) OVER own) / nullif(stddev_pop(meaning) OVER own, 0), 0)
-    + {LEXICAL_WEIGHT} * coalesce((lexical - avg(lexical) OVER own) / nullif(stddev_pop(lexical) OVER own, 0), 0) AS score
-  FROM scored s WINDOW own AS (PARTITION BY is_own)
-),
-ranked AS (
-  SELECT compared.*, row_number() OVER (PARTITION BY is_own ORDER BY score DESC, id) AS rank FROM compared
-)
-SELECT r.id, c.document_id, r.is_own, r.rank, r.score::float8, coalesce(r.dense, 0)::float8 AS dense,
-       r.lexical::float8, c.language, c.passage, d.source_id, d.title_key, d.named
-FROM ranked r
-JOIN knowledge_chunks c ON c.client_id = $1 AND c.id = r.id
-JOIN knowledge_documents d ON d.client_id = $1 AND d.id = c.document_id
-WHERE r.rank <= $4 ORDER BY r.is_own DESC, r.rank
-"""
-
-# A chunk without a vector is as near as usual; one that a foreign store left out is as far as the farthest it named.
-_OWN = _SEARCH.format(near=_OUR_VECTORS, missing="avg(c.meaning) OVER (PARTITION BY c.is_own)")
-_FOREIGN = _SEARCH.format(
-    near=_THEIR_MATCHES, missing="min(c.meaning) OVER (PARTITION BY c.is_own), 0"
-)
+_SEARCH = "SELECT * FROM app.search($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"

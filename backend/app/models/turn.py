@@ -1,6 +1,6 @@
 """A turn's reading and writing, each in one round trip."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -62,12 +62,16 @@ class LoadedTurn:
         Raises:
             NotFound: The conversation is gone.
         """
-        cipher = await db.cipher(client_id)
         row = await db.ask(
             client_id, "SELECT app.load_turn($1, $2, $3, $4, $5)", client_id, conversation_id, most, history
         )  # fmt: skip
         if row is None:
             raise NotFound
+        return cls.opened(await db.cipher(client_id), row)
+
+    @classmethod
+    def opened(cls, cipher: Cipher, row: dict[str, Any]) -> "LoadedTurn":
+        """The same of what ``app.load_turn`` gave."""
         opened = {key: [_opened(cipher, m) for m in row[key]] for key in ("waiting", "earlier")}
         return cls(**{**row, "contact_id": UUID(row["contact_id"]), **opened})
 
@@ -79,9 +83,12 @@ def _opened(cipher: Cipher, message: dict[str, Any]) -> dict[str, Any]:
 
 
 class Outcome(StrEnum):
-    """What became of a turn that was to be recorded. Only the first has written anything."""
+    """What became of a turn that was to be recorded. Only the first two have written anything."""
 
     RECORDED = "recorded"
+    HELD = "held"
+    """And the lane is still held, for the reply's delivery."""
+
     LOST = "lost"
     OUTDATED = "outdated"
     GONE = "gone"
@@ -101,6 +108,8 @@ class FinishedTurn:
         usage: Model, input and output tokens, milliseconds, channel.
         trace: Why the answer is what it is.
         delivery: The ids of the job that delivers it; None where it is seen already.
+        delivery_id: That job's own.
+        lease_seconds: For how long the lane is held on where that job is its next; None to let it go.
     """
 
     reply: NewMessage
@@ -112,6 +121,8 @@ class FinishedTurn:
     usage: tuple[str, int, int, int, str]
     trace: dict[str, Any]
     delivery: dict[str, str] | None
+    delivery_id: UUID = field(default_factory=uuid7)
+    lease_seconds: float | None = None
 
     async def record(self, db: Database, client_id: UUID) -> Outcome:
         """Writes it, in a transaction of its own."""
@@ -154,7 +165,8 @@ class FinishedTurn:
             "channel": channel,
             "trace": _hex(seal_trace(cipher, self.trace, reply.id)),
             "delivery": self.delivery,
-            "delivery_id": str(uuid7()) if self.delivery else None,
+            "delivery_id": str(self.delivery_id) if self.delivery else None,
+            "lease_seconds": self.lease_seconds,
         }
 
 

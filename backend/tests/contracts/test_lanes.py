@@ -55,7 +55,7 @@ class Yard:
     async def claim(self, bench: Bench) -> list[Lease]:
         """Takes what the bench has places for; what is claimed sits on it."""
         wanted = bench.wanted()
-        leases = await Lane.claim(self.db, [wanted], 30) if wanted else []
+        leases = (await Lane.claim(self.db, [wanted], 30)).leases if wanted else []
         for lease in leases:
             bench.sit(lease)
         return leases
@@ -143,8 +143,8 @@ async def test_a_queue_takes_no_other_queues_places(yard: Yard) -> None:
     await yard.client("library", due=40, queue="indexing")
     await yard.client("cafe", due=3)
     benches = [Bench("chat", 4), Bench("indexing", 2)]
-    leases = await Lane.claim(yard.db, [w for b in benches if (w := b.wanted())], 30)
-    assert Counter(lease.queue for lease in leases) == {"chat": 3, "indexing": 2}
+    claimed = await Lane.claim(yard.db, [w for b in benches if (w := b.wanted())], 30)
+    assert Counter(lease.queue for lease in claimed.leases) == {"chat": 3, "indexing": 2}
 
 
 async def test_workers_beside_each_other_take_everything_and_nothing_twice(yard: Yard) -> None:

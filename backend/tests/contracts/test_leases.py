@@ -43,7 +43,7 @@ class Talk:
 
     async def claim(self, seconds: float = HELD) -> list[Lease]:
         """Takes all lanes that are due."""
-        return await Lane.claim(self.db, [Wanted(CHAT, 4, 4, {}, None, 0)], seconds)
+        return (await Lane.claim(self.db, [Wanted(CHAT, 4, 4, {}, None, 0)], seconds)).leases
 
     async def twice(self) -> tuple[Lease, Lease]:
         """One worker's lease, which has run out, and that of the worker who came after it."""

@@ -94,7 +94,7 @@ async def _agent_writes(shop: Shop) -> None:
 
 async def _claim(shop: Shop, seconds: float) -> Lease:
     wanted = Wanted(CHAT, 1, 1, {}, None, 0)
-    [lease] = await Lane.claim(shop.product.services.db, [wanted], seconds)
+    [lease] = (await Lane.claim(shop.product.services.db, [wanted], seconds)).leases
     return lease
 
 

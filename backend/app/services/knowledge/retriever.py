@@ -36,7 +36,7 @@ _FOREIGN_LIMIT = 200
 
 
 class Retriever:
-    """Embeds a question outside any transaction, then searches in one short one."""
+    """Embeds a question, then searches in one call."""
 
     def __init__(
         self,
@@ -106,13 +106,8 @@ class Retriever:
         self, client_id: UUID, texts: Sequence[str], language: str, limit: int
     ) -> tuple[list[Passage], list[Passage]]:
         """What the words alone find, where the question may not be shown to the embedder."""
-        async with self._db.tenant(client_id) as tx:
-            finds = [
-                await knowledge_search.search(
-                    tx, Sought(language, list(terms(text)), (), (), self._model), limit, {}
-                )
-                for text in texts
-            ]
+        sought = [Sought(language, list(terms(text)), (), (), self._model) for text in texts]
+        finds = [await knowledge_search.find(self._db, client_id, one, limit, {}) for one in sought]
         own = [p for p in _pool(finds, own=True) if p.lexical > 0]
         return [replace(p, dense=UNTOLD) for p in own], []
 
@@ -125,11 +120,10 @@ class Retriever:
         self, client_id: UUID, sought: Sequence[Sought], limit: int
     ) -> list[list[Found]]:
         matches = [await self._matches(client_id, tuple(one.vector)) for one in sought]
-        async with self._db.tenant(client_id) as tx:
-            return [
-                await knowledge_search.search(tx, one, limit, near)
-                for one, near in zip(sought, matches, strict=True)
-            ]
+        return [
+            await knowledge_search.find(self._db, client_id, one, limit, near)
+            for one, near in zip(sought, matches, strict=True)
+        ]
 
     async def _matches(self, client_id: UUID, vector: Vector) -> dict[UUID, float] | None:
         """What another store finds near; None where vectors lie beside their chunks and one statement finds both."""

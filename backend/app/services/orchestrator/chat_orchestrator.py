@@ -121,7 +121,7 @@ class ChatOrchestrator:
 
     async def _begin(self, job: AnswerMessage, work: Work) -> tuple[Session, Route] | None:
         """What to answer now, and how; None when there is nothing, or the contact may not have finished."""
-        session = await self._sessions.load(work.client_id, job)
+        session = await self._sessions.load(work, job)
         if session is None:
             async with self._db.tenant(work.client_id) as tx:
                 await consents.heed(tx, job.conversation_id, job.message_id)

@@ -1,5 +1,6 @@
 """The session: what a turn knows of its conversation, and how the turn's outcome is written down."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,20 +107,26 @@ class SessionManager:
         self._db = db
         self._quiet_seconds = quiet_seconds
 
-    async def load(self, client_id: UUID, job: AnswerMessage) -> Session | None:
+    async def load(self, work: Work, job: AnswerMessage) -> Session | None:
         """What is to be answered now; None when there is nothing.
 
         There is nothing when the message was answered, when a human has the conversation, or when a newer message
         of the same burst will carry this one along.
         """
-        turn = await LoadedTurn.load(
-            self._db, client_id, job.conversation_id, most=MOST_WAITING, history=HISTORY
-        )
+        turn = await self._turn(work, job)
         if turn.owner != Owner.ASSISTANT or not _carries(job.message_id, turn.waiting):
             return None
         burst = tuple(Said(m["text"], float(m["age"])) for m in turn.waiting)
         final = is_full(burst, self._quiet_seconds)
         return _session(job.conversation_id, turn, burst, final=final)
+
+    async def _turn(self, work: Work, job: AnswerMessage) -> LoadedTurn:
+        """What came along with the lane; else it is read now."""
+        if work.lease.turn is not None:
+            return LoadedTurn.opened(await self._db.cipher(work.client_id), work.lease.turn)
+        return await LoadedTurn.load(
+            self._db, work.client_id, job.conversation_id, most=MOST_WAITING, history=HISTORY
+        )
 
     async def record(
         self,
@@ -145,7 +152,7 @@ class SessionManager:
         Raises:
             LeaseLost: Another worker holds the conversation.
         """
-        turn = _finished(work, session, reply, streamed=streamed)
+        turn, began = _finished(work, session, reply, streamed=streamed), time.monotonic()
         match await (turn.record_in(tx) if tx else turn.record(self._db, work.client_id)):
             case Outcome.LOST:
                 raise LeaseLost
@@ -154,6 +161,8 @@ class SessionManager:
             case Outcome.OUTDATED:
                 await self._give_way(tx, work, session)
                 return None
+            case Outcome.HELD:
+                work.go_on(_delivery(session, turn.reply), turn.delivery_id, began)
         return turn.reply.id
 
     async def _give_way(self, tx: TenantTx | None, work: Work, session: Session) -> None:
@@ -247,7 +256,6 @@ def _finished(work: Work, session: Session, reply: Reply, *, streamed: bool) -> 
     message = _message(session, reply, streamed=streamed)
     tokens = (reply.tokens.input, reply.tokens.output)
     trace = reply.trace or {"rule": reply.model}
-    delivery = DeliverMessage(session.conversation_id, message.id)
     return FinishedTurn(
         reply=message,
         answers=session.message_ids,
@@ -257,8 +265,13 @@ def _finished(work: Work, session: Session, reply: Reply, *, streamed: bool) -> 
         job_id=work.lease.job_id,
         usage=(reply.model, *tokens, reply.milliseconds, session.channel),
         trace={"question": session.question.text, **trace},
-        delivery=None if streamed else delivery.payload,
+        delivery=None if streamed else _delivery(session, message).payload,
+        lease_seconds=work.lease_seconds,
     )
+
+
+def _delivery(session: Session, reply: NewMessage) -> DeliverMessage:
+    return DeliverMessage(session.conversation_id, reply.id)
 
 
 def _message(session: Session, reply: Reply, *, streamed: bool) -> NewMessage:

@@ -7,10 +7,10 @@ already done.
 
 import asyncio
 import time
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any, ClassVar, Protocol, Self
 from uuid import UUID
@@ -20,7 +20,7 @@ import structlog
 from app.core.errors import NotFound, RateLimited, Unavailable, WafaaError
 from app.core.multi_tenant import Database, TenantTx
 from app.core.resilience import RetryBudget, full_jitter
-from app.models.job import Job, Lane, Lease, LeaseLost, Wanted
+from app.models.job import Along, Claimed, Job, Lane, Lease, LeaseLost, Wanted
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +28,10 @@ CLOCK_SECONDS = 5.0
 """How often a worker looks whether the database's clock was set back."""
 
 LONGEST_BACKOFF = 60.0
+SHORTEST_PAUSE = 0.05
+MOST_MET = 32
+"""Clients whose turns are brought along with their lanes: those whose lanes were claimed last."""
+
 RELEASE_SECONDS = 1.5
 DRAIN_SECONDS = 8.0
 """How long a worker that was asked to stop finishes what runs; giving back the rest takes a moment more."""
@@ -66,11 +70,18 @@ async def enqueue(tx: TenantTx, job: JobBase, *, delay: float = 0.0) -> UUID:
 
 
 class Work:
-    """A leased job while it runs: how long its worker may still begin an effect."""
+    """A leased job while it runs: how long its worker may still begin an effect.
+
+    Attributes:
+        lease: What is held.
+        lease_seconds: For how long, each time.
+        next: The lane's next job, where it is held already.
+    """
 
     def __init__(self, lease: Lease, lease_seconds: float, claimed_at: float) -> None:
         self.lease = lease
-        self._seconds = lease_seconds
+        self.lease_seconds = lease_seconds
+        self.next: Work | None = None
         self.extend(claimed_at)
 
     @property
@@ -80,7 +91,20 @@ class Work:
 
     def extend(self, renewed_at: float) -> None:
         """Counts from a moment *before* the lease was taken or renewed, by the monotonic clock."""
-        self._deadline = renewed_at + self._seconds / 2
+        self._deadline = renewed_at + self.lease_seconds / 2
+
+    def go_on(self, job: JobBase, job_id: UUID, held_at: float) -> None:
+        """Goes on with the lane's next job under the same fence: what settled this one has begun that one.
+
+        Args:
+            job: The next job.
+            job_id: Its row's id.
+            held_at: A moment before the lane was held for it, by the monotonic clock.
+        """
+        lease = replace(
+            self.lease, kind=job.kind, job_id=job_id, payload=job.payload, attempts=1, turn=None
+        )
+        self.next = Work(lease, self.lease_seconds, held_at)
 
     def assert_mine(self) -> None:
         """To be called right before an effect that can't be taken back.
@@ -118,6 +142,12 @@ class Bench:
         self._running: Counter[str] = Counter()
         self._after: UUID | None = None
         self._credit = 0
+        self._more = True
+
+    @property
+    def is_hungry(self) -> bool:
+        """Whether there is a place, and may be somebody for it."""
+        return self._more and self._running.total() < self._places
 
     def wanted(self, without: Collection[UUID] = ()) -> Wanted | None:
         """What may be claimed now; None while every place is taken.
@@ -136,10 +166,17 @@ class Bench:
         self._running[str(lease.client_id)] += 1
         self._after, self._credit = lease.client_id, lease.credit
 
-    def stand(self, lease: Lease) -> None:
-        """A job leaves its place."""
-        self._running[str(lease.client_id)] -= 1
+    def served(self, asked: int, leases: Sequence[Lease]) -> None:
+        """So many were asked for, and these came. Where all came, or several of a client's, there may be more."""
+        self._more = len(leases) >= asked or len({one.client_id for one in leases}) < len(leases)
+
+    def stand(self, lease: Lease) -> bool:
+        """A job leaves its place; tells whether somebody may have waited for it."""
+        client = str(lease.client_id)
+        awaited = self._more or self._running[client] >= self._cap
+        self._running[client] -= 1
         self._running = +self._running
+        return awaited
 
 
 def backoff(attempts: int) -> float:
@@ -165,17 +202,33 @@ class Worker:
         backlog: Backlog,
         *,
         places: Mapping[str, int],
+        brings: tuple[int, int] = (0, 0),
         lease_seconds: float = 30.0,
         max_attempts: int = 5,
         poll_seconds: float = 1.0,
     ) -> None:
+        """Takes its parts.
+
+        Args:
+            db: Where lanes are.
+            handlers: Who does the jobs, by kind.
+            observer: Who is told how they end.
+            backlog: Who knows whose jobs wait for now.
+            places: How many jobs of each queue run at once.
+            brings: How many waiting and how many earlier messages of a turn come along with its lane.
+            lease_seconds: For how long a lane is held before that must be renewed.
+            max_attempts: How often a job is tried.
+            poll_seconds: After how long due lanes are looked for when nobody notified.
+        """
         self._db = db
         self._handlers = handlers
         self._observer = observer
         self._backlog = backlog
         self._benches = {queue: Bench(queue, most) for queue, most in places.items()}
         self._budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
-        self._claimed_at = time.monotonic()
+        self._brings = brings
+        self._lately: OrderedDict[UUID, None] = OrderedDict()
+        self._pause = 0.0
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
         self._poll_seconds = poll_seconds
@@ -189,8 +242,8 @@ class Worker:
         try:
             while not self._stopping:
                 self._wake.clear()
-                if not await self._claim_safely():
-                    await self._sleep()
+                await self._claim_safely()
+                await self._sleep()
         finally:
             for task in beside:
                 task.cancel()
@@ -227,48 +280,70 @@ class Worker:
             await asyncio.sleep(CLOCK_SECONDS)
 
     async def _sleep(self) -> None:
-        """Until a notification, a finished job, or the next due lane; at most the poll interval."""
-        seconds = self._poll_seconds
-        with suppress(Unavailable):
-            if queues := [wanted.queue for wanted in self._wanted()]:
-                ago = time.monotonic() - self._claimed_at + 0.1
-                due = await Lane.seconds_to_due(self._db, queues, ago)
-                seconds = seconds if due is None else min(seconds, max(due, 0.05))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        """Until a notification, a place that somebody waited for, or the next due lane; at most the poll interval."""
+        if self._pause:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause):
+                    await self._wake.wait()
 
-    async def _claim_safely(self) -> bool:
+    async def _claim_safely(self) -> None:
         try:
-            return await self._claim()
+            await self._claim()
+            return
         except Unavailable:
             log.warning("database_unreachable")
         except Exception:  # Whatever a failing database says, the worker goes on asking.
             log.exception("claim_failed")
+        self._pause = self._poll_seconds
         await asyncio.sleep(0.5)
-        return False
 
     async def _claim(self) -> bool:
         """Takes as many lanes as there is room for; tells whether it took any."""
+        self._pause = self._poll_seconds
         wanted = self._wanted()
         if not wanted:
             return False
-        self._claimed_at = claimed_at = time.monotonic()
-        leases = await Lane.claim(self._db, wanted, self._lease_seconds)
-        for lease in leases:
+        claimed_at = time.monotonic()
+        claimed = await Lane.claim(self._db, wanted, self._lease_seconds, self._along())
+        for lease in claimed.leases:
+            self._meet(lease.client_id)
             self._benches[lease.queue].sit(lease)
             task = asyncio.create_task(self._work(Work(lease, self._lease_seconds, claimed_at)))
             self._running.add(task)
             task.add_done_callback(partial(self._done, lease))
-        return bool(leases)
+        for one in wanted:
+            mine = [lease for lease in claimed.leases if lease.queue == one.queue]
+            self._benches[one.queue].served(one.places, mine)
+        self._pause = self._pause_after(claimed)
+        return bool(claimed.leases)
+
+    def _pause_after(self, claimed: Claimed) -> float:
+        """How long nothing more is likely to be due."""
+        if any(bench.is_hungry for bench in self._benches.values()):
+            return 0.0
+        if claimed.due_in is None:
+            return self._poll_seconds
+        return min(self._poll_seconds, max(claimed.due_in, SHORTEST_PAUSE))
+
+    def _along(self) -> Along:
+        waiting, earlier = self._brings
+        return Along(self._lately if waiting else (), waiting, earlier)
+
+    def _meet(self, client_id: UUID) -> None:
+        """Whose lanes were claimed lately may have more soon."""
+        self._lately[client_id] = None
+        self._lately.move_to_end(client_id)
+        if len(self._lately) > MOST_MET:
+            self._lately.popitem(last=False)
 
     def _wanted(self) -> list[Wanted]:
         wanted = (b.wanted(self._backlog.shed_from(b.queue)) for b in self._benches.values())
         return [one for one in wanted if one]
 
     def _done(self, lease: Lease, task: asyncio.Task[None]) -> None:
-        self._benches[lease.queue].stand(lease)
         self._running.discard(task)
-        self._wake.set()
+        if self._benches[lease.queue].stand(lease):
+            self._wake.set()
 
     async def _finish(self, seconds: float) -> None:
         if self._running:
@@ -279,10 +354,16 @@ class Worker:
                 await asyncio.wait(left, timeout=RELEASE_SECONDS)
 
     async def _work(self, work: Work) -> None:
-        """Runs one job with its lease kept alive; nothing it does can stop the worker."""
+        """Runs a job, and what goes on under the same lease."""
+        following: Work | None = work
+        while following:
+            following = await self._run(following)
+
+    async def _run(self, work: Work) -> Work | None:
+        """Runs one job with its lease kept alive; nothing it does can stop the worker. Gives what goes on with it."""
         heart = asyncio.create_task(self._keep_lease(work))
         try:
-            await self._attempt(work)
+            return await self._attempt(work)
         except asyncio.CancelledError:
             await self._give_back(work)
             raise
@@ -296,6 +377,7 @@ class Worker:
             log.exception("job_unsettled", kind=work.lease.kind)
         finally:
             heart.cancel()
+        return None
 
     async def _give_back(self, work: Work) -> None:
         """Lets another worker begin at once what this one won't finish."""
@@ -303,15 +385,17 @@ class Worker:
             async with asyncio.timeout(RELEASE_SECONDS), self._db.tenant(work.client_id) as tx:
                 await Job.give_back(tx, work.lease)
 
-    async def _attempt(self, work: Work) -> None:
+    async def _attempt(self, work: Work) -> Work | None:
         if work.lease.attempts > self._max_attempts:
-            return await self._park(
+            await self._park(
                 work, "attempts_exhausted", "It kept failing, or it killed its worker."
             )
+            return None
         if work.lease.attempts == 1:
             self._budgets[work.lease.kind].called()
         try:
             await self._handlers[work.lease.kind](work)
+            return work.next
         except (LeaseLost, Unavailable):
             raise
         except WafaaError as error:
