@@ -4,7 +4,7 @@ A lease that has run out is one of minus one second here, so that nothing has to
 """
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,37 @@ async def test_an_answer_is_written_by_the_lanes_holder_alone_and_once(talk: Tal
     assert await talk.reply(held).record(talk.db, talk.client_id) is Outcome.RECORDED
     assert await talk.reply(held).record(talk.db, talk.client_id) is Outcome.LOST
     assert await talk.count("messages WHERE author = 'assistant'") == 1
+
+
+async def test_a_replys_delivery_goes_on_under_the_same_lease(talk: Talk) -> None:
+    [lease] = await talk.claim()
+    turn = replace(talk.reply(lease), lease_seconds=HELD)
+    assert await turn.record(talk.db, talk.client_id) is Outcome.HELD
+    assert await talk.claim() == []
+    assert await turn.record(talk.db, talk.client_id) is Outcome.LOST
+    assert await talk.count("jobs WHERE kind = 'deliver_message' AND attempts = 1") == 1
+    assert await talk.count("messages WHERE author = 'assistant'") == 1
+    assert await talk.intend(lease, turn.reply.id)
+
+
+async def test_a_delivery_whose_worker_is_gone_is_anothers_when_the_lease_has_run_out(talk: Talk) -> None:
+    [lease] = await talk.claim()
+    turn = replace(talk.reply(lease), lease_seconds=LOST)
+    assert await turn.record(talk.db, talk.client_id) is Outcome.HELD
+    [next_] = await talk.claim()
+    assert (next_.job_id, next_.attempts, next_.fence) == (turn.delivery_id, 2, lease.fence + 1)
+    assert not await talk.intend(lease, turn.reply.id)
+    assert await talk.intend(next_, turn.reply.id)
+
+
+async def test_a_delivery_does_not_overtake_what_waits_on_its_lane(talk: Talk) -> None:
+    [lease] = await talk.claim()
+    async with talk.db.tenant(talk.client_id) as tx:
+        more = await _asks(tx, talk.id)
+    turn = replace(talk.reply(lease), lease_seconds=HELD, final=True)
+    assert await turn.record(talk.db, talk.client_id) is Outcome.RECORDED
+    [next_] = await talk.claim()
+    assert next_.payload["message_id"] == str(more)
 
 
 async def test_an_answer_to_less_than_was_said_is_not_written(talk: Talk) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+import orjson
 import pytest
 
 from app.bootstrap import app_url, signer
@@ -13,11 +14,15 @@ from app.core.multi_tenant import Database
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.contact import Contact
 from app.models.conversation import Conversation
+from app.models.job import Along, Lane, Wanted
+from app.services.orchestrator.jobs import AnswerMessage
+from app.services.queue.jobs import CHAT, enqueue
 from app.utils.ids import uuid7
 from tests.fixtures.keys import sealed
 from tests.fixtures.product import migrate_now, settings_for
 
 LOAD = "SELECT app.load_turn($1, $2, $3, 20, 12)"
+CLAIM = "SELECT app.claim($1::text::jsonb, -1, $2, 20, 12) AS claimed"
 INTEND = "SELECT app.intend($1, $2, $3, $4, 60, 1)"
 
 
@@ -96,3 +101,22 @@ async def test_who_signs_by_a_clock_that_was_set_asks_for_the_time(
     talk = await talk_of(db, two[0])
     clock.hear(clock.seconds() - 7200.0)
     assert (await db.ask(two[0], LOAD, two[0], talk))["channel"] == "web"
+
+
+async def test_turns_come_along_with_their_lanes_for_whom_a_token_is_given(db: Database, two) -> None:
+    talks = {}
+    for client_id in two:
+        talks[client_id] = talk = await talk_of(db, client_id)
+        async with db.tenant(client_id) as tx:
+            await enqueue(tx, AnswerMessage(talk, uuid7()))
+    wanted = [Wanted(CHAT, 4, 4, {}, None, 0)]
+    claimed = await Lane.claim(db, wanted, -1.0, Along([two[0]], 20, 12))
+    brought = {lease.client_id: lease.turn for lease in claimed.leases}
+    assert brought[two[0]] == await db.ask(two[0], LOAD, two[0], talks[two[0]])
+    assert brought[two[1]] is None
+    forged = {str(client_id): f"00.{client_id}.9999999999.{'0' * 64}" for client_id in two}
+    [row] = await db.call(CLAIM, orjson.dumps(wanted).decode(), forged)
+    assert [lease["turn"] for lease in row["claimed"]["leases"]] == [None, None]
+    crossed = {str(two[0]): db.tokens([two[1]])[str(two[1])]}
+    [row] = await db.call(CLAIM, orjson.dumps(wanted).decode(), crossed)
+    assert [lease["turn"] for lease in row["claimed"]["leases"]] == [None, None]

@@ -23,7 +23,8 @@ BEGIN
   IF NOT FOUND THEN
     RETURN 'gone';
   END IF;
-  PERFORM FROM public.lanes l WHERE l.client_id = client AND l.id = t.conversation_id AND l.fence = t.fence
+  PERFORM FROM public.lanes l WHERE l.client_id = client AND l.id = t.conversation_id
+    AND EXISTS (SELECT FROM public.jobs j WHERE j.client_id = client AND j.id = t.job_id) AND l.fence = t.fence
     AND l.lease_until IS NOT NULL FOR UPDATE;
   IF NOT FOUND THEN
     RETURN 'lost';
