@@ -290,9 +290,7 @@ def seal_names(tx: TenantTx, title: str, source_id: UUID, key: bytes) -> bytes |
     return _NAMED.put(tx, (title, "", None, {}), source_id, key)
 
 
-def open_names(
-    cipher: Cipher, named: bytes, source_id: UUID, key: bytes
-) -> tuple[str, str | None]:
+def open_names(cipher: Cipher, named: bytes, source_id: UUID, key: bytes) -> tuple[str, str | None]:
     """Title and address of a document."""
     title, _, url, _ = _NAMED.open(cipher, named, source_id, key)
     return title, url

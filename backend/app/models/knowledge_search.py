@@ -24,7 +24,6 @@ K1, B = 1.2, 0.75
 """BM25's: how soon repetition stops counting, and how much length does."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Sought:
     """A question as it is searched.

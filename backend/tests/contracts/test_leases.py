@@ -167,7 +167,9 @@ async def test_a_replys_delivery_goes_on_under_the_same_lease(talk: Talk) -> Non
     assert await talk.intend(lease, turn.reply.id)
 
 
-async def test_a_delivery_whose_worker_is_gone_is_anothers_when_the_lease_has_run_out(talk: Talk) -> None:
+async def test_a_delivery_whose_worker_is_gone_is_anothers_when_the_lease_has_run_out(
+    talk: Talk,
+) -> None:
     [lease] = await talk.claim()
     turn = replace(talk.reply(lease), lease_seconds=LOST)
     assert await turn.record(talk.db, talk.client_id) is Outcome.HELD

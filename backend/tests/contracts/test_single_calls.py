@@ -103,7 +103,9 @@ async def test_who_signs_by_a_clock_that_was_set_asks_for_the_time(
     assert (await db.ask(two[0], LOAD, two[0], talk))["channel"] == "web"
 
 
-async def test_turns_come_along_with_their_lanes_for_whom_a_token_is_given(db: Database, two) -> None:
+async def test_turns_come_along_with_their_lanes_for_whom_a_token_is_given(
+    db: Database, two
+) -> None:
     talks = {}
     for client_id in two:
         talks[client_id] = talk = await talk_of(db, client_id)

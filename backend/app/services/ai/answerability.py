@@ -7,8 +7,9 @@ what was asked is for the prompt's rules and the checks of the draft. ``bench/an
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from operator import attrgetter
 
 from app.services.ai.text import is_content, sentences, stems, words
 from app.services.ai.topics import FILLERS, topics
@@ -62,6 +63,9 @@ OWN_BIAS = -31.65
 OTHER_WEIGHTS, OTHER_BIAS = Other(dense=21.21, score=1.42, topics=2.69), -22.28
 THRESHOLD = 0.5
 
+_of_own: "attrgetter[tuple[float, ...]]" = attrgetter(*(field.name for field in fields(Own)))
+_of_other: "attrgetter[tuple[float, ...]]" = attrgetter(*(field.name for field in fields(Other)))
+
 
 def signals(question: str, language: str, passages: Sequence[Passage]) -> Signals:
     """Measures a question against what was found for it; of several sentences the one that is answered best counts."""
@@ -89,10 +93,9 @@ def _measured(question: str, language: str, passages: Sequence[Passage]) -> Sign
 
 def probability(found: Signals) -> float:
     """How likely it is that the passages hold an answer."""
-    own = _logistic(astuple(found.own), astuple(OWN_WEIGHTS), OWN_BIAS) if found.own else 0.0
-    other = (
-        _logistic(astuple(found.other), astuple(OTHER_WEIGHTS), OTHER_BIAS) if found.other else 0.0
-    )
+    own = _logistic(_of_own(found.own), _of_own(OWN_WEIGHTS), OWN_BIAS) if found.own else 0.0
+    there, weights = found.other, _of_other(OTHER_WEIGHTS)
+    other = _logistic(_of_other(there), weights, OTHER_BIAS) if there else 0.0
     return max(own, other)
 
 

@@ -289,11 +289,12 @@ class Worker:
     async def _claim_safely(self) -> None:
         try:
             await self._claim()
-            return
         except Unavailable:
             log.warning("database_unreachable")
         except Exception:  # Whatever a failing database says, the worker goes on asking.
             log.exception("claim_failed")
+        else:
+            return
         self._pause = self._poll_seconds
         await asyncio.sleep(0.5)
 
@@ -395,7 +396,6 @@ class Worker:
             self._budgets[work.lease.kind].called()
         try:
             await self._handlers[work.lease.kind](work)
-            return work.next
         except (LeaseLost, Unavailable):
             raise
         except WafaaError as error:
@@ -405,6 +405,8 @@ class Worker:
         ) as error:  # A job must not stop the worker, whatever it raises: it is kept with its error.
             log.exception("job_crashed", kind=work.lease.kind)
             await self._failed(work, "internal_error", f"{type(error).__name__}", None)
+        else:
+            return work.next
         return None
 
     async def _failed(self, work: Work, code: str, message: str, error: WafaaError | None) -> None:
