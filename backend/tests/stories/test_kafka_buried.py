@@ -139,7 +139,8 @@ async def test_all_that_are_meant_are_taken_in_by_api_or_command_and_what_fails_
 
 async def _replay(shop: Shop, **meant: str) -> int:
     headers = {**shop.business.staff, "Idempotency-Key": str(uuid4())}
-    async with shop.product.api.post("/v1/jobs/replay", json=meant, headers=headers) as answer:
+    async with shop.product.api.post("/v1/replays", json=meant, headers=headers) as answer:
+        assert answer.status == 202, await answer.text()
         return int((await answer.json())["replayed"])
 
 
