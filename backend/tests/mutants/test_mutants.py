@@ -42,7 +42,17 @@ def _is_found(verdicts: Verdicts | None) -> bool:
 
 def _run(report: Path) -> str:
     """Runs all killers in a process of their own, with servers of their own."""
-    options = ("-q", "-p", "tests.mutants.planting", "-p", "no:cacheprovider", "-p", "no:xdist")
+    options = (
+        "-q",
+        "-p",
+        "tests.mutants.planting",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:hypothesispytest",
+    )
     tests = sorted({mutant.killer.partition("[")[0] for mutant in MUTANTS})
     foreign = ("PYTEST_", "COV_")
     done = subprocess.run(
