@@ -1,7 +1,8 @@
 """The load: HTTP requests written beforehand, over kept connections, at the least cost that Python can have.
 
 ``post_all`` is a closed loop: the next goes out when the last was answered. ``post_at`` is an open one: each goes out at
-its moment, whatever became of those before, and its time counts from that moment.
+its moment, whatever became of those before, and its time counts from that moment. A connection that was told to come
+again later (``Retry-After``) does so, as platforms back off: it rests meanwhile, and what was refused isn't sent again.
 """
 
 import asyncio
@@ -61,6 +62,14 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
+def _retry_after(head: bytes) -> float:
+    """Seconds to wait, as the answer says; none where it says nothing."""
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"retry-after:"):
+            return float(line.partition(b":")[2])
+    return 0.0
+
+
 def _length(head: bytes) -> int:
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
@@ -88,6 +97,7 @@ class _Line(asyncio.Protocol):
     def __init__(self) -> None:
         self._answer = b""
         self._answered: asyncio.Future[int] | None = None
+        self.rest = 0.0
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -104,6 +114,7 @@ class _Line(asyncio.Protocol):
         self._answer += data
         head, end, body = self._answer.partition(b"\r\n\r\n")
         if end and len(body) >= _length(head) and self._answered:
+            self.rest = _retry_after(head)
             self._answered.set_result(int(head[9:12]))
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -138,9 +149,15 @@ async def post_at(url: str, requests: Iterable[bytes], per_second: float, lines:
     def end(line: _Line, answer: "asyncio.Future[int]", moment: float) -> None:
         nonlocal running
         running -= 1
-        free.append(line)
         now = time.perf_counter()
         ended.append(Answered(0 if answer.exception() else answer.result(), now - moment, now))
+        if line.rest:
+            loop.call_later(line.rest, release, line)
+        else:
+            release(line)
+
+    def release(line: _Line) -> None:
+        free.append(line)
         if waiting:
             begin(*waiting.popleft())
         elif sent_all and not running and not done.done():

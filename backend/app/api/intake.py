@@ -6,13 +6,16 @@ framework serves it (tests/unit/test_intake.py); only its CPU differs (bench/web
 """
 
 import time
+from functools import lru_cache
 
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api import errors
 from app.api.addresses import Proxies
 from app.api.bounds import swollen
+from app.api.language import LANGUAGES, language_of
 from app.api.limits import WebhookGate, refusal
 from app.api.middleware import REQUEST_ID, has_nul, id_of, safe_headers, tell
 from app.api.v1.endpoints import webhooks
@@ -23,8 +26,11 @@ from app.schemas.webhooks import Taken
 from app.utils.places import Places
 
 MOST_AT_ONCE = 256
+MOST_WAITING = 4_000
 LONGEST_WAIT = 5.0
 """Of more, who waits for longer is asked to come again: late 200s help nobody, the platform has hung up by then."""
+_ID = "0" * 32
+"""Stands for the request's id in a refusal that is written beforehand."""
 
 
 class Intake:
@@ -37,7 +43,8 @@ class Intake:
         self._services = services
         self._gate = gate
         self._proxies = proxies
-        self._places = Places(MOST_AT_ONCE, seconds=LONGEST_WAIT)
+        self._places = Places(MOST_AT_ONCE, seconds=LONGEST_WAIT, waiting=MOST_WAITING)
+        self._full = lru_cache(len(LANGUAGES))(self._refusal_in)
         self._safe = safe_headers(https=https)
         body = Taken().model_dump_json().encode()
         head = {"content-type": "application/json", "content-length": str(len(body)), **self._safe}
@@ -56,8 +63,25 @@ class Intake:
                 self._places.leave()
         else:  # Counted, not logged: a line for each would be work, when there is too much of it.
             self._services.metrics.error(None, "overloaded")
-            refused = errors.for_status(scope, 503)
-            await self._marked(refused, id_of(scope))(scope, receive, send)
+            await self._refuse(scope, send)
+
+    async def _refuse(self, scope: Scope, send: Send) -> None:
+        """Asks to come again, in words that are written already: a refusal mustn't cost what the work would."""
+        request_id = id_of(scope)
+        head, body = self._full(language_of(Headers(scope=scope).get("accept-language")))
+        body = body.replace(_ID.encode(), request_id.encode())
+        own = [(b"content-length", b"%d" % len(body)), (REQUEST_ID.encode(), request_id.encode())]
+        await send({"type": "http.response.start", "status": 503, "headers": [*head, *own]})
+        await send({"type": "http.response.body", "body": body})
+
+    def _refusal_in(self, language: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Headers and body of the refusal in a language, the same for everybody but for the request's id."""
+        asked = {"headers": [(b"accept-language", language.encode())]}
+        refused = errors.for_status({**asked, "state": {"request_id": _ID}}, 503)
+        refused.headers.update(self._safe)
+        return [one for one in refused.raw_headers if one[0] != b"content-length"], bytes(
+            refused.body
+        )
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, channel: str, slug: str

@@ -8,11 +8,13 @@ from typing import Any, cast
 import pytest
 from fastapi import FastAPI
 
+from app.api import errors
 from app.api.intake import Intake
 from app.api.v1.endpoints import webhooks
 from app.bootstrap import Services
 from app.core.errors import InvalidInput, InvalidSignature, NotFound, RateLimited, Unavailable
 from app.services.channels.base import WebhookRequest
+from app.utils.places import Places
 from tests.unit.api_frame import Answer, Stage, app_for, call, stage
 
 MOST = webhooks.MOST_BYTES
@@ -175,3 +177,27 @@ async def test_more_calls_than_there_are_places_for_are_asked_to_come_again(
     leave.set()
     assert [answer.status for answer in await asyncio.gather(*taken)] == [200, 200]
     assert (await call(app, "POST", "/webhook/whatsapp/bakery")).status == 200
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+async def test_who_finds_no_place_is_told_in_their_language_when_to_come_again(
+    language: str,
+) -> None:
+    app, services = front()
+    door = app.build_middleware_stack()
+    assert isinstance(door, Intake)
+    door._places = Places(0, seconds=0.0)
+    app.middleware_stack = door
+    headers = {"accept-language": language, "x-request-id": "request-0001"}
+    told = await call(app, "POST", "/webhook/whatsapp/bakery", headers=headers)
+    plain = errors.for_status(
+        {
+            "headers": [(b"accept-language", language.encode())],
+            "state": {"request_id": "request-0001"},
+        },
+        503,
+    )
+    assert (told.status, told.body) == (503, plain.body)
+    assert dict(told.headers).items() >= dict(plain.headers).items()
+    assert told.headers["x-request-id"] == "request-0001"
+    assert not services.ingress.admitted
