@@ -11,7 +11,7 @@ from app.services.identity.signing_keys import PUBLISHED_SECONDS
 
 router = APIRouter(prefix="/.well-known", include_in_schema=False)
 
-CACHED = {
+CACHED = {  # nosemgrep: every-origin-allowed
     "cache-control": f"public, max-age={PUBLISHED_SECONDS}",
     "access-control-allow-origin": "*",  # Nothing here is anybody's: any page may read it.
 }
