@@ -38,10 +38,10 @@ from app.services.orchestrator.receiver import Receiver
 from app.services.orchestrator.standing import Standings
 from app.services.queue.base import EventLog
 from app.services.queue.consumer import Consumer
-from app.services.queue.jobs import Worker
 from app.services.queue.pressure import Pressure
 from app.services.queue.publisher import Publisher
 from app.services.queue.steps import Scheduler
+from app.services.queue.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)

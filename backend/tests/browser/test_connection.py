@@ -60,7 +60,7 @@ async def test_a_paused_business_says_so_and_is_not_asked_again_and_again(
     await expect(page.locator(".banner")).to_have_count(0)
 
 
-async def test_a_message_that_can_t_be_taken_says_what_to_do(
+async def test_a_message_that_can_t_be_taken_is_marked_and_holds_up_no_other(
     open_page: OpenPage, wafaa: Installation
 ) -> None:
     page = await open_page("/c/clinic", locale="en", forgive=("422",))
@@ -69,10 +69,10 @@ async def test_a_message_that_can_t_be_taken_says_what_to_do(
     problem = '{"code": "invalid_input"}'
     await page.route("**/messages", lambda route: route.fulfill(status=422, body=problem))
     await panel.ask("What no server takes")
-    await expect(page.locator(".banner")).to_have_text(panel.words["unfit"])
+    await expect(page.get_by_text(panel.words["refused"])).to_be_visible()
     await page.unroute("**/messages")
     await panel.ask("Are you hiring?")
-    await expect(page.locator(".banner")).to_have_count(0)
+    await expect(page.locator(".kept")).to_have_count(1)
 
 
 async def test_what_was_not_sent_survives_the_page(

@@ -30,7 +30,7 @@ async def test_a_site_that_is_not_listed_is_told_so(
     panel = Panel(page, language)
     await panel.launcher.click()
     await expect(page.get_by_text(panel.words["foreign"])).to_be_visible()
-    assert any(f"{stranger.url} may not show this chat" in text for text in told)
+    assert any(f"add {stranger.url} to the channel's allowed origins" in text for text in told)
     await expect(panel.button("person")).to_have_count(0)
     assert stranger.reports == []
 

@@ -186,14 +186,14 @@ LANES = (
     ),
     Mutant(
         "one client may have every place",
-        "app/services/queue/jobs.py",
+        "app/services/queue/bench.py",
         "self._cap = min(places, max(2, places * 3 // 4))",
         "self._cap = places",
         CONTRACTS + "test_lanes.py::test_one_client_leaves_places_for_whoever_comes[postgres18]",
     ),
     Mutant(
         "whose turn it was is forgotten",
-        "app/services/queue/jobs.py",
+        "app/services/queue/bench.py",
         "self._after, self._credit = lease.client_id, lease.credit",
         "self._after, self._credit = None, 0",
         CONTRACTS
@@ -201,14 +201,14 @@ LANES = (
     ),
     Mutant(
         "what fails is tried for ever",
-        "app/services/queue/jobs.py",
+        "app/services/queue/worker.py",
         "if lasting or work.lease.attempts >= self._max_attempts:",
         "if lasting:",
         STORIES + "test_parked_jobs.py::test_what_is_parked_is_found_by_what_is_known_of_it",
     ),
     Mutant(
         "what kills its workers is tried for ever",
-        "app/services/queue/jobs.py",
+        "app/services/queue/worker.py",
         "if work.lease.attempts > self._max_attempts:",
         "if work.lease.attempts > 10**6:",
         STORIES + "test_pipeline_faults.py::test_a_job_that_kills_its_workers_is_parked_unseen",
@@ -222,7 +222,7 @@ LANES = (
     ),
     Mutant(
         "a worker that is asked to stop drops what it has begun",
-        "app/services/queue/jobs.py",
+        "app/services/queue/worker.py",
         "await self._finish(drain_seconds)",
         "await self._finish(0.0)",
         STORIES + "test_drain.py::test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun",

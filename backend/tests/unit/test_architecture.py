@@ -17,7 +17,8 @@ from app.services.ai.providers import _http
 from app.services.channels import _whatsapp_envelope
 from app.services.knowledge.parsing import Limits
 from app.services.orchestrator import answers, bursts, doors, library, receiver, session_manager
-from app.services.queue import consumer, jobs, publisher
+from app.services.queue import consumer, publisher, worker
+from app.services.queue.bench import Bench
 from app.services.queue.brokers.kafka import Config as Kafka
 from app.utils.batching import Batcher
 
@@ -56,7 +57,7 @@ def seconds(name: str) -> str:
 def in_code() -> dict[str, str]:
     """The same, as the code has it."""
     places, background = int(str(default("worker_concurrency"))), default("background_concurrency")
-    bench = jobs.Bench("chat", places)
+    bench = Bench("chat", places)
     parsing = Limits()
     question = next(
         m for m in QuestionIn.model_fields["question"].metadata if hasattr(m, "max_length")
@@ -79,13 +80,13 @@ def in_code() -> dict[str, str]:
         ],
         "attempts · back-off · repetitions": [
             f"{default('max_attempts')}",
-            f"≤ {jobs.LONGEST_BACKOFF:g} s with full jitter",
+            f"≤ {worker.LONGEST_BACKOFF:g} s with full jitter",
             repeats,
         ],
         "lease · effect deadline · drain": [
             f"{default('lease_seconds'):g} s",
             "half of it, by the monotonic clock",
-            f"{jobs.DRAIN_SECONDS:g} s + {jobs.RELEASE_SECONDS:g} s",
+            f"{worker.DRAIN_SECONDS:g} s + {worker.RELEASE_SECONDS:g} s",
         ],
         "circuit: failures · pause": [
             f"{usual(LocalBreaker, 'threshold')}",
@@ -163,6 +164,6 @@ def test_the_table_of_bounds_is_true() -> None:
 
 
 def test_no_lease_ends_before_what_it_is_for() -> None:
-    assert jobs.DRAIN_SECONDS + jobs.RELEASE_SECONDS < 10
+    assert worker.DRAIN_SECONDS + worker.RELEASE_SECONDS < 10
     assert float(str(default("answer_seconds"))) < float(str(default("lease_seconds"))) / 2
     assert bursts.LONGEST_BURST < session_manager.MOST_WAITING

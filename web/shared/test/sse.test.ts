@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FrameParser, readFrames, type Frame } from "../src/sse.ts";
+import { FrameParser, readFrames } from "../src/sse.ts";
 
 const STREAM = ': ping\n\nid: 7\nevent: turn.delta\ndata: {"text":"مرحبًا"}\n\nid: 8\r\ndata: a\r\ndata: b\r\n\r\n';
-const FRAMES: Frame[] = [
-  { id: "7", event: "turn.delta", data: '{"text":"مرحبًا"}' },
-  { id: "8", event: "message", data: "a\nb" },
-];
+const FRAMES = ['{"text":"مرحبًا"}', "a\nb"];
 
 test("frames come out the same however the text is cut", () => {
   for (let at = 0; at <= STREAM.length; at++) {
@@ -28,9 +25,9 @@ test("bytes may be cut inside a letter, and pings are heard", async () => {
       controller.close();
     },
   });
-  const got: Frame[] = [];
+  const got: string[] = [];
   let heard = 0;
-  await readFrames(body, (frame) => got.push(frame), () => heard++);
+  await readFrames(body, (data) => got.push(data), () => heard++);
   assert.deepEqual(got, FRAMES);
   assert.equal(heard, bytes.length);
 });

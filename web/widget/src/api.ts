@@ -6,31 +6,26 @@ import type { Draft, Shelf } from "./storage.ts";
 const PATIENCE = 20_000;
 
 /** What a visitor is told of a refusal: a key of our words. */
-export type Refusal = "foreign" | "paused" | "unfit";
+export type Refusal = "foreign" | "paused";
 
 /** The server answered, and the answer is no. */
 export class Refused extends Error {
-  readonly status: number;
-  readonly retryAfter: number;
+  declare readonly status: number;
+  declare readonly retryAfter: number;
 
-  /** The problem's, as the API's catalogue names it. */
-  readonly code: string | undefined;
+  /** Whether the business takes nothing for now, from anybody. */
+  declare readonly isPaused: boolean;
 
   constructor({ status, headers }: Response, code?: string) {
     super(`${status}`);
     this.status = status;
-    this.code = code;
+    this.isPaused = code === "suspended";
     this.retryAfter = Number(headers.get("Retry-After")) || 0;
   }
 
   /** Whether the same request may succeed later. */
   get passing(): boolean {
     return this.status >= 500 || [401, 408, 429].includes(this.status);
-  }
-
-  /** Why nothing is to be had from here: the business is paused, or this page may not show the chat. */
-  get reason(): Refusal {
-    return this.code === "suspended" ? "paused" : "foreign";
   }
 }
 

@@ -22,7 +22,6 @@ import { WORDS } from "./words.ts";
 type Announce = (name: string, detail?: unknown) => void;
 
 const POLL = 60_000;
-const UNFIT = [400, 413, 422]; // The message itself can't be taken; the same one never will be.
 const HOPE = 45_000;
 
 export class Chat {
@@ -202,9 +201,9 @@ export class Chat {
       } catch (error) {
         this.#failed(error);
         const refused = error instanceof Refused && !error.passing;
-        const refusal = refused && !this.#api.session ? error.reason : null;
+        const refusal = refused && !this.#api.session ? (error.isPaused ? "paused" : "foreign") : null;
         if (refused) this.#api.forget(); // The conversation is gone: the next session brings another.
-        if (refusal === "foreign") console.warn(`Wafaa: ${location.origin} may not show this chat. Add it to the channel's allowed origins.`);
+        if (refusal === "foreign") console.warn(`Wafaa: add ${location.origin} to the channel's allowed origins.`);
         this.#set(refusal ? { refusal } : { reachable: false });
         await pause(refusal ? POLL : backOff(failures), signal);
       }
@@ -280,8 +279,7 @@ export class Chat {
     this.#converse((state) => withDraft(state, draft, final ? "refused" : "queued"));
     if (final) {
       this.#outbox.remove(draft.id);
-      if (error.code === "suspended") this.#set({ refusal: "paused" });
-      if (UNFIT.includes(error.status)) this.#set({ refusal: "unfit" });
+      if (error.isPaused) this.#set({ refusal: "paused" });
       this.#announce("error", { status: error.status });
       return -1;
     }

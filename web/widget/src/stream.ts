@@ -63,7 +63,7 @@ async function connect(api: Api, listener: Listener, signal: AbortSignal, heard:
   try {
     const response = await api.events(listener.lastId(), AbortSignal.any([signal, dead.signal]));
     listener.reachable(true);
-    if (response.body) await readFrames(response.body, ({ data }) => listener.take(JSON.parse(data) as ChatEvent), alive);
+    if (response.body) await readFrames(response.body, (data) => listener.take(JSON.parse(data) as ChatEvent), alive);
   } finally {
     clearTimeout(timer);
   }

@@ -4,7 +4,6 @@ import type { Digits, Language } from "@wafaa/shared/protocol.ts";
 
 const en = {
   chat: "Chat",
-  role: "AI assistant",
   withAgent: (name: string) => `${name} is here`,
   awaited: "A colleague will join you",
   language: "العربية",
@@ -30,7 +29,7 @@ const en = {
   incomplete: "Incomplete",
   thanks: "Thank you, noted.",
   starters: "Suggestions",
-  offline: "You are offline. Your messages are kept and sent when you are back.",
+  offline: "You are offline. Your messages are sent when you are back.",
   waiting: "Waiting for a connection",
   sending: "Sending",
   refused: "Not sent",
@@ -41,8 +40,7 @@ const en = {
   earlier: "Show earlier messages",
   latest: "Jump to the latest message",
   foreign: "This chat isn't set up for this page.",
-  paused: "This chat is paused. What was said is kept; please come back later.",
-  unfit: "Your message can't be sent like this. Write it shorter or in other words.",
+  paused: "This chat is paused. Please come back later.",
   asked: "Our team has been told. Someone will reply here.",
   joined: (name: string) => `${name} joined the conversation`,
   back: "The assistant is answering again",
@@ -55,7 +53,6 @@ export type Words = typeof en;
 
 const ar: Words = {
   chat: "المحادثة",
-  role: "مساعد آلي",
   withAgent: (name) => `${name} معك الآن`,
   awaited: "سينضم إليك أحد الزملاء",
   language: "English",
@@ -81,7 +78,7 @@ const ar: Words = {
   incomplete: "غير مكتملة",
   thanks: "شكرًا، سجّلنا ملاحظتك.",
   starters: "اقتراحات",
-  offline: "لا يوجد اتصال بالإنترنت. نحتفظ برسائلك ونرسلها عند عودة الاتصال.",
+  offline: "لا يوجد اتصال بالإنترنت. نرسل رسائلك عند عودة الاتصال.",
   waiting: "في انتظار الاتصال",
   sending: "جارٍ الإرسال",
   refused: "لم تُرسل",
@@ -92,8 +89,7 @@ const ar: Words = {
   earlier: "عرض الرسائل السابقة",
   latest: "الانتقال إلى آخر رسالة",
   foreign: "المحادثة غير مفعّلة لهذه الصفحة.",
-  paused: "هذه المحادثة متوقفة مؤقتًا. كل ما قيل محفوظ، عد إلينا لاحقًا من فضلك.",
-  unfit: "لا يمكن إرسال رسالتك بهذا الشكل. اكتبها أقصر أو بكلمات أخرى.",
+  paused: "المحادثة متوقفة مؤقتًا. عد إلينا لاحقًا من فضلك.",
   asked: "أُبلغ فريقنا، وسيرد عليك هنا أحد الزملاء.",
   joined: (name) => `المحادثة الآن مع ${name}`,
   back: "عاد المساعد الآلي للرد",

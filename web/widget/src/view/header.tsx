@@ -50,5 +50,5 @@ export function Avatar({ name }: { name: string }): VNode {
 function subtitle({ view, words }: InScene["scene"]): string {
   const { owner, agent } = view.conversation;
   if (owner === "agent") return words.withAgent(agent || words.colleague);
-  return owner === "awaited" ? words.awaited : words.role;
+  return owner === "awaited" ? words.awaited : words.assistant;
 }
