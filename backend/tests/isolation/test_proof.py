@@ -17,6 +17,7 @@ from tests.isolation.world import World
 
 ATTEMPTS = int(os.environ.get("PROOF_ATTEMPTS", "100000"))
 OVER_SOCKETS = 4_000
+BEHIND_OPEN_POLICIES = 3_000
 OPEN_HERE = "GET /metrics"
 """Needs its token from other machines only; on the wire the proof comes from this one."""
 SECONDS = 1200 + ATTEMPTS // 100
@@ -87,13 +88,18 @@ async def test_nobody_sees_or_changes_what_is_not_theirs(world: World) -> None:
     sys.stderr.write(f"\n{report}\n")
     assert not report.leaks, "\n".join(report.leaks[:40])
     assert report.attempts == ATTEMPTS
-    assert report.tried == {
+    assert report.tried == _to_try(app, world)
+    assert report.shown >= SHOWING, SHOWING - report.shown
+
+
+def _to_try(app: FastAPI, world: World) -> set[tuple[str, str]]:
+    """Every operation, by every caller who can name another's thing in it."""
+    return {
         (one.title, caller)
         for one in operations(app)
         for caller in world.houses[0].callers
         if not one.rightful(caller) and any(Caller(one, world.houses[0], caller).places())
     }
-    assert report.shown >= SHOWING, SHOWING - report.shown
 
 
 @pytest.mark.timeout(SECONDS)
@@ -108,6 +114,28 @@ async def test_nor_through_a_server_and_its_sockets(world: World) -> None:
     assert {title for title, _ in report.tried} >= {
         one.title for one in operations(app) if one.names and one.title.startswith("GET /v1/")
     }
+    assert report.shown >= SHOWING, SHOWING - report.shown
+
+
+@pytest.mark.timeout(SECONDS)
+async def test_nor_where_the_database_would_let_everything_through(world: World) -> None:
+    """The second wall: with every policy open, each query's own predicate keeps clients apart."""
+    fenced = await world.owner.fetch(
+        "SELECT polrelid::regclass::text AS name FROM pg_policy WHERE polname = 'tenant_isolation'"
+    )
+    for table in fenced:
+        await world.owner.execute(
+            f"CREATE POLICY support ON {table['name']} TO wafaa_app USING (true)"
+        )
+    app = create_app(world.product.services)
+    report = await Proof(app, world).run(BEHIND_OPEN_POLICIES)
+    sys.stderr.write(f"\n{report}\n")
+    opened = [leak for leak in report.leaks if leak.startswith("tables without a fence")]
+    assert len(opened) == 1
+    assert opened[0].count("(directory)") > 20, "They weren't open."
+    others = [leak for leak in report.leaks if leak not in opened]
+    assert not others, "\n".join(others[:40])
+    assert report.tried == _to_try(app, world)
     assert report.shown >= SHOWING, SHOWING - report.shown
 
 
