@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import models as _models  # noqa: F401  # Names every table.
-from app.bootstrap import app_url, owner_url, signer
+from app.bootstrap import app_url, bootstrap, owner_url, signer
 from app.core.clock import SteadyClock
 from app.core.errors import Conflict, Misconfigured
 from app.core.multi_tenant import Database, TenantSigner
@@ -282,6 +282,34 @@ async def test_it_refuses_to_work_as_a_strong_role(settings) -> None:
     with pytest.raises(Misconfigured, match="superuser"):
         await db.refuse_strong_role()
     await db.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("ALTER ROLE {role} SUPERUSER", "is a superuser"),
+        ("ALTER ROLE {role} BYPASSRLS", "has BYPASSRLS"),
+        ("ALTER ROLE {role} CREATEROLE", "may make roles"),
+        ("ALTER TABLE usage_records OWNER TO {role}", "owns usage_records"),
+    ],
+)
+async def test_nothing_opens_as_a_role_that_no_policy_binds(
+    owner, settings, tmp_path: Path, given: str, reason: str
+) -> None:
+    """Check 2, as every process of the installation meets it when it starts."""
+    role = f"strong_{uuid4().hex}"
+    await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'p' NOSUPERUSER IN ROLE wafaa_app")
+    try:
+        await owner.execute(given.format(role=role))
+        url = Database.as_role(owner_url(settings), role, "p")
+        services = bootstrap(
+            settings_for(url, tmp_path, WAFAA_ADMIN_DATABASE_URL=owner_url(settings))
+        )
+        with pytest.raises(Misconfigured, match=reason):
+            await services.open()
+        await services.close()
+    finally:
+        await owner.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}")
 
 
 async def test_the_token_is_checked_once_a_query_and_keeps_the_index(db: Database, two) -> None:
