@@ -193,10 +193,14 @@ def test_where_nothing_is_set_up_a_command_says_where_to_begin(
     assert list(tmp_path.iterdir()) == [], "A command that only looks leaves nothing behind."
 
 
+@pytest.mark.parametrize("place", ["file", "environment"])
 def test_a_mistyped_setting_is_told_with_the_right_one(
-    wafaa: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    wafaa: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
 ) -> None:
-    (tmp_path / ".env").write_text("WAFAA_PORTT=8001\n")
+    if place == "file":
+        (tmp_path / ".env").write_text("WAFAA_PORTT=8001\n")
+    else:
+        monkeypatch.setenv("WAFAA_PORTT", "8001")
     code, _, err = wafaa("config", "show")
     assert code == entry.REFUSED
     assert "WAFAA_PORT?" in err
