@@ -67,6 +67,7 @@ class OidcSimulator:
         requests: Paths asked for, in order.
     """
 
+    # S107: made up, like everything here.
     def __init__(self, application: str = "wafaa", secret: str = "a/b+c:d") -> None:  # noqa: S107
         self.application, self.secret = application, secret
         self.behaviour, self.person = Behaviour(), Person()

@@ -61,7 +61,7 @@ class _Tracer(trace.Tracer):
         with self._inner.start_as_current_span(name, attributes=_kept(attributes), **more) as span:
             yield span
 
-    def start_as_current_span(  # type: ignore[override]
+    def start_as_current_span(  # type: ignore[override]  # As above.
         self, name: str, *, attributes: Mapping[str, Any] | None = None, **more: Any
     ) -> Any:
         return self._current(name, attributes, more)

@@ -158,6 +158,6 @@ class Metrics:
         if self._directory is None:
             return set()
         files = [str(path) for path in self._directory.glob("*.db")]
-        metrics = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        metrics = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call] # It ships none.
         labels = (sample.labels.get("client") for metric in metrics for sample in metric.samples)
         return {label for label in labels if label and label not in (OTHER, NONE)}

@@ -85,6 +85,7 @@ def _run(program: str, url: str, *options: str) -> None:
 
 
 def _out(argv: Sequence[str], env: dict[str, str]) -> str:
+    # S603: the commands are PostgreSQL's own.
     done = subprocess.run(argv, env=env, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
         raise Misconfigured(f"{Path(argv[0]).name}: {_last(done.stderr.splitlines())}")

@@ -90,6 +90,7 @@ def extract(text: str) -> tuple[Claim, ...]:
     folded = _CALORIES.sub(" kcal", _MARKER.sub(" ", fold(folded)))  # Not "its price".
     folded += "".join(" | " + re.sub(r"[^\w]", "", m[0]) for m in _SPELT_OUT.finditer(folded))
     for pattern, read in _READERS:
+        # Mypy infers no type for a lambda with a default, which binds this round's reader.
         folded = pattern.sub(lambda match, read=read: keep(read(match), match), folded)  # type: ignore[misc]
     tokens = lex(mark_units(folded))
     placed = [

@@ -83,7 +83,7 @@ class AwsKeys:
 def _client(config: Config) -> Any:
     try:
         import boto3  # noqa: PLC0415 - An extra that only this adapter needs.
-        from botocore.config import Config as Boto  # noqa: PLC0415
+        from botocore.config import Config as Boto  # noqa: PLC0415 - The same.
     except ImportError as error:
         raise Misconfigured("Keys in AWS KMS need the package's extra: wafaa[aws].") from error
     waits = Boto(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 2})

@@ -101,6 +101,7 @@ def _taken(message: Message) -> Taken:
     return Taken(
         key=message.key() or b"",
         value=message.value() or b"",
+        # Its stubs allow for values of text or none; what we publish has bytes only.
         headers=dict(message.headers() or ()),  # type: ignore[arg-type]
         topic=message.topic() or "",
         partition=message.partition() or 0,
