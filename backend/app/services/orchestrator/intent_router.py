@@ -11,6 +11,8 @@ _SAYS_SOMETHING = re.compile(r"[^\W_]|[?؟]")
 """A letter, a digit or a question mark; signs and hearts alone ask for nothing."""
 
 SILENT_KINDS = frozenset({"sticker", "system"})
+FOR_PEOPLE = frozenset({"order", "form"})
+"""With or without words: an order's note and a form's "Sent" are no questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ def route(session: Session) -> Route:
     own_words = tuple(session.settings.handover_words)
     if any(nlu.wants_human(words, own_words) for words in session.said):
         return HandOver("asked_for_human")
-    if session.kind == "order":  # With or without a note: it is for people.
-        return Say("order", handover="order")
+    if session.kind in FOR_PEOPLE:
+        return Say(session.kind, handover=session.kind)
     if not session.question.text.strip():
         return _wordless(session.kind)
     if not any(_SAYS_SOMETHING.search(words) for words in session.said):

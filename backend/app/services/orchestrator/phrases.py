@@ -57,6 +57,10 @@ PHRASES: dict[str, dict[str, str]] = {
         "ar": "وصلنا طلبك، وسيؤكده أحد الزملاء هنا.",
         "en": "We received your order. A colleague will confirm it here.",
     },
+    "form": {
+        "ar": "وصلنا النموذج، وسيتابعه أحد الزملاء هنا.",
+        "en": "We received your form. A colleague will follow up here.",
+    },
     "quota_subject": {
         "ar": "استُنفدت حصة هذا الشهر لدى {client}",
         "en": "This month's quota is used up at {client}",
