@@ -1,16 +1,19 @@
 """Whatever a model says, contacts read only what the business taught: on WhatsApp and on the web, in both languages."""
 
+import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from simulators._models import Asked, Mode
 from simulators.openai import OpenAISimulator
-from tests.fixtures.shop import ASKED, LAYLA, Shop
+from tests.fixtures.shop import ASKED, LAYLA, OMAR, Shop
 from tests.stories.test_pipeline_web import opens
+from tests.stories.test_unspoken import listening
 
 RIGHT = {"en": "A flat white costs 18 SAR", "ar": "سعر الفلات وايت 18 ريالًا"}
 OFF_TOPIC = {"en": "Who won the last world cup?", "ar": "من فاز بكأس العالم؟"}
@@ -185,3 +188,42 @@ async def test_a_poisoned_document_makes_nobody_say_anything(
     assert "18 SAR" in read
     assert "evil" not in read
     assert "free" not in read
+
+
+async def test_an_answer_and_its_repeat_are_counted_and_logged_for_their_client(shop: Shop) -> None:
+    with listening() as heard:
+        for sender in (LAYLA, OMAR):
+            await shop.hears(ASKED["en"], sender=sender)
+    counted = await _counted(shop)
+    whatsapp = {"channel": "whatsapp"}
+    assert counted("wafaa_messages_total", direction="in", **whatsapp) == 2
+    assert counted("wafaa_messages_total", direction="out", **whatsapp) == 2
+    assert counted("wafaa_response_seconds_count", **whatsapp) == 2
+    assert counted("wafaa_tokens_total", kind="input") > 0
+    assert counted("wafaa_tokens_total", kind="output") > 0
+    assert counted("wafaa_vector_search_seconds_count") > 0
+    assert counted("wafaa_cache_requests_total", cache="answers", result="miss") == 1
+    assert counted("wafaa_cache_requests_total", cache="answers", result="hit") == 1
+
+    lines = [json.loads(line) for line in heard.getvalue().splitlines()]
+    told = [line for line in lines if line["event"] == "message_processed"]
+    assert [(line["client_id"], line["channel"]) for line in told] == 2 * [
+        (str(shop.business.ref.id), "whatsapp")
+    ]
+    assert all(type(line["response_time_ms"]) is int for line in told)
+    assert all(line["response_time_ms"] > 0 for line in told)
+
+
+async def _counted(shop: Shop) -> Callable[..., float]:
+    """What GET /metrics shows of the shop: the sum of a measure's samples that have these labels."""
+    async with shop.product.api.get("/metrics") as answer:
+        families = list(text_string_to_metric_families(await answer.text()))
+    samples = [sample for family in families for sample in family.samples]
+
+    def counted(name: str, **labels: str) -> float:
+        wanted = labels | {"client": str(shop.business.ref.id)}
+        return sum(
+            s.value for s in samples if s.name == name and wanted.items() <= s.labels.items()
+        )
+
+    return counted
