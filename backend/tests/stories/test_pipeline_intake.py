@@ -10,7 +10,8 @@ from app.models.message import Message
 from app.services.orchestrator.doors import FRESH_SECONDS, Doors
 from simulators import _meta_payloads as payloads
 from simulators._signing import body_of, headers_for
-from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
+from tests.fixtures.product import Business
+from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop
 
 OTHER = "900300"
 ROGUES = "the-secret-of-another-business"
@@ -62,6 +63,38 @@ async def test_one_post_for_two_businesses_reaches_both(shop) -> None:
     async with shop.product.services.db.tenant(clinic.ref.id) as tx:
         rows = await tx.all("SELECT * FROM messages WHERE author = 'contact'")
         assert [Message.opened(tx, row).text for row in rows] == ["مرحبا"]
+
+
+async def test_a_thousand_updates_of_two_businesses_in_one_post_are_each_taken_once(shop) -> None:
+    clinic = await shop.product.business("clinic")
+    await shop.product.connect_whatsapp(clinic, OTHER)
+    shop.meta.statuses = ()
+    await shop.hears("Hello")
+    [send] = shop.sends()
+    coffee, teeth = [f"Coffee {n}" for n in range(500)], [f"Teeth {n}" for n in range(400)]
+    posted = [
+        *(shop.meta.says(NUMBER, LAYLA, text) for text in coffee),
+        *(shop.meta.says(OTHER, OMAR, text) for text in teeth),
+        *(shop.meta.status(send, name) for name in 50 * ("read", "delivered")),
+    ]
+    payload = payloads.merged(one for n in range(7) for one in posted[n::7])  # Mixed.
+    assert len(payload["entry"]) == 1_000
+    ledgers = []
+    for _ in range(2):  # The platform repeats itself.
+        await shop.gets(payload)
+        assert await _said(shop, shop.business) == sorted(["Hello", *coffee])
+        assert await _said(shop, clinic) == sorted(teeth)
+        ledgers.append(await shop.value("SELECT count(*) FROM inbound_events"))
+    assert ledgers[0] == ledgers[1]
+    [reply] = await shop.rows("SELECT delivery_state FROM messages WHERE author = 'assistant'")
+    assert reply["delivery_state"] == "read"
+
+
+async def _said(shop: Shop, business: Business) -> list[str]:
+    """What the contacts of one business have written, sorted."""
+    async with shop.product.services.db.tenant(business.ref.id) as tx:
+        rows = await tx.all("SELECT * FROM messages WHERE author = 'contact'")
+        return sorted(Message.opened(tx, row).text or "" for row in rows)
 
 
 async def test_of_a_batch_with_a_broken_message_the_good_ones_are_answered_and_the_broken_is_kept(
