@@ -23,7 +23,9 @@ from app.cli import main
 from app.cli.health import health
 from app.core.config import Settings
 from app.demo import DEMO, DemoClient
+from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.processes import wait_until
+from app.embedded.valkey import EmbeddedValkey
 from tests.fixtures.product import CACHE
 
 BACKEND = Path(__file__).parents[2]
@@ -97,11 +99,12 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(BACKEND)}
 
 
-def start(home: Path, port: int, *more: str) -> Running:
-    """Types `wafaa up` and waits until it has said all it says."""
+def start(home: Path, port: int, *more: str, **given: str) -> Running:
+    """Types `wafaa up`, with settings in the environment, and waits until it has said all it says."""
     argv = [sys.executable, "-P", "-m", "app.cli", "up", "--port", str(port), *more]
     process = subprocess.Popen(
-        argv, cwd=home, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        argv, cwd=home, env=environment() | given,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     up = Running(process, home, port, [])
     assert process.stdout is not None
@@ -120,7 +123,10 @@ def stop(up: Running, number: signal.Signals = signal.SIGINT) -> int:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty directory; the embedding model, which takes long to build, is there already."""
-    home = tmp_path_factory.mktemp("up")
+    return home_with_model(tmp_path_factory.mktemp("up"))
+
+
+def home_with_model(home: Path) -> Path:
     (CACHE / "models").mkdir(parents=True, exist_ok=True)
     (home / ".wafaa").mkdir()
     (home / ".wafaa" / "models").symlink_to(CACHE / "models")
@@ -424,3 +430,25 @@ def test_the_gateway_is_started_where_tls_is_wanted(down: None, home: Path) -> N
         assert up.process.stdout
         up.process.stdout.close()
     assert wait_until(lambda: not left_in(home), 20.0)
+
+
+@pytest.mark.usefixtures("down")
+def test_where_servers_are_given_none_is_brought_along(
+    postgres15: EmbeddedPostgres,
+    redis7: EmbeddedValkey,
+    fresh_database: Callable[..., str],
+    tmp_path: Path,
+) -> None:
+    given = {
+        "DATABASE_URL": fresh_database(postgres15),
+        "REDIS_URL": redis7.url,
+        "WAFAA_APP_DATABASE_PASSWORD": "password-of-the-tests",
+    }
+    home = home_with_model(tmp_path)
+    up = start(home, free_port(), "--no-demo", **given)
+    try:
+        assert wait_until(up.is_well, WITHIN)
+        assert set(up.parts) == {"serve", "work", "embed"}
+        assert list(home.rglob("PG_VERSION")) == []
+    finally:
+        end([up])
