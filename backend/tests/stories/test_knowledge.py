@@ -25,6 +25,7 @@ from app.services.knowledge.base import (
     model_of,
     namespace_of,
 )
+from app.services.knowledge.calibration import mean_of
 from app.services.knowledge.embedders.local import LocalEmbedder
 from app.services.knowledge.fusion import bm25, fused
 from app.services.knowledge.indexer import Indexer
@@ -238,6 +239,28 @@ async def test_a_document_says_how_far_it_is(library: Library, new_client: NewCl
     assert document.content.startswith("Hours\nWe open")
 
 
+async def test_a_long_document_says_how_far_it_is_while_it_is_learnt(
+    knowledge_db: Database, new_client: NewClient
+) -> None:
+    seen: list[tuple[str, float]] = []
+
+    class Watching(WordsEmbedder):
+        """Looks at the only document whenever it is given some of it."""
+
+        async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
+            async with knowledge_db.tenant(client) as tx:
+                (document,) = await KnowledgeDocument.all(tx)
+            seen.append((document.status, document.progress))
+            return await super().embed(texts, purpose)
+
+    client = await new_client()
+    await Library(knowledge_db, Watching()).learn(
+        client, "\n".join(f"What is dish {n}? | It is dish {n}." for n in range(80))
+    )
+    assert [status for status, _ in seen] == ["indexing"] * 3
+    assert [progress for _, progress in seen] == pytest.approx([0, 32 / 80, 64 / 80])
+
+
 async def test_a_broken_file_is_reported_and_the_old_version_stays(
     library: Library, new_client: NewClient
 ) -> None:
@@ -347,6 +370,37 @@ async def test_the_database_scores_as_the_formulas_say(
     assert [f.lexical for f in found] == pytest.approx(lexical, rel=1e-4)
     assert [f.score for f in found] == pytest.approx(fused(dense, lexical), abs=1e-2)
     assert [f.score for f in found] == sorted((f.score for f in found), reverse=True)
+
+
+async def test_the_other_pool_is_compared_without_what_its_language_shares(
+    library: Library, embedder: WordsEmbedder, new_client: NewClient
+) -> None:
+    client = await new_client()
+    shared, sought_for = "أهلا بكم في المقهى", "القهوة"
+    for title, text in enumerate(
+        (shared, f"{shared} {sought_for} عندنا كل صباح", f"{shared} الشاي")
+    ):
+        await library.learn(client, f"{text}.", f"{title}")
+    usual, vector = await embedder.embed([shared, f"{shared} {sought_for}"], Purpose.QUERY)
+    sought = Sought("en", [], vector, usual, model_of(embedder))
+    async with library.db.tenant(client) as tx:
+        found = await knowledge_search.search(tx, sought, 50)
+    assert [f.is_own for f in found] == [False] * 3
+    vectors = await embedder.embed([f"{f.title}\n{f.text}" for f in found], Purpose.QUERY)
+    middle = mean_of(vectors)
+    meaning = [
+        sum((x - m) * (q - u) for x, m, q, u in zip(v, middle, vector, usual, strict=True))
+        / math.dist(v, middle)
+        for v in vectors
+    ]
+    scores, plain = [f.score for f in found], [f.dense for f in found]
+    assert scores == pytest.approx(fused(meaning, [0.0] * 3), abs=1e-2)
+    assert scores == sorted(scores, reverse=True)
+    assert sought_for in found[0].text
+    assert plain == pytest.approx(
+        [sum(map(math.prod, zip(vector, v, strict=True))) for v in vectors], abs=1e-4
+    )
+    assert plain[0] < max(plain), "By the whole vectors it wouldn't have been the first."
 
 
 def lexical_scores(query: str, texts: Sequence[str]) -> list[float]:
