@@ -230,7 +230,7 @@ class Database:
                 await connection.execute("ROLLBACK")
                 settled = True
                 raise
-            await connection.execute("COMMIT")
+            await connection.execute(_COMMIT)
             settled = True
         except _GONE as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
@@ -390,6 +390,9 @@ _TIMEOUTS = {
 }
 _SESSION = _ONLY_NAMES | _TIMEOUTS
 _BEGIN_POOLED = "BEGIN" + "".join(f"; SET LOCAL {name} = {ms}" for name, ms in _TIMEOUTS.items())
+
+_COMMIT = f"COMMIT; RESET {TENANT_SETTING}"
+"""Leaves a client's scope too: an injected ``set_config`` may have left a token with the session."""
 
 _ENTER = """
 WITH entered AS MATERIALIZED (SELECT pg_catalog.set_config($1, $2, true))
