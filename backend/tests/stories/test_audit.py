@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.bootstrap import app_url, owner_url
 from app.core.audit_chain import START, Digest, HeadSigner, head_of
 from app.models.audit import AuditEntry
+from app.models.audit_seal import AuditSeal
 from app.services.orchestrator.auditing import Auditor, Heads
 from tests.fixtures.product import SECRET, Business, Product
 
@@ -96,6 +97,27 @@ async def test_what_is_not_committed_yet_comes_into_a_later_batch(sealed: Log) -
 
 async def _elsewhere(sealed: Log, name: str) -> None:
     await sealed.act(name)
+
+
+async def test_an_act_waits_for_no_seal(sealed: Log) -> None:
+    """While a seal is written and not committed: whoever waited for any lock would be told at once."""
+    db, client_id = sealed.product.services.db, sealed.business.ref.id
+    await sealed.act("act.more")
+
+    async def act() -> None:
+        async with db.tenant(client_id) as quick:
+            await quick.run("SET LOCAL lock_timeout = '100ms'")
+            await AuditEntry.add(quick, "somebody", "act.meanwhile", "something")
+
+    async with db.tenant(client_id) as slow:
+        seal = await sealed.auditor._next(slow)
+        assert seal
+        assert await AuditSeal.add(slow, seal)
+        await asyncio.create_task(act())
+    assert await sealed.auditor.seal(client_id)
+    verdict = await sealed.auditor.verify(client_id)
+    assert (verdict.seals, verdict.sealed) == (BATCHES + 2, verdict.entries)
+    assert not [fault for fault in verdict.faults if "file of heads" not in fault]
 
 
 async def test_two_who_seal_at_once_make_one_chain(sealed: Log) -> None:
