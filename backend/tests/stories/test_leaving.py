@@ -120,6 +120,7 @@ async def test_a_contacts_export_is_theirs_and_no_one_elses(shop: Shop) -> None:
 
 
 async def test_a_spreadsheet_reads_arabic_and_runs_nothing(shop: Shop) -> None:
+    """Check 53."""
     await shop.hears("=HYPERLINK(1)", ASKED["ar"])
     archive, _ = await exported(shop)
     text = archive.read("messages.csv").decode("utf-8-sig")
@@ -131,11 +132,13 @@ async def test_a_spreadsheet_reads_arabic_and_runs_nothing(shop: Shop) -> None:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_a_cell_that_looks_like_a_formula_is_a_text(cell: str) -> None:
+    """Check 53."""
     assert harmless(cell) == f"'{cell}"
     assert harmless(f"a{cell}") == f"a{cell}"
 
 
 async def test_a_link_opens_one_clients_copy_for_five_minutes(shop: Shop) -> None:
+    """Check 13."""
     _, made = await call(shop, "POST", "/v1/exports", {}, headers=shop.business.staff)
     await shop.product.drain()
     links = shop.product.services.links

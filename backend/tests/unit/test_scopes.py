@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from random import Random
@@ -12,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from app.core.sealing import Cipher, Secret
-from app.services.ai.base import Persona, Question
+from app.services.ai.base import Persona, Question, Turn
 from app.services.orchestrator.answers import Answers
 from app.utils.ids import uuid7
 
@@ -82,11 +83,76 @@ def test_without_a_scope_it_does_not_type_check(tmp_path: Path) -> None:
     assert "accepted.py" not in done.stdout
 
 
-def _answers() -> Answers:
+def _answers(models: str = "models") -> Answers:
     """The keys need none of its parts but the models' names."""
     nothing: Any = SimpleNamespace()
     wanted = set(signature(Answers).parameters) - {"models"}
-    return Answers(**dict.fromkeys(wanted, nothing), models="models")
+    return Answers(**dict.fromkeys(wanted, nothing), models=models)
+
+
+PERSONA = Persona("Cafe", "friendly", None)
+ASKED = Question("How much is a flat white?", "en", PERSONA)
+CHANGES: dict[str, dict[str, Any]] = {
+    "words": {"question": Question("How much is a latte?", "en", PERSONA)},
+    "language": {"question": Question(ASKED.text, "ar", PERSONA)},
+    "tone": {"question": Question(ASKED.text, "en", Persona("Cafe", "formal", None))},
+    "knowledge version": {"version": 2},
+    "channel": {"channel": "whatsapp"},
+    "providers": {"providers": ("openai",)},
+    "more providers": {"providers": ("openai", "quoting")},
+    "their order": {"providers": ("quoting", "openai")},
+    "models": {"models": "openai/other"},
+    "prompt version": {"prompt": "another"},
+    "client": {"client": uuid7()},
+}
+"""What an answer depends on: one part changed, all the others the same."""
+
+
+def _key(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    question: Question = ASKED,
+    version: int = 1,
+    channel: str = "web",
+    providers: tuple[str, ...] = (),
+    models: str = "openai/one",
+    prompt: str = "one",
+    client: UUID = UUID(int=7),
+) -> str | None:
+    monkeypatch.setattr("app.services.orchestrator.answers.PROMPT_VERSION", prompt)
+    cipher = Cipher(client, {1: Secret(b"s" * 32, b"i" * 32)}, 1)
+    return _answers(models)._key(question, cipher, providers, version, channel)
+
+
+def test_whatever_an_answer_depends_on_changes_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check 11: each part alone, and no two of these changes make the same key."""
+    keys = [
+        _key(monkeypatch),
+        *(_key(monkeypatch, **change) for change in CHANGES.values()),
+    ]
+    assert None not in keys
+    assert len(set(keys)) == len(CHANGES) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "spelt"),
+    [
+        ("How much is a flat white?", "  HOW much is\ta flat   white? "),
+        ("كم سعر القهوة؟", "كَم سِعر  القهوه؟"),
+        ("أين الفرع", "اين الفرع"),
+        ("بكم ٣ أكواب", "بكم 3 اكواب"),
+    ],
+)
+def test_the_same_question_in_another_spelling_has_the_same_key(
+    monkeypatch: pytest.MonkeyPatch, text: str, spelt: str
+) -> None:
+    one, other = (Question(said, "ar", PERSONA) for said in (text, spelt))
+    assert _key(monkeypatch, question=one) == _key(monkeypatch, question=other)
+
+
+def test_a_question_that_leans_on_earlier_ones_has_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaning = replace(ASKED, history=(Turn("contact", "Hello"),))
+    assert _key(monkeypatch, question=leaning) is None
 
 
 def test_ten_thousand_questions_of_two_clients_share_no_key() -> None:

@@ -179,13 +179,21 @@ def email_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> str | Non
 
 def role_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> Role | None:
     """The highest role that the claim names; the default one where it names none."""
-    given: Any = claims
-    for part in (provider.role_claim or "").split(".") if provider.role_claim else ():
-        given = given.get(part) if isinstance(given, Mapping) else None
+    given = _at(claims, provider.role_claim) if provider.role_claim else None
     named = [given] if isinstance(given, str) else given if isinstance(given, list) else []
     found = {provider.roles[one] for one in named if isinstance(one, str) and one in provider.roles}
     best = next((role for role in RANK if role in found), None)
     return best or (Role(provider.default_role) if provider.default_role else None)
+
+
+def _at(claims: Mapping[str, Any], path: str) -> Any:
+    """A claim of that whole name, for names may be URLs (Auth0); else step by step (Keycloak)."""
+    if path in claims:
+        return claims[path]
+    given: Any = claims
+    for part in path.split("."):
+        given = given.get(part) if isinstance(given, Mapping) else None
+    return given
 
 
 async def configure(
