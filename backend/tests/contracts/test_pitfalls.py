@@ -19,10 +19,10 @@ from app.bootstrap import app_url, owner_url, signer
 from app.core.config import Settings
 from app.core.multi_tenant import Database
 from app.core.pool import driver_url
+from app.embedded.postgres_ways import find_binaries
 from app.models.client import Client, ClientSettings, new_client_id
 from tests.fixtures.product import migrate_now, settings_for
 
-PG_DUMP = Path("/usr/lib/postgresql/15/bin/pg_dump")
 PAIR = ("one", "two")
 
 
@@ -102,10 +102,12 @@ def test_a_dump_as_the_application_fails(settings: Settings) -> None:
     """Pitfall 15: it would hold no client's rows and look like a backup."""
     url = driver_url(app_url(settings))
     done = subprocess.run(
-        [PG_DUMP, "--data-only", "-t", "contacts", url], capture_output=True, text=True
+        [find_binaries() / "pg_dump", "--data-only", "-t", "contacts", url],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode != 0
-    assert re.search("row-level security|permission denied|server version mismatch", done.stderr)
+    assert re.search("row-level security|permission denied", done.stderr)
 
 
 async def test_an_error_that_depends_on_rows_sees_ones_own_only(db: Database, two) -> None:
