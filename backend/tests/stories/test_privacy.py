@@ -5,13 +5,15 @@ from uuid import UUID
 
 import pytest
 
+from app.models.attachment import Attachment
 from app.models.audit import AuditEntry
 from app.models.conversation import Conversation
 from app.models.message import Author, NewMessage
+from app.models.usage import AnswerTrace
 from app.services.orchestrator.events import say
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.queue.jobs import enqueue
-from app.utils.ids import uuid7_at
+from app.utils.ids import uuid7, uuid7_at
 from tests.fixtures.shop import ASKED, LAYLA, OMAR, Shop
 from tests.stories.test_client_standing import call
 
@@ -57,6 +59,60 @@ async def test_what_is_older_than_a_business_wants_is_forgotten(shop: Shop) -> N
     kept = await shop.rows("SELECT opted_out FROM contacts")
     assert sorted(row["opted_out"] for row in kept) == [False, True]  # Who said stop stays known.
     assert await shop.value("SELECT count(*) FROM conversation_events WHERE seq < 1") == 0
+
+
+RULED = {"traces": "answer_traces", "attachments": "attachments", "raw_events": "inbound_events"}
+
+
+async def old_and_new(shop: Shop, client: UUID) -> None:
+    """One of each kind, of today and of forty days ago; each hangs on a message that is as old."""
+    account = uuid7()
+    async with shop.product.services.db.tenant(client) as tx:
+        for days in (0, 40):
+            then = datetime.now(UTC) - timedelta(days=days, hours=1)
+            message = uuid7_at(then)
+            await tx.run(
+                "INSERT INTO messages (client_id, id, conversation_id, seq, author, kind, said, occurred_at, created_at) "
+                "SELECT client_id, $2, conversation_id, -$4::int, author, kind, said, $3, $3 FROM messages "
+                "WHERE client_id = $1 AND author = 'contact' ORDER BY seq DESC LIMIT 1",
+                client, message, then, days + 1,
+            )  # fmt: skip
+            await Attachment.add(tx, message, "image", media_id="1")
+            await AnswerTrace.add(tx, message, {})
+            await tx.run(
+                "INSERT INTO inbound_events (client_id, account_id, event_key, state, created_at) "
+                "VALUES ($1, $2, $3, 'unparsed', $4)",
+                client, account, message.bytes, then,
+            )  # fmt: skip
+
+
+async def held(shop: Shop, client: UUID) -> dict[str, int]:
+    """How many of each are kept."""
+    counts = {}
+    async with shop.product.services.db.tenant(client) as tx:
+        for what, table in (RULED | {"messages": "messages"}).items():
+            sql = f"SELECT count(*) FROM {table} WHERE client_id = $1"  # noqa: S608
+            counts[what] = await tx.value(sql, client)
+    return counts
+
+
+async def test_each_rule_forgets_its_own_kind_and_nobody_elses(shop: Shop) -> None:
+    """Traces, attachments and events that weren't understood; the neighbour, as old, has no rule."""
+    other = await shop.product.business("other", "Other")
+    await shop.product.connect_whatsapp(other, "900201")
+    await shop.hears(ASKED["en"])
+    await shop.gets(shop.meta.says("900201", LAYLA, "Hello"))
+    await shop.product.drain()
+    mine, theirs = shop.business.ref.id, other.ref.id
+    for client in (mine, theirs):
+        await old_and_new(shop, client)
+    left, beside = await held(shop, mine), await held(shop, theirs)
+    for what in RULED:
+        await configure(shop, retention={what: 30})
+        await shop.product.services.scheduler.run_now("forget_old")
+        left[what] -= 1
+        assert await held(shop, mine) == left, what
+        assert await held(shop, theirs) == beside, what
 
 
 async def test_without_a_rule_nothing_is_forgotten(shop: Shop) -> None:
