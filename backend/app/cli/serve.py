@@ -6,6 +6,7 @@ import socket
 import uvicorn
 
 from app.api.app import create_app
+from app.api.wire import Http
 from app.bootstrap import Services, bootstrap
 from app.cli import starting
 from app.cli.patience import until_migrated
@@ -52,7 +53,7 @@ async def serve(settings: Settings, patience: float) -> None:
         create_app(services),
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=Http,
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -17,8 +17,10 @@ from uuid import uuid4
 import aiohttp
 import pytest
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 
 from app.api.app import create_app
+from app.api.catalogue import PROBLEMS
 from app.bootstrap import bootstrap
 from app.core.security import Principal, Role
 from app.embedded.postgres import EmbeddedPostgres
@@ -248,7 +250,7 @@ async def test_what_visitors_wrote_harms_no_worker(fortress: Fortress) -> None:
     async with fortress.product.services.db.directory() as tx:
         assert sum(count for count, _ in (await Lane.backlog(tx)).values()) == 0
     parked = await ask(fortress, "GET", "/v1/jobs/parked", headers=fortress.cafe.staff)
-    assert parked.json()["data"] == []
+    assert (parked.status, parked.body) == (200, b"[]")
     page = (await ask(fortress, "GET", path, headers=fortress.visitor)).json()["data"]
     assert page[-1]["author"] != "contact"
 
@@ -403,6 +405,54 @@ async def test_a_long_address_is_refused(fortress: Fortress, target: str) -> Non
     )
     assert 400 <= status(answer) < 500
     assert seconds < 1
+
+
+GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+UNREADABLE = {
+    "no request": b"\x00\x01\x02\r\n\r\n",
+    "words": b"what a day\r\n\r\n",
+    "a greeting of TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "a version of nobody's": b"GET /health/live HTTP/9.9\r\nHost: x\r\n\r\n",
+    "NUL in the address": b"GET /health\x00/live HTTP/1.1\r\nHost: x\r\n\r\n",
+    "NUL in a header": GET + b"X-Name: a\x00b\r\n\r\n",
+    "NUL in a header's name": GET + b"X-\x00: a\r\n\r\n",
+    "a header without a name": GET + b": a\r\n\r\n",
+    "a header without a colon": GET + b"X-Name\r\n\r\n",
+    "a space before the colon": GET + b"X-Name : a\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "two equal lengths": POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    "a negative length": POST + b"Content-Length: -1\r\n\r\n",
+    "an endless length": POST + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n",
+    "a length and chunks": POST
+    + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a chunk of no size": POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+}
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("name", UNREADABLE)
+async def test_what_is_not_http_is_answered_by_a_problem(
+    fortress: Fortress, name: str, language: str
+) -> None:
+    """Check 51: nobody of ours has seen such a request, and still the answer is one of ours."""
+    line, end, rest = UNREADABLE[name].partition(b"\r\n")
+    asked = line + end + f"Accept-Language: {language}\r\n".encode() + rest
+    answer, _ = await raw(fortress, asked)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    told = Headers(dict(part.split(": ", 1) for part in head.decode().split("\r\n")[1:]))
+    heard = Answer(status(answer), told, body, ended=True)
+    check(heard, name)
+    assert heard.status == 400
+    problem = heard.json()
+    assert problem["code"] == "bad_request"
+    assert problem["request_id"] == told["x-request-id"] != "-"
+    assert told["content-length"] == str(len(body))
+    assert told["x-content-type-options"] == "nosniff"
+    assert told["connection"] == "close"
+    assert problem["title"] == PROBLEMS["bad_request"].title.within(told["content-language"])
+    if name.startswith(("a header", "a space", "NUL in a header")):
+        assert told["content-language"] == language  # It was read before what can't be.
 
 
 async def raw(fortress: Fortress, request: bytes) -> tuple[bytes, float]:
