@@ -90,6 +90,7 @@ def _answers(models: str = "models") -> Answers:
     return Answers(**dict.fromkeys(wanted, nothing), models=models)
 
 
+SOMEBODY = uuid7()
 PERSONA = Persona("Cafe", "friendly", None)
 ASKED = Question("How much is a flat white?", "en", PERSONA)
 CHANGES: dict[str, dict[str, Any]] = {
@@ -117,7 +118,7 @@ def _key(
     providers: tuple[str, ...] = (),
     models: str = "openai/one",
     prompt: str = "one",
-    client: UUID = UUID(int=7),
+    client: UUID = SOMEBODY,
 ) -> str | None:
     monkeypatch.setattr("app.services.orchestrator.answers.PROMPT_VERSION", prompt)
     cipher = Cipher(client, {1: Secret(b"s" * 32, b"i" * 32)}, 1)
