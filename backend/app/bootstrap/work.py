@@ -60,7 +60,11 @@ def handlers(
     """Every job, and what runs it."""
     chat = ChatOrchestrator(
         db,
-        SessionManager(db, quiet_seconds=settings.quiet_seconds),
+        SessionManager(
+            db,
+            quiet_seconds=settings.quiet_seconds,
+            stale_seconds=60 * settings.stale_minutes,
+        ),
         answers,
         observer,
         standings,
@@ -77,6 +81,7 @@ def handlers(
         standings,
         indeterminate_seconds=settings.indeterminate_seconds,
         quiet_seconds=settings.quiet_seconds,
+        stale_seconds=60 * settings.stale_minutes,
         door=DOOR if settings.queue_broker else INTAKE,
     )
     notifier = StaffNotifier(db, _mailer(settings), public_url(settings), settings.platform_email)

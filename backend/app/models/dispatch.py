@@ -39,7 +39,8 @@ class Dispatch:
         conversation_id: UUID,
         message_id: UUID,
         least_seconds: float,
-        fence: int,
+        lease: tuple[int, UUID],
+        most_seconds: float,
     ) -> "Dispatch | None":
         """Writes down that a reply is about to be sent; None, with nothing written, where that isn't plain.
 
@@ -49,12 +50,13 @@ class Dispatch:
             conversation_id: Its conversation.
             message_id: The reply.
             least_seconds: For how long we must still be allowed to write.
-            fence: The number under which the lane is held.
+            lease: The number under which the lane is held, and its job.
+            most_seconds: For how long an answer's job may have waited.
         """
         cipher = await db.cipher(client_id)
         row = await db.ask(
-            client_id, "SELECT app.intend($1, $2, $3, $4, $5, $6)", client_id, conversation_id, message_id, least_seconds,
-            fence,
+            client_id, "SELECT app.intend($1, $2, $3, $4, $5, $6, $7, $8)", client_id, conversation_id, message_id,
+            least_seconds, *lease, most_seconds,
         )  # fmt: skip
         return cls._opened(cipher, message_id, row) if row else None
 

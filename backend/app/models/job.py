@@ -400,6 +400,16 @@ class Job(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
+    async def age(cls, tx: TenantTx, job_id: UUID) -> float:
+        """For how many seconds there has been a job."""
+        seconds = await tx.value(
+            "SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM jobs "
+            "WHERE client_id = $1 AND id = $2",
+            client_of(tx), job_id,
+        )  # fmt: skip
+        return float(seconds or 0.0)
+
+    @classmethod
     async def of_lane(cls, tx: TenantTx, lane_id: UUID) -> list[JobRef]:
         """What a lane still has before it, in order, and what is parked of it."""
         return await cls._refs(tx, "lane_id = $2 ORDER BY id", lane_id)

@@ -217,6 +217,15 @@ class Message(Created, TenantRow):
         )  # fmt: skip
 
     @classmethod
+    async def mark_stale(cls, tx: TenantTx, conversation_id: UUID, last: int) -> None:
+        """Notes that nobody will be answered by itself what they said up to this number."""
+        await tx.run(
+            "UPDATE messages SET is_stale = true WHERE client_id = $1 AND conversation_id = $2 "
+            "AND id >= app.floor_of($2) AND author = 'contact' AND answered_by IS NULL AND seq <= $3",
+            client_of(tx), conversation_id, last,
+        )  # fmt: skip
+
+    @classmethod
     async def mark_answered(cls, tx: TenantTx, message_ids: Sequence[UUID], reply_id: UUID) -> int:
         """Notes which reply answers these messages; one that is answered already stays so."""
         return await tx.run(

@@ -76,7 +76,7 @@ class Talk:
     async def intend(self, lease: Lease, message_id: UUID) -> bool:
         """Whether a worker may send it."""
         made = await Dispatch.intend(
-            self.db, self.client_id, self.id, message_id, 60.0, lease.fence
+            self.db, self.client_id, self.id, message_id, 60.0, (lease.fence, lease.job_id), 900.0
         )
         return made is not None
 

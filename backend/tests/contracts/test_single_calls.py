@@ -23,7 +23,7 @@ from tests.fixtures.product import migrate_now, settings_for
 
 LOAD = "SELECT app.load_turn($1, $2, $3, 20, 12)"
 CLAIM = "SELECT app.claim($1::text::jsonb, -1, $2, 20, 12) AS claimed"
-INTEND = "SELECT app.intend($1, $2, $3, $4, 60, 1)"
+INTEND = "SELECT app.intend($1, $2, $3, $4, 60, 1, $4, 900)"
 
 
 @pytest.fixture(params=["postgres18", "postgres15"])

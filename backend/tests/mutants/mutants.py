@@ -110,6 +110,22 @@ INTAKE = (
         STORIES
         + "test_pipeline_turns.py::test_a_message_of_last_week_is_kept_and_not_answered[en]",
     ),
+    Mutant(
+        "a question of yesterday that was taken in fresh is answered",
+        "app/services/orchestrator/lateness.py",
+        'if float(m["age"]) > after]',
+        'if float(m["age"]) > after + 1e9]',
+        STORIES + "test_pipeline_turns.py::"
+        "test_a_question_that_nobody_was_there_for_all_day_is_left_to_people[en]",
+    ),
+    Mutant(
+        "a reply of yesterday goes out",
+        "app.intend",
+        "make_interval(secs => most_seconds)",
+        "make_interval(days => 99)",
+        STORIES
+        + "test_pipeline_turns.py::test_a_reply_that_could_not_go_out_all_day_is_left_to_people",
+    ),
 )
 
 LANES = (

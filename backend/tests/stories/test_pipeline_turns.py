@@ -7,7 +7,7 @@ import pytest
 from app.services.orchestrator.phrases import PHRASES
 from simulators import _meta_payloads as payloads
 from simulators.meta import Behaviour
-from tests.fixtures.shop import ASKED, LAYLA, NUMBER
+from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
 from tests.fixtures.wired import until
 
 DAY = 24 * 3600
@@ -108,6 +108,69 @@ async def test_a_message_of_last_week_is_kept_and_not_answered(shop, language) -
     ]
     await shop.hears(ASKED[language])
     assert len(shop.replies()) == 1
+
+
+@BOTH
+async def test_a_question_that_nobody_was_there_for_all_day_is_left_to_people(
+    shop, language
+) -> None:
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, "Good morning"))
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED[language]))
+    await _a_day_passes(shop)
+    await shop.product.drain()
+    assert shop.replies() == []
+    conversation = await shop.conversation()
+    assert conversation["handover_reason"] == "unavailable"
+    assert conversation["waiting_since"]
+    assert await shop.value("SELECT bool_and(is_stale) FROM messages WHERE author = 'contact'")
+    await shop.hears(ASKED["en"])
+    assert len(shop.replies()) == 1
+    assert (await shop.trace())["question"] == ASKED["en"]
+
+
+async def test_of_a_days_words_the_fresh_ones_alone_are_answered_and_a_stop_still_counts(
+    shop,
+) -> None:
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, "When do you open?"))
+    await shop.gets(shop.meta.says(NUMBER, OMAR, "STOP"))
+    await shop.gets(shop.meta.says(NUMBER, OMAR, "Thank you"))
+    await _a_day_passes(shop)
+    await shop.hears(ASKED["en"])
+    await shop.hears(ASKED["en"], sender=OMAR)
+    assert (await shop.trace())["question"] == ASKED["en"]
+    assert (len(shop.replies()), shop.replies(OMAR)) == (1, [])
+
+
+async def test_a_reply_that_could_not_go_out_all_day_is_left_to_people(shop) -> None:
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    shop.meta.behave(Behaviour.RATE_LIMITED)
+    await until(lambda: _waits_to_go_out(shop))
+    await _a_day_passes(shop)
+    await shop.product.drain()
+    assert shop.replies() == []
+    assert (await shop.messages())[-1]["delivery_state"] == "cancelled"
+    assert (await shop.conversation())["handover_reason"] == "unavailable"
+    await shop.hears(ASKED["en"])
+    assert len(shop.replies()) == 1
+
+
+async def _waits_to_go_out(shop) -> bool:
+    """Whether a reply is written and its delivery waits for a later try."""
+    await shop.product.services.worker.drain(patience=0.05)
+    return bool(
+        await shop.value("SELECT count(*) FROM jobs WHERE kind = 'deliver_message' AND code <> ''")
+    )
+
+
+async def _a_day_passes(shop) -> None:
+    """While nobody works, neither on what was asked nor on what is to go out."""
+    day = "- interval '1 day' RETURNING 1"
+    for change in (
+        f"messages SET created_at = created_at {day}",
+        f"jobs SET due_at = due_at - interval '1 day', created_at = created_at {day}",
+        f"lanes SET due_at = due_at {day}",
+    ):
+        await shop.rows(f"UPDATE {change}")
 
 
 async def test_a_reply_after_the_service_window_is_parked_where_people_see_it(shop) -> None:

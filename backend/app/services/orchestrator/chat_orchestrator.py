@@ -31,7 +31,8 @@ from app.services.orchestrator.intent_router import (
     route,
 )
 from app.services.orchestrator.jobs import AnswerMessage
-from app.services.orchestrator.session_manager import Reply, Session, SessionManager, want_human
+from app.services.orchestrator.lateness import want_human
+from app.services.orchestrator.session_manager import Reply, Session, SessionManager
 from app.services.orchestrator.standing import tell_once
 from app.services.queue.jobs import Work
 from app.services.queue.pressure import Pressure

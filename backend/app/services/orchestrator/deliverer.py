@@ -39,6 +39,7 @@ from app.services.orchestrator.bursts import LONGEST_BURST, longest_wait
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.events import tell
 from app.services.orchestrator.jobs import DeliverMessage
+from app.services.orchestrator.lateness import REASON, want_human
 from app.services.orchestrator.standing import Standings
 from app.services.queue.jobs import Work
 
@@ -68,6 +69,7 @@ class Deliverer:
         *,
         indeterminate_seconds: float,
         quiet_seconds: float,
+        stale_seconds: float,
         door: str,
     ) -> None:
         self._db = db
@@ -76,6 +78,7 @@ class Deliverer:
         self._standings = standings
         self._patience = indeterminate_seconds
         self._door = door
+        self._stale_seconds = stale_seconds
         self._longest_wait = longest_wait(quiet_seconds)
 
     async def deliver(self, job: DeliverMessage, work: Work) -> None:
@@ -103,7 +106,7 @@ class Deliverer:
         """The same as ``_intend`` in one round trip, for nearly every reply; None where there is more to decide."""
         found = await Dispatch.intend(
             self._db, work.client_id, job.conversation_id, job.message_id, LEAST_WINDOW.total_seconds(),
-            work.lease.fence,
+            (work.lease.fence, work.lease.job_id), self._stale_seconds,
         )  # fmt: skip
         if found is None:
             return None
@@ -140,9 +143,12 @@ class Deliverer:
         self, tx: TenantTx, conversation: Conversation, message: Message, work: Work
     ) -> Parcel | None:
         taken_over = conversation.owner == Owner.AGENT  # The assistant is silent then.
+        late = _is_answer(message) and await Job.age(tx, work.lease.job_id) > self._stale_seconds
         if message.author == Author.ASSISTANT and (
-            taken_over or await self._outrun(tx, message, conversation)
+            taken_over or late or await self._outrun(tx, message, conversation)
         ):
+            if late:
+                await want_human(tx, conversation.id, REASON)
             await Message.cancel(tx, message.id)
             await Conversation.unspeak(tx, conversation.id)
             await Job.settle(tx, work.lease)
@@ -228,6 +234,10 @@ async def _settle_as(
     data: dict[str, Any] = {"message_id": str(message.id), "state": state, "code": error.code}
     await tell(tx, message.conversation_id, "message.status", **data)
     await Job.settle(tx, work.lease)
+
+
+def _is_answer(message: Message) -> bool:
+    return message.author == Author.ASSISTANT and message.reply_to_id is not None
 
 
 def _is_unasked(message: Message) -> bool:

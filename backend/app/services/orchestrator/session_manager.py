@@ -18,8 +18,9 @@ from app.services.ai.nlu_service import language_of
 from app.services.channels.base import Citation
 from app.services.orchestrator.bursts import LONGEST_BURST, Said, is_full
 from app.services.orchestrator.events import tell
-from app.services.orchestrator.jobs import AnswerMessage, DeliverMessage, NotifyStaff
-from app.services.queue.jobs import Work, enqueue
+from app.services.orchestrator.jobs import AnswerMessage, DeliverMessage
+from app.services.orchestrator.lateness import without_late
+from app.services.queue.jobs import Work
 
 HISTORY = 12
 MOST_WAITING = 2 * LONGEST_BURST
@@ -103,17 +104,20 @@ class Reply:
 class SessionManager:
     """Loads and records turns, each in one round trip."""
 
-    def __init__(self, db: Database, *, quiet_seconds: float) -> None:
+    def __init__(self, db: Database, *, quiet_seconds: float, stale_seconds: float) -> None:
         self._db = db
         self._quiet_seconds = quiet_seconds
+        self._stale_seconds = stale_seconds
 
     async def load(self, work: Work, job: AnswerMessage) -> Session | None:
         """What is to be answered now; None when there is nothing.
 
-        There is nothing when the message was answered, when a human has the conversation, or when a newer message
-        of the same burst will carry this one along.
+        There is nothing when the message was answered, when a human has the conversation, when a newer message
+        of the same burst will carry this one along, or when it has waited for too long.
         """
-        turn = await self._turn(work, job)
+        turn = await without_late(
+            self._db, work, job.conversation_id, await self._turn(work, job), self._stale_seconds
+        )
         if turn.owner != Owner.ASSISTANT or not _carries(job.message_id, turn.waiting):
             return None
         burst = tuple(Said(m["text"], float(m["age"])) for m in turn.waiting)
@@ -187,13 +191,6 @@ class SessionManager:
         """Leaves the messages unanswered where colleagues see them, with the reason; the contact hears nothing."""
         await Conversation.want_human(tx, session.conversation_id, reason)
         await Job.settle(tx, work.lease)
-
-
-async def want_human(tx: TenantTx, conversation_id: UUID, reason: str) -> None:
-    """Puts the conversation on the waiting list and sees to it that people are told, once."""
-    if await Conversation.want_human(tx, conversation_id, reason):
-        await tell(tx, conversation_id, "handover.requested", reason=reason)
-        await enqueue(tx, NotifyStaff(conversation_id))
 
 
 def _carries(message_id: UUID, waiting: Sequence[dict[str, Any]]) -> bool:

@@ -39,8 +39,8 @@ from app.schemas.common import MOST_SEQ
 from app.services.channels.base import Address, EventKind, InboundEvent
 from app.services.orchestrator import phrases, visitors
 from app.services.orchestrator.events import event_json, message_json
+from app.services.orchestrator.lateness import want_human
 from app.services.orchestrator.receiver import Account
-from app.services.orchestrator.session_manager import want_human
 
 router = APIRouter(prefix="/web/v1", tags=["chat"], route_class=OnceRoute)
 
