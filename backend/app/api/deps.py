@@ -181,9 +181,12 @@ async def visitor_tx(
         yield tx
 
 
-async def own_tx(services: ServicesDep, principal: PrincipalDep) -> AsyncIterator[TenantTx]:
+async def own_tx(
+    request: Request, services: ServicesDep, principal: PrincipalDep
+) -> AsyncIterator[TenantTx]:
     """A transaction in the caller's client, served or not: for taking one's data along."""
     async with services.db.tenant(principal.client_id) as tx:
+        await once.enter(request, services, tx, principal)
         yield tx
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
+from app.models.staff import Staff
 from tests.fixtures.shop import LAYLA, Shop
 
 
@@ -113,6 +114,24 @@ async def test_what_is_kept_holds_no_words_and_goes_after_a_day(shop: Shop, talk
     )
     assert (await send(shop, talk, "Another one.", key))[::2] == (202, False)
     assert await shop.value("SELECT count(*) FROM idempotency_keys") == 1
+
+
+async def test_a_copy_is_begun_and_somebody_is_let_in_once(shop: Shop) -> None:
+    async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
+        await Staff.add(tx, "noor@cafe.example", "Noor", "platform", "")
+    grant = {"email": "noor@cafe.example", "reason": "A menu isn't found.", "hours": 1}
+    for path, body, status in (("/v1/exports", {}, 202), ("/v1/access-grants", grant, 201)):
+        headers, ids = {**shop.business.staff, "Idempotency-Key": str(uuid4())}, set()
+        for replayed in (False, True):
+            async with shop.product.api.post(path, json=body, headers=headers) as answer:
+                assert (answer.status, "Idempotency-Replayed" in answer.headers) == (
+                    status,
+                    replayed,
+                )
+                ids.add((await answer.json())["id"])
+        assert len(ids) == 1
+    assert await shop.value("SELECT count(*) FROM exports") == 1
+    assert await shop.value("SELECT count(*) FROM access_grants") == 1
 
 
 async def test_a_visitor_asks_for_a_human_once(shop: Shop) -> None:

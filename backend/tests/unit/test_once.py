@@ -34,7 +34,7 @@ def _calls(dependant: Dependant) -> Iterator[object]:
 
 def _is_kept(route: APIRoute) -> bool:
     """Whether the route's answer is kept in the transaction of what it does."""
-    in_transaction = {deps.tenant_tx, deps.visitor_tx} & set(_calls(route.dependant))
+    in_transaction = {deps.tenant_tx, deps.own_tx, deps.visitor_tx} & set(_calls(route.dependant))
     return isinstance(route, OnceRoute) and bool(in_transaction)
 
 

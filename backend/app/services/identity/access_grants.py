@@ -42,7 +42,9 @@ async def ask(db: Database, platform: Principal, slug: str, reason: str, hours: 
     return made
 
 
-async def give(db: Database, owner: Principal, email: str, reason: str, hours: int) -> UUID:
+async def give(
+    db: Database, tx: TenantTx, owner: Principal, email: str, reason: str, hours: int
+) -> UUID:
     """An owner lets one of ours in.
 
     Raises:
@@ -50,10 +52,9 @@ async def give(db: Database, owner: Principal, email: str, reason: str, hours: i
     """
     async with db.directory() as directory:
         staff_id, name = await AccessGrant.platform_staff(directory, email)
-    async with db.tenant(owner.client_id) as tx:
-        made = await AccessGrant.ask(tx, staff_id, name, reason, hours)
-        await AccessGrant.approve(tx, made, owner.staff_id)
-        await _note(tx, owner.subject, "given", made, reason=reason, hours=hours)
+    made = await AccessGrant.ask(tx, staff_id, name, reason, hours)
+    await AccessGrant.approve(tx, made, owner.staff_id)
+    await _note(tx, owner.subject, "given", made, reason=reason, hours=hours)
     return made
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from app.api.deps import ServicesDep, TenantTxDep, require
+from app.api.deps import OwnTxDep, ServicesDep, TenantTxDep, require
 from app.api.once import OnceRoute
 from app.core.security import Principal, Role, Scope
 from app.models.access_grant import AccessGrant
@@ -27,9 +27,11 @@ async def list_grants(tx: TenantTxDep, _: ReaderDep) -> list[GrantOut]:
 
 
 @router.post("/access-grants", status_code=201)
-async def give(given: GrantIn, services: ServicesDep, owner: OwnerDep) -> GrantMadeOut:
+async def give(
+    given: GrantIn, services: ServicesDep, tx: OwnTxDep, owner: OwnerDep
+) -> GrantMadeOut:
     """Lets one of the platform's staff read, for at most a day."""
-    made = await access_grants.give(services.db, owner, given.email, given.reason, given.hours)
+    made = await access_grants.give(services.db, tx, owner, given.email, given.reason, given.hours)
     return GrantMadeOut(id=made)
 
 
