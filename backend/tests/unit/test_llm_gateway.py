@@ -8,9 +8,11 @@ import pytest
 
 from app.core.errors import RateLimited, UpstreamRefused, UpstreamUnavailable, WafaaError
 from app.core.resilience import LocalBreaker
+from app.core.shared import circuit_of
 from app.services.ai.base import Chunk, Completion, Persona, Prompt, Provider, Question, Tokens
 from app.services.ai.llm_gateway import LLMGateway, Piece
 from app.services.ai.prompt_manager import build
+from app.services.ai.providers.openai import Config
 from app.services.knowledge.base import Passage
 
 
@@ -72,6 +74,29 @@ def prompt() -> Prompt:
 
 async def pieces(gateway: LLMGateway, prompt: Prompt, allowed: tuple[str, ...] = ()) -> list[Piece]:
     return [piece async for piece in gateway.stream(prompt, allowed=allowed)]
+
+
+async def test_one_accounts_failures_do_not_open_anothers_circuit(prompt: Prompt) -> None:
+    """Each installation's credential has a circuit of its own, where all know of each other's."""
+    configs = [
+        Config.model_validate({"api_key": key}) for key in ("sk-first", "sk-second", "sk-first")
+    ]
+    first, second, again = (circuit_of("openai", config) for config in configs)
+    assert first == again != second
+    assert "sk-" not in first + second
+    breaker = LocalBreaker(clock=Clock())
+    bad, good = down("openai"), Scripted("openai")
+
+    def asks(provider: Scripted, circuit: str) -> LLMGateway:
+        circuits = {"openai": circuit}
+        last = Scripted("extractive")
+        return LLMGateway((provider, last), breaker=breaker, circuits=circuits, seconds=12)
+
+    for _ in range(4):
+        reply = await asks(bad, first).complete(prompt)
+    assert (reply.attempts[0].error, len(bad.asked)) == ("circuit_open", 3)
+    reply = await asks(good, second).complete(prompt)
+    assert (reply.attempts[0].error, len(good.asked)) == (None, 1)
 
 
 async def test_the_first_that_answers_is_the_last_that_is_asked(prompt: Prompt) -> None:
