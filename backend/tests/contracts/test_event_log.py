@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from app.core import plugins
 from app.core.errors import Misconfigured, Unavailable
@@ -17,6 +18,9 @@ from app.services.queue.base import EVENTS, INBOUND, TOPICS, EventLog, Record, T
 from tests.fixtures.mock_kafka import NOT_ENOUGH_REPLICAS, PRODUCE, MockKafka
 
 SEAM = "app.services.queue.brokers"
+DAY = 24 * 3600 * 1000
+"""In milliseconds."""
+
 SERVERS = {"kafka": ["mock_kafka", "kafka"]}
 """Which servers each adapter is tried on. A new adapter is added here, or its contract isn't tested."""
 
@@ -215,10 +219,28 @@ async def test_making_topics_states_what_they_keep_and_happens_once(kafka: Any) 
     log = module.adapter(config, None)
     assert await log.prepare(TOPICS) == [f"{config.prefix}{topic.name}" for topic in TOPICS]
     assert await log.prepare(TOPICS) == []
+    assert _made(kafka, config.prefix) == {
+        "inbound": (5, 7 * DAY, "1"),
+        "events": (5, 7 * DAY, "1"),
+        "dead-letters": (3, 30 * DAY, "1"),
+    }
     with pytest.raises(Misconfigured, match="KAFKA_REPLICATION"):
         other = config.model_copy(update={"prefix": f"{config.prefix}more.", "replication": 3})
         await module.adapter(other, None).prepare(TOPICS)
     await log.close()
+
+
+def _made(kafka: Any, prefix: str) -> dict[str, tuple[int, int, str]]:
+    """Of each of our topics: its partitions, how long it keeps what it has, and how many must have it."""
+    admin, found = AdminClient({"bootstrap.servers": kafka.addresses}), {}
+    for topic in TOPICS:
+        name = f"{prefix}{topic.name}"
+        partitions = admin.list_topics(name, timeout=20).topics[name].partitions
+        [told] = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name)]).values()
+        settings = told.result(20)
+        kept = int(settings["retention.ms"].value)
+        found[topic.name] = (len(partitions), kept, settings["min.insync.replicas"].value)
+    return found
 
 
 async def _guarded(kafka: Any, mechanism: str, **more: Any) -> EventLog:

@@ -141,10 +141,15 @@ async def test_one_client_leaves_places_for_whoever_comes(yard: Yard) -> None:
 
 async def test_a_queue_takes_no_other_queues_places(yard: Yard) -> None:
     await yard.client("library", due=40, queue="indexing")
+    await yard.client("shop", due=40, queue="proactive")
     await yard.client("cafe", due=3)
-    benches = [Bench("chat", 4), Bench("indexing", 2)]
+    benches = [Bench("chat", 4), Bench("indexing", 2), Bench("proactive", 1)]
     claimed = await Lane.claim(yard.db, [w for b in benches if (w := b.wanted())], 30)
-    assert Counter(lease.queue for lease in claimed.leases) == {"chat": 3, "indexing": 2}
+    assert Counter(lease.queue for lease in claimed.leases) == {
+        "chat": 3,
+        "indexing": 2,
+        "proactive": 1,
+    }
 
 
 async def test_workers_beside_each_other_take_everything_and_nothing_twice(yard: Yard) -> None:

@@ -135,13 +135,18 @@ async def test_a_month_is_dropped_when_the_client_that_keeps_longest_keeps_it_no
     async with db.tenant(other) as tx:
         await Client.add(tx, "Two", "two", ClientSettings())
     past = datetime(2024, 2, 1, tzinfo=UTC)
-    for table in ("attachments", "answer_traces", "messages"):
-        low, high = _bound(past), _bound(past + timedelta(days=28))
+    for table in TABLES:
+        low, high = past, past + timedelta(days=28)
+        until = _next_month()
+        if (
+            table != "conversation_events"
+        ):  # Those are kept by their moments, the rest by their ids.
+            low, high, until = _bound(low), _bound(high), _bound(until)
         await owner.execute(
             f"ALTER TABLE {table} DETACH PARTITION parts.{table}_before; "
             f"CREATE TABLE parts.{table}_2024_02 PARTITION OF {table} FOR VALUES FROM ('{low}') TO ('{high}'); "
             f"ALTER TABLE parts.{table}_2024_02 OWNER TO wafaa_definer; ALTER TABLE {table} ATTACH PARTITION "
-            f"parts.{table}_before FOR VALUES FROM ('{high}') TO ('{_bound(_next_month())}')"
+            f"parts.{table}_before FOR VALUES FROM ('{high}') TO ('{until}')"
         )
     await plant(owner, client_id, past + timedelta(days=3))
     await plant(owner, client_id, datetime.now(UTC))
@@ -160,7 +165,7 @@ async def test_a_month_is_dropped_when_the_client_that_keeps_longest_keeps_it_no
     assert await partition.drop_old(db) == []
     await keep(other, "1")
     assert sorted(await partition.drop_old(db)) == [
-        f"parts.{table}_2024_02" for table in ("answer_traces", "attachments", "messages")
+        f"parts.{table}_2024_02" for table in sorted(TABLES)
     ]
     assert await owner.fetchval("SELECT count(*) FROM messages") == 1  # This month's.
     assert await owner.fetchval("SELECT count(*) FROM attachments") == 1

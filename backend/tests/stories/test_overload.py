@@ -80,7 +80,10 @@ async def test_messages_that_come_then_come_again_and_are_answered(shop: Shop) -
     await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
     await falls_behind(shop, AGES[Shed.INTAKE])
     refused = shop.meta.says(NUMBER, OMAR, ASKED["ar"])
-    assert await shop.meta.deliver(refused) == 503
+    body, headers = shop.meta.signed(refused)
+    async with shop.product.api.post("/webhook/whatsapp/cafe", data=body, headers=headers) as told:
+        assert told.status == 503
+        assert int(told.headers["Retry-After"]) >= 5
     assert await shop.value("SELECT count(*) FROM messages") == 1
     await falls_behind(shop, 1)
     await shop.gets(refused)
