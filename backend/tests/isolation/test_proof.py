@@ -18,6 +18,7 @@ from tests.isolation.world import World
 ATTEMPTS = int(os.environ.get("PROOF_ATTEMPTS", "100000"))
 OVER_SOCKETS = 4_000
 BEHIND_OPEN_POLICIES = 3_000
+ON_THE_OLDEST = 1_000
 OPEN_HERE = "GET /metrics"
 """Needs its token from other machines only; on the wire the proof comes from this one."""
 SECONDS = 1200 + ATTEMPTS // 100
@@ -136,6 +137,18 @@ async def test_nor_where_the_database_would_let_everything_through(world: World)
     others = [leak for leak in report.leaks if leak not in opened]
     assert not others, "\n".join(others[:40])
     assert report.tried == _to_try(app, world)
+    assert report.shown >= SHOWING, SHOWING - report.shown
+
+
+@pytest.mark.timeout(SECONDS)
+async def test_nor_on_the_oldest_postgresql(old_world: World) -> None:
+    """In short: a thousand attempts on what shows most."""
+    report = await Proof(create_app(old_world.product.services), old_world).run(
+        ON_THE_OLDEST, SHOWING.__contains__
+    )
+    sys.stderr.write(f"\n{report}\n")
+    assert not report.leaks, "\n".join(report.leaks[:40])
+    assert report.attempts == ON_THE_OLDEST
     assert report.shown >= SHOWING, SHOWING - report.shown
 
 

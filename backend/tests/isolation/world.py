@@ -101,7 +101,7 @@ class World:
         for table, column in self.columns.items():
             for row in await self.owner.fetch(
                 f"SELECT {column} AS client, md5(string_agg(row, '' ORDER BY row)) AS sum FROM "
-                f"(SELECT {column}, md5((to_jsonb(t) - $1::text[])::text) AS row FROM {table} t) GROUP BY 1",
+                f"(SELECT {column}, md5((to_jsonb(t) - $1::text[])::text) AS row FROM {table} t) AS rows GROUP BY 1",
                 TOUCHED,
             ):
                 found[str(row["client"]), table] = row["sum"]
@@ -143,8 +143,8 @@ class World:
             house.ids = frozenset(ids)
 
 
-async def build(product: Product) -> World:
-    """Makes the world. Close ``owner`` when it ends."""
+async def build(product: Product, **of_clients: Any) -> World:
+    """Makes the world, its clients with these settings. Close ``owner`` when it ends."""
     owner = await asyncpg.connect(
         owner_url(product.services.settings).replace("postgresql+asyncpg:", "postgresql:")
     )
@@ -159,7 +159,7 @@ async def build(product: Product) -> World:
     )
     tables = {row["name"]: row["column_name"] for row in rows}
     houses = [
-        await _house(product, name, number)
+        await _house(product, name, number, **of_clients)
         for number, name in enumerate(("alpha", "bravo", "charl"))
     ]
     world = World(product, owner, houses, tables, frozenset(row["name"] for row in readable))
@@ -170,7 +170,7 @@ async def build(product: Product) -> World:
     return world
 
 
-async def _house(product: Product, name: str, number: int) -> House:
+async def _house(product: Product, name: str, number: int, **of_clients: Any) -> House:
     secret, public = f"qzs{name}", f"qzp{name}"
     document = f"# The house\n\nThe password of the house is {secret}. It never changes.\n"
     business = await product.business(
@@ -180,6 +180,7 @@ async def _house(product: Product, name: str, number: int) -> House:
         greeting={"en": f"Welcome to {public}."},
         handover_words=[f"{secret}help"],
         handover_email=f"help@{secret}.example",
+        **of_clients,
     )
     return House(business, secret.encode(), public.encode(), number=f"550000{number}")
 
