@@ -141,12 +141,12 @@ class Settings(BaseSettings):
     stale_minutes: float = Field(
         15.0, alias="WAFAA_STALE_MINUTES", gt=0, description="Older is not answered."
     )
-    log_patience_seconds: float = Field(
-        15.0,
+    log_patience_seconds: float | None = Field(
+        None,
         alias="WAFAA_LOG_PATIENCE_SECONDS",
         ge=0,
         description="How long webhooks are told to come again while the event log is away; then "
-        "they are written directly.",
+        "they are written directly, and may overtake what it holds unread. Unset, they never are.",
     )
     answer_seconds: float = Field(
         12.0, alias="WAFAA_ANSWER_SECONDS", gt=0, description="A model's deadline."

@@ -257,7 +257,6 @@ def _behind(kafka: Kafka) -> dict[str, object]:
     """An installation behind a log, and never past it however long that is away: there is an order to keep."""
     return {
         "QUEUE_BROKER": "kafka",
-        "WAFAA_LOG_PATIENCE_SECONDS": 600,
         **kafka_settings(kafka, PREFIX=PREFIX, SECONDS=4),
     }
 

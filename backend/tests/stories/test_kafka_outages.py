@@ -83,6 +83,26 @@ async def test_without_its_broker_a_webhook_is_refused_then_written_directly_the
     assert events.count(b"message.received") == await shop.value(CONTACTS)
 
 
+async def test_what_a_dead_log_holds_unread_is_not_overtaken(
+    behind: Behind, one_broker: Kafka
+) -> None:
+    shop = await behind(one_broker, log={"SECONDS": 2})
+    assert shop.product.services.settings.log_patience_seconds is None  # However long it lasts.
+    [broker] = one_broker.brokers
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, "1"))
+    broker.kill()
+    later = shop.meta.says(NUMBER, LAYLA, "2")
+    for _ in range(2):
+        assert await shop.meta.deliver(later) == 503
+    assert await shop.value(CONTACTS) == 0
+    broker.start()
+    broker.wait()
+    async with at_work(shop, "consumer"):
+        await until(lambda: _taken(shop, later), 60)
+        await until(lambda: _has(shop, 2), 60)
+    assert await heard(shop) == [["1", "2"]]
+
+
 async def _taken(shop: Shop, payload: dict[str, Any]) -> bool:
     return await shop.meta.deliver(payload, retry=True) == 200
 

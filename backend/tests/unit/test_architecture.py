@@ -136,10 +136,9 @@ def in_code() -> dict[str, str]:
             f"{keyring.UNWRAPPED_SECONDS / 3600:g} h",
             f"{keyring.LONGEST_SECONDS / 3600:g} h",
         ],
-        "event log: a record until durable · on their way · 503 before writing directly": [
+        "event log: a record until durable · on their way": [
             f"{kafka('seconds'):g} s",
             f"{kafka('in_flight'):,.0f}",
-            f"{default('log_patience_seconds'):g} s",
         ],
         "doors known without a database · events unpublished · tries of a record": [
             f"{doors.LONGEST_SECONDS / 3600:g} h",

@@ -36,12 +36,12 @@ _SIGNER: TypeAdapter[Signer] = TypeAdapter(Signer)
 class LoggedIntake:
     """Appends verified events.
 
-    While the log is away, platforms are told to come again: what it holds unread must not be overtaken. When that
-    lasts, being answered late is worse than being answered out of turn, and events are written directly.
+    While the log is away, platforms are told to come again: what it holds unread must not be overtaken. To whom being
+    answered late is worse than being answered out of turn, that has an end: then events are written directly.
     """
 
     def __init__(
-        self, producer: Producer, doors: Doors, direct: DirectIntake, *, patience: float
+        self, producer: Producer, doors: Doors, direct: DirectIntake, *, patience: float | None
     ) -> None:
         """Takes where events go.
 
@@ -49,7 +49,7 @@ class LoggedIntake:
             producer: Appends them.
             doors: Knows whose account they are of.
             direct: Writes them where the log has been away for long.
-            patience: How many seconds are not yet long.
+            patience: How many seconds are not yet long; None where nothing is.
         """
         self._producer = producer
         self._doors = doors
@@ -86,8 +86,10 @@ class LoggedIntake:
             log.info("event_log_back")
 
     def _is_long_away(self) -> bool:
-        since = self._away_since
-        return since is not None and time.monotonic() - since >= self._patience
+        since, patience = self._away_since, self._patience
+        if since is None or patience is None:
+            return False
+        return time.monotonic() - since >= patience
 
     def _passes_by(self) -> bool:
         """Whether this call need not try the log; one a second does."""
