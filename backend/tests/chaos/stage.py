@@ -222,7 +222,8 @@ async def installation(
         address = THERE if hosts else "127.0.0.1"
         settings = settings_for(
             database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(), WAFAA_HOST=address,
-            WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=lost_send, WAFAA_MAX_ATTEMPTS=12,
+            WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=lost_send,
+            WAFAA_MAX_ATTEMPTS=12,  # A kill costs an attempt, and here one comes every few seconds.
         )  # fmt: skip
         if (CACHE / "models").exists():  # Built once a machine.
             (home / "models").symlink_to(CACHE / "models")

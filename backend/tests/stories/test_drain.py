@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.fixtures.shop import ASKED, LAYLA, NUMBER, Open, Thinker
+from tests.fixtures.shop import ASKED, LAYLA, NUMBER, Open, Shop, Thinker
 from tests.fixtures.wired import Theatre, until
 
 
@@ -46,6 +46,31 @@ async def test_what_is_under_way_is_finished_or_left_to_the_next_worker(
     await theatre.rest(90)
     counts = [len(theatre.replies(contact)) for contact in theatre.contacts]
     assert counts == [1] * under_way
+
+
+async def test_work_that_no_worker_was_told_of_is_found_by_looking(shop: Shop) -> None:
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    await shop.rows("UPDATE lanes SET due_at = now() + interval '1 hour' RETURNING 1")
+    worker = asyncio.create_task(shop.product.services.worker.run())
+    await until(lambda: _listens(shop))
+    await asyncio.sleep(1.0)  # It has looked, and found nothing.
+    await shop.rows("UPDATE lanes SET due_at = now() RETURNING 1")
+    await until(lambda: _replied(shop), 60)
+    shop.product.services.worker.stop()
+    await worker
+
+
+async def _listens(shop: Shop) -> bool:
+    return bool(
+        await shop.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND query LIKE 'LISTEN%wafaa_lanes%'"
+        )
+    )
+
+
+async def _replied(shop: Shop) -> bool:
+    return len(shop.replies()) == 1
 
 
 async def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_begun(
