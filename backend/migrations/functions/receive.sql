@@ -19,7 +19,7 @@ DECLARE
   fresh int[];  -- The arrivals that nobody told before,
   whose uuid[];  -- and the contact of each, by its place.
   unknown boolean;
-  made uuid[];
+  made int[];  -- The places whose contacts were made here.
   talks uuid[];
   numbers bigint[];
   wanted boolean;
@@ -65,19 +65,20 @@ BEGIN
         WHERE a.place = ANY (fresh)) a
       ORDER BY client_id, account_id, kind, key, many DESC, place
     ), people AS (
-      INSERT INTO public.contacts AS c (client_id, id, name)
+      INSERT INTO public.contacts (client_id, id, name)
       SELECT client_id, contact_id, names[min(place)] FROM chosen WHERE whose[place] IS NULL
-      GROUP BY client_id, contact_id RETURNING c.id
+      GROUP BY client_id, contact_id
     ), places AS (
       INSERT INTO public.contact_addresses (client_id, account_id, kind, key, value, contact_id)
       SELECT client_id, account_id, kind, key, value, contact_id FROM chosen ORDER BY client_id, account_id, kind, key
       ON CONFLICT DO NOTHING
     )
-    SELECT array_agg(id) INTO made FROM people;
+    SELECT array_agg(DISTINCT place) INTO made FROM chosen WHERE whose[place] IS NULL;
   END LOOP;
-  IF NOT made <@ whose THEN  -- Somebody else was faster with the same contact.
-    DELETE FROM public.contacts c USING unnest(clients, contacts) AS o(client_id, id)
-    WHERE c.client_id = o.client_id AND c.id = o.id AND o.id = ANY (made) AND array_position(whose, o.id) IS NULL;
+  IF EXISTS (SELECT FROM unnest(made) AS o(place) WHERE array_position(whose, contacts[o.place]) IS NULL) THEN
+    -- Somebody else was faster with the same contact. Ids alone don't tell which is meant: another client may have the same.
+    DELETE FROM public.contacts c USING unnest(made) AS o(place)
+    WHERE c.client_id = clients[o.place] AND c.id = contacts[o.place] AND array_position(whose, c.id) IS NULL;
   END IF;
 
   WITH new AS MATERIALIZED (

@@ -1,0 +1,202 @@
+"""Ingress writes before it knows whose scope it is in: its one function adds what came, and can do nothing else.
+
+Called as whoever can inject SQL would call it: on a bare connection of the application's role, without a token.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from app.bootstrap import app_url, owner_url, signer
+from app.core.multi_tenant import Database
+from app.models.client import Client, ClientSettings, new_client_id
+from app.utils.ids import uuid7
+from tests.fixtures.keys import sealed
+from tests.fixtures.product import migrate_now, settings_for
+
+NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+RECEIVE = f"SELECT * FROM app.receive({', '.join(f'${n}' for n in range(1, 23))})"
+WRITTEN = (
+    "contacts", "contact_addresses", "conversations", "conversation_events", "messages", "attachments", "jobs", "lanes",
+    "inbound_events",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Said:
+    """One arrival, of which a caller may name everything."""
+
+    client: UUID
+    account: UUID
+    addresses: tuple[bytes, ...]
+    contact: UUID = field(default_factory=uuid7)
+    conversation: UUID = field(default_factory=uuid7)
+    message: UUID = field(default_factory=uuid7)
+    event_key: bytes = field(default_factory=lambda: uuid4().bytes)
+
+    def row(self) -> tuple[object, ...]:
+        return (
+            self.client, self.account, self.event_key, self.contact, None, self.conversation, self.message, uuid7(),
+            "text", b"sealed", None, NOW, None, 0.0,
+        )  # fmt: skip
+
+
+async def receive(app: "asyncpg.Connection[asyncpg.Record]", *said: Said) -> list[dict[str, Any]]:
+    columns = list(zip(*(one.row() for one in said), strict=True))
+    ways = [
+        (place, "phone", key, b"") for place, one in enumerate(said, 1) for key in one.addresses
+    ]
+    media = [(place, uuid7(), "image", b"") for place, _ in enumerate(said, 1)]
+    found = await app.fetch(RECEIVE, *columns, *zip(*ways, strict=True), *zip(*media, strict=True))
+    return [dict(row) for row in found]
+
+
+@dataclass(frozen=True)
+class House:
+    """A client that somebody has written to already."""
+
+    account: UUID
+    first: Said
+
+    @property
+    def client(self) -> UUID:
+        return self.first.client
+
+
+@pytest.fixture(params=["postgres18", "postgres15"])
+def settings(request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path):
+    server = request.getfixturevalue(request.param)
+    return settings_for(fresh_database(server, migrate_now), tmp_path)
+
+
+@pytest.fixture
+async def owner(settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(owner_url(settings).replace("+asyncpg", ""))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def app(settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(app_url(settings).replace("+asyncpg", ""))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def two(settings, app: "asyncpg.Connection[asyncpg.Record]") -> tuple[House, House]:
+    db = sealed(Database.connect(app_url(settings), signer(settings), size=2, overflow=0))
+    one, other = [await _house(db, app, slug) for slug in ("one", "two")]
+    await db.close()
+    return one, other
+
+
+async def _house(db: Database, app: "asyncpg.Connection[asyncpg.Record]", slug: str) -> House:
+    client, account = new_client_id(), uuid7()
+    async with db.tenant(client) as tx:
+        await Client.add(tx, slug.title(), slug, ClientSettings())
+        await tx.run(
+            "INSERT INTO channel_configs (client_id, id, kind, name, external_id, sealed) "
+            "VALUES ($1, $2, 'web', 'W', $3, '')",
+            client, account, str(account),
+        )  # fmt: skip
+    first = Said(client, account, (b"layla",))
+    assert len(await receive(app, first)) == 1
+    return House(account, first)
+
+
+async def rows(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, set[str]]:
+    """Every row of every table that the function writes, as the owner of the tables sees it."""
+    return {
+        table: {row["row"] for row in await owner.fetch(f"SELECT t::text AS row FROM {table} t")}
+        for table in WRITTEN
+    }
+
+
+async def test_it_adds_what_came_and_leaves_what_was_there(owner, app, two) -> None:
+    _, other = two
+    before = await rows(owner)
+    told = await receive(app, Said(other.client, other.account, (b"omar",)))
+    after = await rows(owner)
+    assert [set(row) for row in told] == [{"place", "conversation_id", "seq"}]
+    for table in WRITTEN:
+        assert before[table] < after[table], table
+        assert all(str(other.client) in row for row in after[table] - before[table]), table
+        assert await app.fetch(f"SELECT * FROM {table}") == [], table
+
+
+async def test_of_a_known_contact_it_moves_the_counters_of_their_conversation_alone(
+    owner, app, two
+) -> None:
+    _, other = two
+    before = await rows(owner)
+    [told] = await receive(app, Said(other.client, other.account, (b"layla",)))
+    after = await rows(owner)
+    assert (told["conversation_id"], told["seq"]) == (other.first.conversation, 2)
+    changed = {row for table in WRITTEN for row in before[table] - after[table]}
+    assert all(str(other.first.conversation) in row for row in changed)
+    assert {table for table in WRITTEN if before[table] - after[table]} <= {
+        "conversations",
+        "lanes",
+    }
+
+
+async def test_what_is_known_changes_nothing(owner, app, two) -> None:
+    _, other = two
+    before = await rows(owner)
+    again = Said(other.client, other.account, (b"omar",), event_key=other.first.event_key)
+    assert await receive(app, again) == []
+    assert await rows(owner) == before
+
+
+@pytest.mark.parametrize("what", ["account", "message", "client"])
+async def test_what_does_not_fit_is_refused_as_a_whole(owner, app, two, what: str) -> None:
+    """An account of another client's, a message that is there, a client that nobody knows."""
+    one, other = two
+    wrong = {
+        "account": Said(other.client, one.account, (b"omar",)),
+        "message": Said(other.client, other.account, (b"omar",), message=other.first.message),
+        "client": Said(new_client_id(), one.account, (b"omar",)),
+    }[what]
+    before = await rows(owner)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await receive(app, Said(other.client, other.account, (b"noor",)), wrong)
+    assert await rows(owner) == before
+
+
+async def test_ids_of_another_client_name_nothing_of_theirs(owner, app, two) -> None:
+    """Keys lead with the client: the same ids are other rows, of one's own."""
+    one, other = two
+    before = await rows(owner)
+    await receive(
+        app,
+        Said(
+            other.client, other.account, (b"omar",),
+            contact=one.first.contact, conversation=one.first.conversation, message=one.first.message,
+        ),
+    )  # fmt: skip
+    after = await rows(owner)
+    for table in WRITTEN:
+        assert before[table] <= after[table], table
+        assert all(str(other.client) in row for row in after[table] - before[table]), table
+
+
+async def test_a_contact_that_came_to_nothing_takes_no_other_along(owner, app, two) -> None:
+    """Two arrivals share an address, so one's new contact is dropped again; another client's has the same id."""
+    one, other = two
+    before = await rows(owner)
+    await receive(
+        app,
+        Said(one.client, one.account, (b"a", b"b")),
+        Said(one.client, one.account, (b"b", b"c"), contact=other.first.contact),
+        Said(other.client, other.account, (), contact=other.first.contact, event_key=other.first.event_key),
+    )  # fmt: skip
+    after = await rows(owner)
+    for table in WRITTEN:
+        assert before[table] <= after[table], table
