@@ -313,6 +313,16 @@ async def test_new_keys_are_found_and_unknown_ones_not_sought_without_end(
     assert (await sign_in(browser, cafe.ref.slug)).status == 502
 
 
+async def test_who_sets_a_provider_up_and_removes_it_is_noted(
+    product: Product, cafe: Business, connected: OidcSimulator
+) -> None:
+    async with product.api.delete("/v1/identity-provider", headers=cafe.staff) as answer:
+        assert answer.status == 204
+    async with product.api.get("/v1/audit", headers=cafe.staff) as answer:
+        noted = [entry["action"] for entry in await answer.json()]
+    assert noted[:2] == ["identity_provider.removed", "identity_provider.set"]
+
+
 async def test_the_secret_belongs_to_its_issuer(
     product: Product, cafe: Business, connected: OidcSimulator
 ) -> None:

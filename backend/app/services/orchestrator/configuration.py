@@ -45,6 +45,12 @@ async def save_draft(tx: TenantTx, name: str, settings: ClientSettings, *, actor
     await AuditEntry.add(tx, actor, "client.drafted", str(client_of(tx)))
 
 
+async def discard_draft(tx: TenantTx, *, actor: str) -> None:
+    """Throws the draft away."""
+    await ClientDraft.discard(tx)
+    await AuditEntry.add(tx, actor, "client.draft_discarded", str(client_of(tx)))
+
+
 async def publish_draft(tx: TenantTx, *, actor: str, note: str | None) -> int:
     """Makes the draft the configuration in use.
 

@@ -64,10 +64,10 @@ async def save_draft(
 
 
 @router.delete("/draft", status_code=204)
-async def discard_draft(tx: TenantTxDep, _: OwnerDep, seen: IfMatch) -> None:
+async def discard_draft(tx: TenantTxDep, owner: OwnerDep, seen: IfMatch) -> None:
     """Throws the draft away."""
     require_tag(seen, await _tag(tx))
-    await ClientDraft.discard(tx)
+    await configuration.discard_draft(tx, actor=owner.subject)
 
 
 @router.post("/publish")

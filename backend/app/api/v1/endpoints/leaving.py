@@ -10,6 +10,7 @@ from app.api.deps import READERS, OwnTxDep, ServicesDep, TenantTxDep, require
 from app.api.once import OnceRoute
 from app.core.errors import NotFound
 from app.core.security import Principal, Role, Scope
+from app.models.audit import AuditEntry
 from app.models.consent import Consent
 from app.models.contact import Contact
 from app.models.export import Export
@@ -89,6 +90,9 @@ async def note_consent(
     await Contact.addresses(tx, contact_id)
     await consents.note(
         tx, contact_id, granted=given.granted, source="staff", wording=given.wording
+    )
+    await AuditEntry.add(
+        tx, agent.subject, "contact.consent_noted", str(contact_id), {"granted": given.granted}
     )
     return [ConsentOut.model_validate(one) for one in await Consent.of_contact(tx, contact_id)]
 
