@@ -67,9 +67,9 @@ class Answer:
         return self.status, tuple(kept), body
 
 
-async def send(app: ASGIApp, request: Request) -> Answer:
-    """Sends a request and reads the whole answer."""
-    answer = Answer()
+async def send(app: ASGIApp, request: Request, answer: Answer | None = None) -> Answer:
+    """Sends a request and reads the whole answer; of a stream, what has come so far is in the ``answer`` given."""
+    answer = answer or Answer()
     pending = [request.body]
 
     async def receive() -> Message:

@@ -1,12 +1,17 @@
 """What is written lands with the writer, whomever else the request names."""
 
+import asyncio
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 
 from app.api.app import create_app
+from app.models.message import Author, NewMessage
+from app.services.orchestrator.events import say
+from tests.fixtures.wired import until
 from tests.isolation.asgi import Answer, Request, send
 from tests.isolation.attempts import HEADERS
 from tests.isolation.operations import operations
@@ -115,6 +120,50 @@ async def test_a_visitor_of_one_client_is_a_stranger_to_another(world: World) ->
     again = await _session(world, app, actor, mine["visitor_token"])
     assert there["conversation_id"] != mine["conversation_id"] == again["conversation_id"]
     assert await _others(world, other) == before
+
+
+SAID = 20
+STREAMS = (
+    ("owner", "/v1/conversations/{}/events"),
+    ("visitor", "/web/v1/conversations/{}/events"),
+)
+
+
+async def test_open_streams_hold_their_own_words_alone(world: World) -> None:
+    """Check 14: two clients' streams wait while much is said to both, and each hears its own."""
+    app = create_app(world.product.services)
+    houses = world.houses[:2]
+    heard: dict[tuple[str, str], Answer] = {}
+    listening = []
+    for house, other in (houses, houses[::-1]):
+        for caller, path in STREAMS:
+            headers = house.callers[caller]()
+            foreign = Request("GET", path.format(other.conversation), headers=headers)
+            assert (await send(app, foreign)).status == 404
+            heard[house.id, caller] = answer = Answer()
+            own = Request("GET", path.format(house.conversation), headers=headers)
+            listening.append(asyncio.create_task(send(app, own, answer)))
+    for number in range(SAID):
+        for house in houses:
+            words = f"{house.secret.decode()} hears no. {number}."
+            said = NewMessage(UUID(house.conversation), Author.ASSISTANT, words, "en")
+            async with world.product.services.db.tenant(house.business.ref.id) as tx:
+                await say(tx, said, "message.created")
+
+    async def all_has_come() -> bool:
+        last = f"hears no. {SAID - 1}.".encode()
+        return all(last in answer.body for answer in heard.values())
+
+    await until(all_has_come, 60)
+    for task in listening:
+        task.cancel()
+    await asyncio.gather(*listening, return_exceptions=True)
+    for house, other in (houses, houses[::-1]):
+        for caller, _ in STREAMS:
+            body = heard[house.id, caller].body
+            assert body.count(house.secret + b" hears no. ") == SAID
+            assert other.secret not in body
+            assert other.conversation.encode() not in body
 
 
 async def test_signing_in_tells_nobody_who_is_there(world: World) -> None:
