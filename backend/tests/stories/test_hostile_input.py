@@ -382,12 +382,8 @@ HEADS = {
 
 @pytest.mark.parametrize("name", HEADS)
 async def test_a_swollen_head_is_refused(fortress: Fortress, name: str) -> None:
-    answer, seconds = await raw(
-        fortress,
-        f"GET /health/live HTTP/1.1\r\nHost: x\r\n{HEADS[name]}\r\nConnection: close\r\n\r\n".encode(),
-    )
-    assert 400 <= status(answer) < 500
-    assert seconds < 1
+    """Check 45."""
+    await _refused_cheaply(fortress, "/health/live", f"\r\n{HEADS[name]}")
 
 
 @pytest.mark.parametrize(
@@ -400,11 +396,20 @@ async def test_a_swollen_head_is_refused(fortress: Fortress, name: str) -> None:
     ],
 )
 async def test_a_long_address_is_refused(fortress: Fortress, target: str) -> None:
-    answer, seconds = await raw(
-        fortress, f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
-    )
-    assert 400 <= status(answer) < 500
-    assert seconds < 1
+    """Check 45."""
+    await _refused_cheaply(fortress, target)
+
+
+async def _refused_cheaply(fortress: Fortress, target: str, more: str = "") -> None:
+    """Less than 100 ms of this process's time, the server and its caller together, in the best of three."""
+    request = f"GET {target} HTTP/1.1\r\nHost: x{more}\r\nConnection: close\r\n\r\n".encode()
+    spent = []
+    for _ in range(3):  # The machine may be busy with something else.
+        began = time.process_time()
+        answer = await raw(fortress, request)
+        spent.append(time.process_time() - began)
+        assert 400 <= status(answer) < 500
+    assert min(spent) < 0.1
 
 
 GET = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
@@ -438,7 +443,7 @@ async def test_what_is_not_http_is_answered_by_a_problem(
     """Check 51: nobody of ours has seen such a request, and still the answer is one of ours."""
     line, end, rest = UNREADABLE[name].partition(b"\r\n")
     asked = line + end + f"Accept-Language: {language}\r\n".encode() + rest
-    answer, _ = await raw(fortress, asked)
+    answer = await raw(fortress, asked)
     head, _, body = answer.partition(b"\r\n\r\n")
     told = Headers(dict(part.split(": ", 1) for part in head.decode().split("\r\n")[1:]))
     heard = Answer(status(answer), told, body, ended=True)
@@ -455,17 +460,16 @@ async def test_what_is_not_http_is_answered_by_a_problem(
         assert told["content-language"] == language  # It was read before what can't be.
 
 
-async def raw(fortress: Fortress, request: bytes) -> tuple[bytes, float]:
+async def raw(fortress: Fortress, request: bytes) -> bytes:
     url = urlsplit(fortress.product.url)
     assert url.hostname
-    began = time.monotonic()
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     writer.write(request)
     answer = b""
     with suppress(ConnectionError):
         answer = await asyncio.wait_for(reader.read(), 10)
     writer.close()
-    return answer, time.monotonic() - began
+    return answer
 
 
 def status(answer: bytes) -> int:
