@@ -194,8 +194,8 @@ class Clock:
 
 
 async def test_a_burst_gets_one_reply(opened, model, record_property) -> None:
-    # A thousand wound seconds aren't a backlog.
-    patient = {"WAFAA_SHED_SECONDS": "1e6,2e6,3e6,4e6,5e6"}
+    # A thousand wound seconds aren't a backlog, nor has anybody waited for so long.
+    patient = {"WAFAA_SHED_SECONDS": "1e6,2e6,3e6,4e6,5e6", "WAFAA_STALE_MINUTES": "1e6"}
     shop = await opened(LLM_PROVIDERS="llama", WAFAA_QUIET_SECONDS=QUIET, **patient)
     shop.meta.statuses = ()
     replies: Counter[tuple[str, int]] = Counter()
