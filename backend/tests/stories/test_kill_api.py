@@ -7,7 +7,7 @@ import pytest
 
 from simulators.meta import WebhookPosted
 from tests.fixtures.nursery import Child
-from tests.fixtures.wire import Trap
+from tests.fixtures.wire import Step, Trap
 from tests.fixtures.wired import Theatre, free_port
 
 RECEIVES = "receive"
@@ -24,17 +24,18 @@ async def test_a_webhook_is_taken_once_wherever_the_api_dies(theatre) -> None:
     steps = list(theatre.steps.seen)
     written = next(step for step in steps if RECEIVES in step.name)
     for step, after, committed in ((steps[0], False, 0), (written, False, 0), (written, True, 1)):
-        taken, api = await _takes(theatre, port, api, Trap(step, after, api.kill))
+        taken, api = await _takes(theatre, port, api, step, after)
         assert taken == (committed, 1, 1), (step, after)
 
 
 async def _takes(
-    theatre: Theatre, port: int, api: Child, trap: Trap
+    theatre: Theatre, port: int, api: Child, step: Step, after: bool
 ) -> tuple[tuple[int, int, int], Child]:
     """Messages when the API died, after the platform's retry, and replies; and the API that follows."""
-    await asyncio.sleep(1.0)  # Look-ups are remembered for a second: they are steps as well.
+    api.kill()
+    api = await theatre.open(port)  # It remembers no look-ups: they are steps as well.
     theatre.steps.forget()
-    theatre.steps.trap = trap
+    theatre.steps.trap = trap = Trap(step, after, api.kill)
     before = await theatre.count("messages WHERE author = 'contact'")
     contact, payload = theatre.question()
     platform = asyncio.ensure_future(theatre.meta.deliver(payload, retry=True))
