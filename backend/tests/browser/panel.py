@@ -19,7 +19,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "unhelpful": "إجابة غير مفيدة",
         "person": "التحدث إلى موظف",
         "other": "English",
-        "assistant": "مساعد آلي",
+        "assistant": "المساعد الآلي",
         "waiting": "في انتظار الاتصال",
         "asked": "أُبلغ فريقنا",
         "joined": "المحادثة الآن مع سارة",
