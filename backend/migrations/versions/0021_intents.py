@@ -1,10 +1,9 @@
-"""An intent to send names the fence its lane is held by."""
-
-from pathlib import Path
+"""An intent to send names the fence its lane is held by, knows how long its job has waited, and asks who wants to hear nothing."""
 
 from alembic import op
 
-from app.migration import run_script
+from app.core.revision import MIGRATIONS
+from app.migration import DEFINER_ROLE, run_script
 
 revision = "0021"
 down_revision = "0020"
@@ -12,4 +11,6 @@ down_revision = "0020"
 
 def upgrade() -> None:
     """Replaces the function that writes intents down."""
-    run_script(op.get_bind(), Path(__file__).with_suffix("") / "intents.sql")
+    op.execute(f"SET ROLE {DEFINER_ROLE}")
+    op.execute("DROP FUNCTION app.intend(text, uuid, uuid, uuid, float8)")
+    run_script(op.get_bind(), MIGRATIONS / "functions" / "intend.sql")

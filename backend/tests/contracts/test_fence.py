@@ -17,6 +17,7 @@ from app.bootstrap import app_url, bootstrap, owner_url, signer
 from app.core.clock import SteadyClock
 from app.core.errors import Conflict, Misconfigured
 from app.core.multi_tenant import Database, TenantSigner
+from app.core.revision import MIGRATIONS
 from app.models.base import Base
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.client_version import ClientVersion
@@ -25,6 +26,12 @@ from tests.fixtures.keys import sealed
 from tests.fixtures.product import SECRET, migrate_now, settings_for
 
 LINT = (Path(__file__).parents[2] / "migrations" / "rls_lint.sql").read_text("utf-8")
+
+
+DEFINITIONS = """
+SELECT pg_get_functiondef(p.oid) AS text, p.proacl::text AS grants FROM pg_proc p
+WHERE p.pronamespace = 'app'::regnamespace AND p.proname = $1 ORDER BY p.oid
+"""
 
 
 @pytest.fixture(params=["postgres18", "postgres15"])
@@ -138,6 +145,16 @@ async def test_models_and_database_say_the_same(settings) -> None:
     finally:
         await engine.dispose()
     assert differences == []
+
+
+@pytest.mark.parametrize(
+    "script", sorted((MIGRATIONS / "functions").glob("*.sql")), ids=lambda one: one.stem
+)
+async def test_the_database_holds_the_present_text_of_a_function(owner, script: Path) -> None:
+    """A migration that remakes one from an older text takes back what came between."""
+    held = await owner.fetch(DEFINITIONS, script.stem)
+    await owner.execute(script.read_text("utf-8"))
+    assert await owner.fetch(DEFINITIONS, script.stem) == held
 
 
 async def test_a_client_sees_itself_and_nobody_else(db: Database, two) -> None:

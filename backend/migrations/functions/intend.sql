@@ -1,10 +1,11 @@
--- Who wants to hear nothing gets nothing unasked: the call decides it too, as the long way does.
-SET ROLE wafaa_definer;
-
+-- The present text of app.intend: whoever changes it adds a migration that runs this file again.
+--
 -- Writes down that a reply is about to be sent, and gives all that sending needs. NULL, having written nothing, for what
 -- isn't as plain: a reply that isn't queued, whose lane another worker holds by now, that a human or the contact was
 -- faster than, that answers what was asked too long ago, whose window is closing, that nobody can be reached
 -- with, or that nobody asked for while the contact wants to hear nothing.
+SET ROLE wafaa_definer;
+
 CREATE OR REPLACE FUNCTION app.intend(token text, client uuid, talk uuid, message uuid, least_seconds float8, held bigint,
   job uuid, most_seconds float8) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -39,5 +40,8 @@ BEGIN
       WHERE d.client_id = client AND d.account_id = c.account_id AND d.contact_id = c.contact_id))
     FROM public.channel_configs a WHERE a.client_id = client AND a.id = c.account_id);
 END $$;
+
+REVOKE ALL ON FUNCTION app.intend(text, uuid, uuid, uuid, float8, bigint, uuid, float8) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.intend(text, uuid, uuid, uuid, float8, bigint, uuid, float8) TO wafaa_app;
 
 RESET ROLE;
