@@ -12,7 +12,7 @@ from opentelemetry.trace import TracerProvider, get_tracer_provider
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-from app.api import docs, errors, middleware, pages, tracing
+from app.api import described, docs, errors, middleware, pages, tracing
 from app.api.addresses import Proxies
 from app.api.bounds import Bounds
 from app.api.cookies import Cookies
@@ -27,7 +27,6 @@ from app.api.signing import routes as signing
 from app.api.v1 import endpoints
 from app.bootstrap import Services
 from app.core.limits import LocalLimits, Policy
-from app.schemas.errors import Problem
 
 VERSION = "0.1.0"
 BUSIEST = ("webhooks", "chat")
@@ -73,12 +72,8 @@ class Api(FastAPI):
         return Intake(inner, services, gate, proxies, https=https)
 
     def openapi(self) -> dict[str, Any]:
-        """The description of the API, with the shape that every error has."""
-        if self.openapi_schema is None:
-            schemas = super().openapi().setdefault("components", {}).setdefault("schemas", {})
-            told = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= told.pop("$defs") | {"Problem": told}
-        return super().openapi()
+        """The description of the API, made once."""
+        return self.openapi_schema or described.complete(super().openapi())
 
 
 def create_app(services: Services, traces: TracerProvider | None = None) -> FastAPI:
