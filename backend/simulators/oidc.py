@@ -18,6 +18,10 @@ from joserfc.jwk import OctKey, RSAKey
 
 Claims = dict[str, Any]
 ENDLESS = 60.0
+_FORM = (
+    '<!doctype html><html lang="en"><title>Provider</title><link rel="icon" href="data:,">'
+    '<form method="post"><label>Password <input type="password" autofocus></label><button>Sign in</button></form>'
+)
 
 
 @dataclass
@@ -34,6 +38,7 @@ class Behaviour:
         status: Statuses of paths, where they aren't 200.
         foreign_key: Signs with a key that it doesn't show, under the name of one that it does.
         key_as_secret: Signs with HS256, its public key being the secret.
+        asks: Shows people a page with a form first, as providers do.
     """
 
     claims: Callable[[Claims], Claims] = lambda claims: claims
@@ -45,6 +50,7 @@ class Behaviour:
     status: Mapping[str, int] = field(default_factory=dict)
     foreign_key: bool = False
     key_as_secret: bool = False
+    asks: bool = False
 
 
 @dataclass
@@ -88,7 +94,8 @@ class OidcSimulator:
             [
                 web.get("/.well-known/openid-configuration", self._metadata),
                 web.get("/keys", self._show_keys),
-                web.get("/authorize", self._authorize),
+                web.get("/authorize", self._ask),
+                web.post("/authorize", self._authorize),
                 web.post("/token", self._token),
             ]
         )
@@ -133,6 +140,11 @@ class OidcSimulator:
         ]
         shown = [key.as_dict(private=False) for key in self._keys]
         return web.json_response({"keys": [*odd, *shown]})
+
+    async def _ask(self, request: web.Request) -> web.Response:
+        if not self.behaviour.asks:
+            return await self._authorize(request)
+        return web.Response(text=_FORM, content_type="text/html")
 
     async def _authorize(self, request: web.Request) -> web.Response:
         asked = dict(request.query)

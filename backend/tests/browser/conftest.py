@@ -5,27 +5,22 @@ A request that would leave loopback, or an error on the browser's console, fails
 
 import fcntl
 import importlib.util
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
+from playwright.async_api import Browser
 
 from app.api.pages import DIST
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
 from tests.browser.installation import Installation, installation
 from tests.browser.site import Site, site
+from tests.fixtures._watched import OpenPage, watched
 from tests.fixtures.product import migrate_now
 from tests.fixtures.servers import FreshDatabases
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-ARGS = ["--headless", "--no-sandbox", "--disable-quic", "--disable-background-networking"]
 ROOT = Path(__file__).resolve().parents[3]
-
-OpenPage = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture(scope="session")
@@ -56,51 +51,11 @@ async def wafaa(
         yield made
 
 
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        await browser.close()
-
-
 @pytest.fixture
 async def open_page(browser: Browser, wafaa: Installation) -> AsyncIterator[OpenPage]:
-    """Opens pages in contexts of their own, and fails the test for what must not happen on any of them."""
-    wrongs: list[str] = []
-    contexts: list[BrowserContext] = []
-
-    async def guard(route: Route) -> None:
-        if urlsplit(route.request.url).hostname == "127.0.0.1":
-            await route.continue_()
-        else:
-            wrongs.append(f"left loopback: {route.request.url}")
-            await route.abort()
-
-    async def open_(path: str, *, forgive: tuple[str, ...] = (), **options: object) -> Page:
-        context = await browser.new_context(base_url=wafaa.api.url, **options)  # type: ignore[arg-type]  # Playwright's own names.
-        contexts.append(context)
-        await context.route("**/*", guard)
-        page = await context.new_page()
-        page.set_default_timeout(10_000)
-
-        def heard(text: str) -> None:
-            if not any(part in text for part in forgive):
-                wrongs.append(text)
-
-        page.on(
-            "console",
-            lambda it: heard(f"console: {it.text}") if it.type in ("error", "warning") else None,
-        )
-        page.on("pageerror", lambda error: heard(f"page error: {error}"))
-        await page.goto(path)
-        return page
-
-    yield open_
-    for context in contexts:
-        await context.close()
-    assert wrongs == []
+    """Opens pages of the demo."""
+    async with watched(browser, wafaa.api.url) as watch:
+        yield watch.open
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.conftest import OpenPage
 from tests.browser.installation import Installation
 from tests.browser.panel import Panel
+from tests.fixtures._watched import OpenPage
 
 OFFLINE = "ERR_INTERNET_DISCONNECTED"
 DEAD = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET")

@@ -3,10 +3,10 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import OpenPage
 from tests.browser.installation import Installation
 from tests.browser.panel import Panel, address
 from tests.browser.site import Site
+from tests.fixtures._watched import OpenPage
 
 EVERY = pytest.mark.parametrize(
     ("slug", "language"), [("cafe", "ar"), ("cafe", "en"), ("clinic", "ar"), ("clinic", "en")]

@@ -10,10 +10,10 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from playwright.async_api import expect
 
-from tests.browser.conftest import OpenPage
 from tests.browser.installation import Installation
 from tests.browser.panel import Panel, address
 from tests.browser.site import Site
+from tests.fixtures._watched import OpenPage
 
 
 @pytest.mark.parametrize("language", ["ar", "en"])

@@ -4,10 +4,10 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import OpenPage
 from tests.browser.installation import Installation
 from tests.browser.panel import Panel, address
 from tests.browser.site import Site
+from tests.fixtures._watched import OpenPage
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SIZES = {1280: {"width": 1280, "height": 800}, 390: {"width": 390, "height": 780}}

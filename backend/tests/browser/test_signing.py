@@ -2,43 +2,26 @@
 
 import base64
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from app.core.security import Role
 from app.models.staff_ticket import Kind
 from app.services.identity import team, tickets
-from tests.browser.conftest import browser  # noqa: F401  # A fixture.
 from tests.browser.test_looks import SIZES, violations
+from tests.fixtures._watched import OpenPage, watched
 from tests.fixtures.product import PASSWORD, Business, Product
-
-NewPage = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture
-async def new_page(browser: Browser, product: Product) -> AsyncIterator[NewPage]:  # noqa: F811
-    """Opens pages of the product in contexts of their own; what the browser complains about fails the test."""
-    wrongs: list[str] = []
-    contexts: list[BrowserContext] = []
-
-    async def open_(path: str, **options: object) -> Page:
-        context = await browser.new_context(base_url=product.url, **options)  # type: ignore[arg-type]  # Playwright's own names.
-        contexts.append(context)
-        page = await context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("console", lambda it: wrongs.append(it.text) if it.type == "error" else None)
-        page.on("pageerror", lambda error: wrongs.append(str(error)))
-        await page.goto(path)
-        return page
-
-    yield open_
-    for context in contexts:
-        await context.close()
-    assert [wrong for wrong in wrongs if "status of 4" not in wrong] == []
+async def new_page(browser: Browser, product: Product) -> AsyncIterator[OpenPage]:
+    """Opens pages of the product. A browser tells of each refusal on its console."""
+    async with watched(browser, product.url, "status of 4") as watch:
+        yield watch.open
 
 
 async def is_well(page: Page) -> None:
@@ -51,7 +34,7 @@ async def is_well(page: Page) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["ar", "en"])
 async def test_one_signs_in_and_turns_the_second_step_on_by_keyboard_alone(
-    new_page: NewPage, cafe: Business, language: str, theme: str, width: int
+    new_page: OpenPage, cafe: Business, language: str, theme: str, width: int
 ) -> None:
     page = await new_page(
         "/account", locale=language, color_scheme=theme, viewport=SIZES[width], java_script_enabled=True
@@ -91,7 +74,7 @@ async def test_one_signs_in_and_turns_the_second_step_on_by_keyboard_alone(
 
 
 async def test_it_works_without_a_script_and_changes_its_language(
-    new_page: NewPage, cafe: Business
+    new_page: OpenPage, cafe: Business
 ) -> None:
     page = await new_page("/account/password", locale="en", java_script_enabled=False)
     await page.get_by_role("link", name="العربية").click()
@@ -103,7 +86,7 @@ async def test_it_works_without_a_script_and_changes_its_language(
 
 @pytest.mark.parametrize("language", ["ar", "en"])
 async def test_every_page_on_the_way_in_is_well_and_takes_the_first_key(
-    new_page: NewPage, product: Product, cafe: Business, language: str
+    new_page: OpenPage, product: Product, cafe: Business, language: str
 ) -> None:
     """Forgotten passwords, a business's own account, invitations and resets, and links that open nothing any more."""
     async with product.services.db.tenant(cafe.ref.id) as tx:

@@ -5,18 +5,19 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import expect
 from yarl import URL
 
-from app.bootstrap import bootstrap
 from app.core.errors import Unauthenticated
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
 from app.services.identity.issuers import Issuers
 from app.services.identity.oidc import Application
+from tests.fixtures._watched import watched
 from tests.fixtures.keycloak import PASSWORD, SECRET, Keycloak
-from tests.fixtures.product import Product, migrate_now, serve, settings_for
+from tests.fixtures.product import Product, installed, migrate_now, settings_for
 from tests.fixtures.signin import Browser, NewBrowser, Seen
 
 pytestmark = pytest.mark.timeout(600)
@@ -34,10 +35,9 @@ async def product(
         fresh_database(postgres18, migrate_now), embed_home, REDIS_URL=valkey.url,
         WAFAA_IDENTITY_NETWORKS="127.0.0.0/8",
     )  # fmt: skip
-    services = bootstrap(settings)
-    async with serve(services) as url, aiohttp.ClientSession(url) as api:
-        services.single_sign_on.oidc.redirect_uri = f"{url}/signin/sso/callback"
-        yield Product(services, api, url)
+    async with installed(settings) as made:
+        made.services.single_sign_on.oidc.redirect_uri = f"{made.url}/signin/sso/callback"
+        yield made
 
 
 async def connect(product: Product, keycloak: Keycloak) -> Any:
@@ -103,6 +103,26 @@ async def test_staff_sign_in_at_keycloak_whatever_becomes_of_its_keys(
         assert (page.status, "doesn't answer" in page.text) == (503, True)
     finally:
         keycloak.signal(signal.SIGCONT)
+
+
+async def test_a_real_browser_comes_and_goes_by_keyboard_alone(
+    product: Product, keycloak: Keycloak, browser: Chromium
+) -> None:
+    """Under the headers that both really send; a browser holds what follows a form against them."""
+    cafe = await connect(product, keycloak)
+    async with watched(browser, product.url) as watch:
+        page = await watch.open("/signin/sso", locale="en")
+        await page.keyboard.type(cafe.ref.slug)
+        await page.keyboard.press("Enter")
+        await page.locator("a.button").focus()
+        await page.keyboard.press("Enter")
+        await page.locator("#username").focus()
+        await page.keyboard.type("sara")
+        await page.locator("#password").focus()
+        await page.keyboard.type(PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/account")
+        await expect(page.get_by_text("Sara Ali")).to_be_visible()
 
 
 async def id_token(

@@ -4,16 +4,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import pytest
 
-from app.bootstrap import bootstrap
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
 from app.models.staff import Staff
 from app.services.identity.issuers import Issuers
 from simulators.oidc import Behaviour, OidcSimulator, Person
-from tests.fixtures.product import Business, Product, migrate_now, serve, settings_for
+from tests.fixtures.product import Business, Product, installed, migrate_now, settings_for
 from tests.fixtures.signin import Browser, NewBrowser, Seen
 
 ROLES = {"wafaa-owner": "owner", "wafaa-agent": "agent"}
@@ -31,10 +29,9 @@ async def product(
         fresh_database(postgres18, migrate_now), embed_home, REDIS_URL=valkey.url,
         WAFAA_IDENTITY_NETWORKS="127.0.0.0/8",
     )  # fmt: skip
-    services = bootstrap(settings)
-    async with serve(services) as url, aiohttp.ClientSession(url) as api:
-        services.single_sign_on.oidc.redirect_uri = f"{url}/signin/sso/callback"
-        yield Product(services, api, url)
+    async with installed(settings) as made:
+        made.services.single_sign_on.oidc.redirect_uri = f"{made.url}/signin/sso/callback"
+        yield made
 
 
 @pytest.fixture

@@ -1,16 +1,17 @@
 """Where a colleague is asked whether an application may act for them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
 from app.api.deps import ServicesDep, SessionDep
 from app.api.oauth.asking import MOST_BODY_BYTES, once
 from app.api.signing.asking import FormLookDep, LookDep, SignInFirst, see
-from app.api.signing.page import HEADERS, Look, draw_form, respond
+from app.api.signing.page import Look, draw_form, respond
 from app.core.security import RIGHTS, Scope
 from app.models.oauth import LivingApplication
 from app.services.identity import applications
@@ -105,7 +106,8 @@ async def ask(
     except Lost:
         return _lost(look)
     except Back as back:
-        return _send_back(services.authority, back)
+        whither = _whither_back(services.authority, back)
+        return see(whither) if session is None else _leading_on(look, whither)
 
 
 async def pairs_of(request: Request) -> Pairs:
@@ -121,7 +123,7 @@ async def decide(
     session: SessionDep,
     services: ServicesDep,
 ) -> Response:
-    """Takes the decision, and sends the browser back to the application with it."""
+    """Takes the decision, and leads back to the application with it."""
     carried = [pair for pair in pairs if pair[0] in CARRIED]
     try:
         asked = await read(services.authority, carried)
@@ -129,13 +131,13 @@ async def decide(
             raise SignInFirst(f"{PATH}?{urlencode(_carried(carried))}")
         asked = _within(asked, session)
         if _only(pairs, "decision") != "allow":
-            return _send_back(services.authority, _back(asked, error="access_denied"))
+            raise _back(asked, error="access_denied")
         code = await services.authority.allow(asked, session.principal)
-        return _send_back(services.authority, _back(asked, code=code))
+        raise _back(asked, code=code)
     except Lost:
         return _lost(look)
     except Back as back:
-        return _send_back(services.authority, back)
+        return _leading_on(look, _whither_back(services.authority, back))
 
 
 def _within(asked: Asked, session: Session) -> Asked:
@@ -157,11 +159,24 @@ def _back(asked: Asked, **told: str) -> Back:
     return Back(asked.redirect_uri, {**told, "state": asked.state})
 
 
-def _send_back(authority: Authority, back: Back) -> RedirectResponse:
+def _whither_back(authority: Authority, back: Back) -> str:
     """To the application, with our name against mix-ups (RFC 9207)."""
     told = {name: value for name, value in back.told.items() if value is not None}
     joint = "&" if "?" in back.redirect_uri else "?"
-    return see(f"{back.redirect_uri}{joint}{urlencode(told | {'iss': authority.issuer})}")
+    return f"{back.redirect_uri}{joint}{urlencode(told | {'iss': authority.issuer})}"
+
+
+def _leading_on(look: Look, whither: str) -> HTMLResponse:
+    """A page of ours that goes on to the application at once (RFC 6749 §1.7).
+
+    A browser holds whatever follows a form against its page's ``form-action``: the sign-in page's or this one's, and
+    through every redirect that the application adds. Such a source can't be an IPv6 address, either.
+    """
+    lead = look.say("leading_on_lead", place=_place(whither))
+    link = f'<a class="button" href="{escape(whither)}" rel="noreferrer">{look.say("go_on")}</a>'
+    page = respond(Look(look.language, "/account"), "leading_on", f"<p>{lead}</p>{link}")
+    page.headers["refresh"] = f"0;url={whither}"
+    return page
 
 
 def _carried(pairs: Pairs) -> dict[str, str]:
@@ -180,13 +195,7 @@ def _page(look: Look, asked: Asked, session: Session, carried: Mapping[str, str]
         f"{draw_form(look, PATH, 'consent_allow', hidden={**carried, 'decision': 'allow'})}"
         f"{draw_form(look, PATH, 'consent_deny', hidden={**carried, 'decision': 'deny'}, quiet=True)}"
     )
-    page = respond(look, "consent", body)
-    # A browser holds the answer to a form, too, against form-action: it leads to the application.
-    policy = HEADERS["content-security-policy"]
-    page.headers["content-security-policy"] = policy.replace(
-        "form-action 'self'", f"form-action 'self' {_place(asked.redirect_uri)}"
-    )
-    return page
+    return respond(look, "consent", body)
 
 
 def _rights(look: Look, scopes: Iterable[Scope]) -> str:
@@ -195,7 +204,7 @@ def _rights(look: Look, scopes: Iterable[Scope]) -> str:
 
 
 def _place(redirect_uri: str) -> str:
-    """Where an address leads, as a source of a Content-Security-Policy."""
+    """Whose an address is."""
     parts = urlsplit(redirect_uri)
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"
 

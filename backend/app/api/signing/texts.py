@@ -85,6 +85,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "consent_where": "Afterwards you go on to {place}.",
         "consent_allow": "Allow",
         "consent_deny": "Don't allow",
+        "leading_on": "On to the application",
+        "leading_on_lead": "If nothing happens, continue to {place}.",
         "consent_lost": "This link doesn't work",
         "consent_lost_lead": "The application that sent you here isn't known to this business, or gave an address that "
         "isn't its own. Nothing was allowed. Tell whoever made it.",
@@ -181,6 +183,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "consent_where": "بعد ذلك تنتقل إلى {place}.",
         "consent_allow": "أسمح",
         "consent_deny": "لا أسمح",
+        "leading_on": "إلى التطبيق",
+        "leading_on_lead": "إن لم يحدث شيء فتابع إلى {place}.",
         "consent_lost": "هذا الرابط لا يعمل",
         "consent_lost_lead": "التطبيق الذي أرسلك غير معروف لدى هذه المنشأة، أو ذكر عنوانًا ليس له. "
         "لم يُسمح بشيء. أبلغ من صنعه.",
