@@ -22,11 +22,13 @@ class Table:
     Attributes:
         key: The columns that, after ``client_id``, tell its rows apart.
         read: What of a row is needed, as SQL.
+        client: The column that says whose it is.
     """
 
     name: str
     key: Sequence[str]
     read: Sequence[str]
+    client: str = "client_id"
 
 
 class Conversion:
@@ -54,31 +56,35 @@ class Conversion:
                 await _write(raw, table, values)
 
     async def _cipher(self, raw: Any, client_id: UUID) -> Cipher:
-        """A client's cipher; a client without a key gets one."""
+        """A client's cipher, of its newest key that seals; a client without a key gets one."""
         if client_id not in self._ciphers:
             if self._keys is None:
                 raise Misconfigured("There are rows to be sealed, and no key service to do so.")
-            context = {"client": str(client_id), "version": "1"}
             row = await raw.fetchrow(
-                "SELECT wrapped, under FROM client_keys WHERE client_id = $1 AND version = 1",
+                "SELECT version, wrapped, under FROM client_keys WHERE client_id = $1 AND seals_from <= now() "
+                "ORDER BY version DESC LIMIT 1",
                 client_id,
-            )
-            if row:
-                wrapped = Wrapped(row["wrapped"], row["under"])
-                secret = Secret.read(await self._keys.unwrap(wrapped, context))
-            else:
+            )  # fmt: skip
+            version = row["version"] if row else 1
+            context = {"client": str(client_id), "version": str(version)}
+            if row is None:
                 secret = Secret.new()
                 wrapped = await self._keys.wrap(secret.raw, context)
                 await raw.execute(
                     "INSERT INTO client_keys (client_id, version, wrapped, under) VALUES ($1, 1, $2, $3)",
                     client_id, wrapped.blob, wrapped.under,
                 )  # fmt: skip
-            self._ciphers[client_id] = Cipher(client_id, {1: secret}, 1)
+            elif row["wrapped"] is None:
+                secret = Secret.new()  # It is being erased: nobody shall read it.
+            else:
+                wrapped = Wrapped(row["wrapped"], row["under"])
+                secret = Secret.read(await self._keys.unwrap(wrapped, context))
+            self._ciphers[client_id] = Cipher(client_id, {version: secret}, version)
         return self._ciphers[client_id]
 
 
 async def _batches(raw: Any, table: Table) -> AsyncIterator[list[Any]]:
-    columns = ", ".join(("client_id", *table.key, *table.read))
+    columns = ", ".join((f"{table.client} AS client_id", *table.key, *table.read))
     statement = f"SELECT {columns} FROM {table.name}"  # noqa: S608  # Names of ours.
     rows: list[Any] = []
     async for row in raw.cursor(statement, prefetch=_BATCH):
@@ -92,7 +98,7 @@ async def _batches(raw: Any, table: Table) -> AsyncIterator[list[Any]]:
 
 async def _write(raw: Any, table: Table, rows: Sequence[tuple[Any, Values]]) -> None:
     names = list(rows[0][1])
-    where = " AND ".join(f"{name} = ${n}" for n, name in enumerate(("client_id", *table.key), 1))
+    where = " AND ".join(f"{name} = ${n}" for n, name in enumerate((table.client, *table.key), 1))
     put = ", ".join(f"{name} = ${n}" for n, name in enumerate(names, len(table.key) + 2))
     statement = f"UPDATE {table.name} SET {put} WHERE {where}"  # noqa: S608  # Names of ours.
     keys = ("client_id", *table.key)

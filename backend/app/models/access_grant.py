@@ -1,18 +1,22 @@
 """Grants: platform staff read what is a client's only while its owner lets them, and never longer than a day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
+from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
-from app.models.declared import ForeignKey, Index, Mapped, mapped_column
+from app.models.declared import ForeignKey, Index, LargeBinary, Mapped, mapped_column
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 
 MOST_HOURS = 24
+
+_REASON = SealedColumn("access_grants", "reason", "id")
 
 
 class GrantState(StrEnum):
@@ -25,16 +29,21 @@ class GrantState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GrantRef:
-    """A grant as one of ours sees it, at whichever client."""
+    """A grant as one of ours sees it, at whichever client; ``sealed`` is the reason, with that client's key."""
 
     id: UUID
     client_id: UUID
     client: str
-    reason: str
+    sealed: bytes = field(repr=False)
     hours: int
     state: str
     ends_at: datetime | None
     created_at: datetime
+
+    def reason(self, cipher: Cipher) -> str:
+        """Why."""
+        reason: str = _REASON.open(cipher, self.sealed, self.id)
+        return reason
 
 
 class AccessGrant(Created, TenantRow):
@@ -50,11 +59,14 @@ class AccessGrant(Created, TenantRow):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     staff_id: Mapped[UUID]
     staff_name: Mapped[str]
-    reason: Mapped[str]
+    reason_sealed: Mapped[bytes] = mapped_column("reason", LargeBinary)
     hours: Mapped[int]
     state: Mapped[str]
     granted_by: Mapped[UUID | None]
     ends_at: Mapped[datetime | None]
+
+    __allow_unmapped__ = True
+    reason: str
 
     @classmethod
     async def ask(
@@ -65,7 +77,7 @@ class AccessGrant(Created, TenantRow):
         await tx.run(
             "INSERT INTO access_grants (client_id, id, staff_id, staff_name, reason, hours, state) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            client_of(tx), grant_id, staff_id, staff_name, reason, hours, GrantState.ASKED,
+            client_of(tx), grant_id, staff_id, staff_name, _REASON.put(tx, reason, grant_id), hours, GrantState.ASKED,
         )  # fmt: skip
         return grant_id
 
@@ -115,7 +127,15 @@ class AccessGrant(Created, TenantRow):
             "SELECT * FROM access_grants WHERE client_id = $1 ORDER BY id DESC LIMIT 500",
             client_of(tx),
         )
-        return [cls.of(row) for row in rows]
+        return [cls._opened(tx, row) for row in rows]
+
+    @classmethod
+    def _opened(cls, tx: TenantTx, row: Row) -> "AccessGrant":
+        columns = dict(row)
+        reason = columns.pop("reason")
+        grant = cls(**columns)
+        grant.reason = _REASON.get(tx, reason, grant.id)
+        return grant
 
     @classmethod
     async def of_platform_staff(cls, tx: DirectoryTx, staff_id: UUID) -> list[GrantRef]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
 from app.models.declared import (
     ARRAY,
@@ -17,6 +17,9 @@ from app.models.declared import (
     String,
     mapped_column,
 )
+from app.models.sealed import SealedColumn
+
+_NAME = SealedColumn("api_keys", "name", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class ApiKey(Created, TenantRow):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     staff_id: Mapped[UUID]
-    name: Mapped[str]
+    name_sealed: Mapped[bytes] = mapped_column("name", LargeBinary)
     mode: Mapped[str]
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String))
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
@@ -58,16 +61,19 @@ class ApiKey(Created, TenantRow):
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
+    __allow_unmapped__ = True
+    name: str
+
     @classmethod
-    async def add(cls, tx: TenantTx, key: "ApiKey") -> "ApiKey":
+    async def add(cls, tx: TenantTx, key: "ApiKey", name: str) -> "ApiKey":
         """Keeps a new key."""
         (row,) = await tx.all(
             "INSERT INTO api_keys (client_id, id, staff_id, name, mode, scopes, secret_hash, expires_at) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING *",
-            client_of(tx), key.id, key.staff_id, key.name, key.mode, key.scopes, key.secret_hash, key.expires_at,
+            client_of(tx), key.id, key.staff_id, _NAME.put(tx, name, key.id), key.mode, key.scopes, key.secret_hash,
+            key.expires_at,
         )  # fmt: skip
-        made: ApiKey = cls.of(row)
-        return made
+        return cls._opened(tx, row)
 
     @classmethod
     async def all(cls, tx: TenantTx, staff_id: UUID | None = None) -> list["ApiKey"]:
@@ -76,7 +82,15 @@ class ApiKey(Created, TenantRow):
             "SELECT * FROM api_keys WHERE client_id = $1 AND ($2::uuid IS NULL OR staff_id = $2) ORDER BY id DESC LIMIT 500",
             client_of(tx), staff_id,
         )  # fmt: skip
-        return [cls.of(row) for row in rows]
+        return [cls._opened(tx, row) for row in rows]
+
+    @classmethod
+    def _opened(cls, tx: TenantTx, row: Row) -> "ApiKey":
+        columns = dict(row)
+        name = columns.pop("name")
+        key = cls(**columns)
+        key.name = _NAME.get(tx, name, key.id)
+        return key
 
     @classmethod
     async def revoke(cls, tx: TenantTx, key_id: UUID, staff_id: UUID | None = None) -> None:

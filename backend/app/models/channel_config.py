@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.errors import Conflict, NotFound
-from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
+from app.core.multi_tenant import DirectoryTx, Row, TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
 from app.models.declared import (
@@ -43,6 +43,7 @@ class ChannelAccount:
 
 
 _FIELDS = SealedColumn("channel_configs", "sealed", "id")
+_NAME = SealedColumn("channel_configs", "name", "id")
 _COLUMNS = "client_id, id, kind, name, external_id, sealed, is_active"
 
 
@@ -57,7 +58,7 @@ class ChannelConfig(Created, TenantRow):
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
-    name: Mapped[str]
+    name: Mapped[bytes] = mapped_column(LargeBinary)
     external_id: Mapped[str]
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     public: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
@@ -76,7 +77,7 @@ class ChannelConfig(Created, TenantRow):
             raise Conflict("This platform account is connected already.", pointer="/external_id")
         await tx.run(
             f"INSERT INTO channel_configs ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            client_of(tx), account.id, account.kind, account.name, account.external_id,
+            client_of(tx), account.id, account.kind, _NAME.put(tx, account.name, account.id), account.external_id,
             _FIELDS.put(tx, dict(account.fields), account.id), account.is_active,
         )  # fmt: skip
 
@@ -94,7 +95,8 @@ class ChannelConfig(Created, TenantRow):
             raise Conflict("This platform account is connected already.", pointer="/external_id")
         await tx.run(
             "UPDATE channel_configs SET name = $3, sealed = $4, is_active = true WHERE client_id = $1 AND id = $2",
-            client_of(tx), account.id, account.name, _FIELDS.put(tx, dict(account.fields), account.id),
+            client_of(tx), account.id, _NAME.put(tx, account.name, account.id),
+            _FIELDS.put(tx, dict(account.fields), account.id),
         )  # fmt: skip
 
     @classmethod
@@ -121,7 +123,7 @@ class ChannelConfig(Created, TenantRow):
         )
         if row is None:
             raise NotFound
-        return _account(tx, row)
+        return open_account(cipher_of(tx), row)
 
     @classmethod
     async def of_kind(cls, tx: TenantTx, kind: str | None = None) -> list[ChannelAccount]:
@@ -130,7 +132,7 @@ class ChannelConfig(Created, TenantRow):
             f"SELECT {_COLUMNS} FROM channel_configs WHERE client_id = $1 AND ($2::text IS NULL OR kind = $2) ORDER BY id",
             client_of(tx), kind,
         )  # fmt: skip
-        return [_account(tx, row) for row in rows]
+        return [open_account(cipher_of(tx), row) for row in rows]
 
     @classmethod
     async def route(cls, tx: DirectoryTx, kind: str, external_id: str) -> Route | None:
@@ -158,13 +160,9 @@ def new_account_id() -> UUID:
     return uuid7()
 
 
-def _account(tx: TenantTx, row: Row) -> ChannelAccount:
-    columns = dict(row)
-    return ChannelAccount(fields=_FIELDS.get(tx, columns.pop("sealed"), row["id"]), **columns)
-
-
 def open_account(cipher: Cipher, row: Row) -> ChannelAccount:
     """An account of a row of its columns."""
     columns = dict(row)
     fields = _FIELDS.open(cipher, columns.pop("sealed"), columns["id"])
-    return ChannelAccount(fields=fields, **columns)
+    name = _NAME.open(cipher, columns.pop("name"), columns["id"])
+    return ChannelAccount(name=name, fields=fields, **columns)

@@ -15,12 +15,16 @@ from app.models.declared import (
     BigInteger,
     CheckConstraint,
     Integer,
+    LargeBinary,
     Mapped,
     String,
     mapped_column,
     text,
 )
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
+
+_SUSPENDED_FOR = SealedColumn("clients", "suspended_for", "id")
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
@@ -137,9 +141,12 @@ class Client(Created, Base):
     )
     version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     suspended_at: Mapped[datetime | None]
-    suspended_for: Mapped[str | None]
+    suspended_for_sealed: Mapped[bytes | None] = mapped_column("suspended_for", LargeBinary)
     erase_at: Mapped[datetime | None]
     quota: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+
+    __allow_unmapped__ = True
+    suspended_for: str | None
 
     @classmethod
     async def add(cls, tx: TenantTx, name: str, slug: str, settings: ClientSettings) -> ClientRef:
@@ -163,7 +170,10 @@ class Client(Created, Base):
         row = await tx.one("SELECT * FROM clients WHERE id = $1", client_of(tx))
         if row is None:
             raise NotFound
-        client: Client = cls.of(row)
+        columns = dict(row)
+        suspended_for = columns.pop("suspended_for")
+        client = cls(**columns)
+        client.suspended_for = _SUSPENDED_FOR.get(tx, suspended_for, client.id)
         return client
 
     @classmethod
@@ -172,7 +182,7 @@ class Client(Created, Base):
         await tx.run(
             "UPDATE clients SET is_active = false, suspended_at = coalesce(suspended_at, now()), suspended_for = $2 "
             "WHERE id = $1",
-            client_of(tx), reason,
+            client_of(tx), _SUSPENDED_FOR.put(tx, reason, client_of(tx)),
         )  # fmt: skip
 
     @classmethod

@@ -5,14 +5,22 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import TenantTx, client_of
+from app.core.multi_tenant import Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
 from app.models.client import ClientSettings
-from app.models.declared import ForeignKey, Integer, Mapped, mapped_column, text
+from app.models.declared import ForeignKey, Integer, LargeBinary, Mapped, mapped_column, text
+from app.models.sealed import SealedColumn
+
+_PUBLISHED = SealedColumn("client_versions", "configuration", "version")
+_DRAFTED = SealedColumn("client_drafts", "configuration", "client_id")
 
 
 class ClientVersion(Created, TenantRow):
-    """One published configuration. The application role may neither UPDATE nor DELETE."""
+    """One published configuration. The application may neither change nor remove it; it may seal it anew.
+
+    Attributes:
+        configuration: Name, settings, and why it was published; sealed.
+    """
 
     __tablename__ = "client_versions"
     grants: ClassVar[str] = "SELECT, INSERT"
@@ -21,10 +29,13 @@ class ClientVersion(Created, TenantRow):
         ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
     )
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    name: Mapped[str]
-    settings: Mapped[dict[str, Any]]
+    configuration: Mapped[bytes] = mapped_column(LargeBinary)
     author: Mapped[str]
-    note: Mapped[str | None]
+
+    __allow_unmapped__ = True
+    name: str
+    settings: dict[str, Any]
+    note: str | None
 
     @classmethod
     async def publish(
@@ -47,13 +58,17 @@ class ClientVersion(Created, TenantRow):
             note: Why.
             over: The version it must replace; None where another was published meanwhile.
         """
+        plain = settings.model_dump()
         number: int | None = await tx.value(
-            "WITH next AS (UPDATE clients SET name = $2, settings = $3, version = version + 1 "
-            "WHERE id = $1 AND ($6::int IS NULL OR version = $6) RETURNING version) "
-            "INSERT INTO client_versions (client_id, version, name, settings, author, note) "
-            "SELECT $1, version, $2, $3, $4, $5 FROM next RETURNING version",
-            client_of(tx), name, settings.model_dump(), author, note, over,
+            "UPDATE clients SET name = $2, settings = $3, version = version + 1 "
+            "WHERE id = $1 AND ($4::int IS NULL OR version = $4) RETURNING version",
+            client_of(tx), name, plain, over,
         )  # fmt: skip
+        if number is not None:
+            await tx.run(
+                "INSERT INTO client_versions (client_id, version, configuration, author) VALUES ($1, $2, $3, $4)",
+                client_of(tx), number, _PUBLISHED.put(tx, (name, plain, note), number), author,
+            )  # fmt: skip
         return number
 
     @classmethod
@@ -70,8 +85,7 @@ class ClientVersion(Created, TenantRow):
         )
         if row is None:
             raise NotFound("There is no such version.")
-        found: ClientVersion = cls.of(row)
-        return found
+        return cls._opened(tx, row)
 
     @classmethod
     async def latest(cls, tx: TenantTx, limit: int = 100) -> list["ClientVersion"]:
@@ -80,7 +94,13 @@ class ClientVersion(Created, TenantRow):
             "SELECT * FROM client_versions WHERE client_id = $1 ORDER BY version DESC LIMIT $2",
             client_of(tx), limit,
         )  # fmt: skip
-        return [cls.of(row) for row in rows]
+        return [cls._opened(tx, row) for row in rows]
+
+    @classmethod
+    def _opened(cls, tx: TenantTx, row: Row) -> "ClientVersion":
+        one: ClientVersion = cls.of(row)
+        one.name, one.settings, one.note = _PUBLISHED.get(tx, one.configuration, one.version)
+        return one
 
     @property
     def assistant(self) -> ClientSettings:
@@ -94,6 +114,7 @@ class ClientDraft(TenantRow):
     Attributes:
         base: The published version that it was begun from, or last compared with.
         revision: Raised by every change of the draft.
+        configuration: Name and settings, sealed.
     """
 
     __tablename__ = "client_drafts"
@@ -103,10 +124,13 @@ class ClientDraft(TenantRow):
     )
     base: Mapped[int] = mapped_column(Integer)
     revision: Mapped[int] = mapped_column(Integer, server_default=text("1"))
-    name: Mapped[str]
-    settings: Mapped[dict[str, Any]]
+    configuration: Mapped[bytes] = mapped_column(LargeBinary)
     author: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+    __allow_unmapped__ = True
+    name: str
+    settings: dict[str, Any]
 
     @classmethod
     async def find(cls, tx: TenantTx, *, lock: bool = False) -> "ClientDraft | None":
@@ -115,7 +139,11 @@ class ClientDraft(TenantRow):
             "SELECT * FROM client_drafts WHERE client_id = $1" + (" FOR UPDATE" if lock else ""),
             client_of(tx),
         )
-        return cls.of(row) if row else None
+        if row is None:
+            return None
+        draft: ClientDraft = cls.of(row)
+        draft.name, draft.settings = _DRAFTED.get(tx, draft.configuration, draft.client_id)
+        return draft
 
     @classmethod
     async def save(
@@ -123,10 +151,10 @@ class ClientDraft(TenantRow):
     ) -> None:
         """Writes the draft, in place of the one there is."""
         await tx.run(
-            "INSERT INTO client_drafts AS d (client_id, base, name, settings, author) VALUES ($1, $2, $3, $4, $5) "
+            "INSERT INTO client_drafts AS d (client_id, base, configuration, author) VALUES ($1, $2, $3, $4) "
             "ON CONFLICT (client_id) DO UPDATE SET base = excluded.base, revision = d.revision + 1, "
-            "name = excluded.name, settings = excluded.settings, author = excluded.author, updated_at = now()",
-            client_of(tx), base, name, settings.model_dump(), author,
+            "configuration = excluded.configuration, author = excluded.author, updated_at = now()",
+            client_of(tx), base, _DRAFTED.put(tx, (name, settings.model_dump()), client_of(tx)), author,
         )  # fmt: skip
 
     @classmethod

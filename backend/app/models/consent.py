@@ -3,17 +3,26 @@
 from typing import ClassVar
 from uuid import UUID
 
-from app.core.multi_tenant import TenantTx, client_of
+from app.core.multi_tenant import Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
-from app.models.declared import ForeignKeyConstraint, Index, Mapped, mapped_column
+from app.models.declared import (
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Mapped,
+    mapped_column,
+)
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 
 MESSAGES = "messages"
 """The purpose of hearing from us unasked."""
 
+_WORDING = SealedColumn("consents", "wording", "id")
+
 
 class Consent(Created, TenantRow):
-    """One word of a contact's on one purpose. The latest counts; rows are added, never changed."""
+    """One word of a contact's on one purpose. The latest counts; rows are added, and only sealed anew."""
 
     __tablename__ = "consents"
     __table_args__ = (
@@ -29,8 +38,11 @@ class Consent(Created, TenantRow):
     purpose: Mapped[str]
     granted: Mapped[bool]
     source: Mapped[str]
-    wording: Mapped[str]
+    wording_sealed: Mapped[bytes] = mapped_column("wording", LargeBinary)
     message_id: Mapped[UUID | None]
+
+    __allow_unmapped__ = True
+    wording: str
 
     @classmethod
     async def note(
@@ -55,10 +67,11 @@ class Consent(Created, TenantRow):
             message_id: The message in which they said so.
             purpose: What it is about.
         """
+        id_ = uuid7()
         await tx.run(
             "INSERT INTO consents (client_id, id, contact_id, purpose, granted, source, wording, message_id) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            client_of(tx), uuid7(), contact_id, purpose, granted, source, wording, message_id,
+            client_of(tx), id_, contact_id, purpose, granted, source, _WORDING.put(tx, wording, id_), message_id,
         )  # fmt: skip
 
     @classmethod
@@ -68,4 +81,12 @@ class Consent(Created, TenantRow):
             "SELECT * FROM consents WHERE client_id = $1 AND contact_id = $2 ORDER BY id DESC",
             client_of(tx), contact_id,
         )  # fmt: skip
-        return [cls.of(row) for row in rows]
+        return [cls._opened(tx, row) for row in rows]
+
+    @classmethod
+    def _opened(cls, tx: TenantTx, row: Row) -> "Consent":
+        columns = dict(row)
+        wording = columns.pop("wording")
+        consent = cls(**columns)
+        consent.wording = _WORDING.get(tx, wording, consent.id)
+        return consent

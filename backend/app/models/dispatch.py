@@ -10,7 +10,7 @@ from app.models.channel_config import ChannelAccount, open_account
 from app.models.contact import open_address
 from app.models.message import open_said
 
-_ACCOUNT = ("kind", "name", "external_id", "is_active")
+_ACCOUNT = ("kind", "external_id", "is_active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ class Dispatch:
 def _account(cipher: Cipher, row: dict[str, Any]) -> ChannelAccount:
     ids = {"id": UUID(row["id"]), "client_id": cipher.client_id}
     known = {name: row[name] for name in _ACCOUNT}
-    return open_account(cipher, {**known, **ids, "sealed": _bytes(row["sealed"])})
+    sealed = {name: _bytes(row[name]) for name in ("name", "sealed")}
+    return open_account(cipher, {**known, **ids, **sealed})
 
 
 def _bytes(told: str) -> bytes:

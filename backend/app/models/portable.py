@@ -44,7 +44,9 @@ OMITTED_COLUMNS: Mapping[str, str] = {
 """Columns that aren't, and what they hold."""
 
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "messages.said": ("text", "content", "citations", "platform_message_id")
+    "messages.said": ("text", "content", "citations", "platform_message_id"),
+    "client_versions.configuration": ("name", "settings", "note"),
+    "client_drafts.configuration": ("name", "settings"),
 }
 """What the parts are called of columns that seal several values in one piece."""
 
@@ -80,7 +82,7 @@ async def rows(tx: TenantTx, name: str, contact_id: UUID | None) -> AsyncIterato
     needed = ", ".join(
         f'"{c.name}"' for c in table.columns if c in columns or c.name in _keys(name)
     )
-    mine = "id" if name == "clients" else "client_id"
+    mine = next((one.client for one in _sealed(name)), "client_id")
     condition = f" AND {OF_CONTACT[name]}" if contact_id else ""
     order = ", ".join(column.name for column in table.primary_key.columns)
     sql = f"SELECT {needed} FROM {name} WHERE {mine} = $1{condition} ORDER BY {order}"

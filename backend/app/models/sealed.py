@@ -22,6 +22,7 @@ class SealedColumn:
     def __init__(self, table: str, column: str, *key: str) -> None:
         """Names the place; ``key`` are the columns that, after ``client_id``, tell its rows apart."""
         self.table, self.column, self.key = table, column, key
+        self.client = "id" if table == "clients" else "client_id"
         self._place = place(table, column)
         SEALED.append(self)
 

@@ -24,13 +24,13 @@ async def seal_anew(tx: TenantTx, column: SealedColumn, after: Sequence[Any] | N
     marks = ", ".join(f"${n}" for n in range(3, 3 + len(column.key)))
     beyond = f"AND ({key}) > ({marks}) " if after else ""
     rows = await tx.all(
-        f"SELECT {key}, {column.column} AS sealed FROM {column.table} WHERE client_id = $1 "
+        f"SELECT {key}, {column.column} AS sealed FROM {column.table} WHERE {column.client} = $1 "
         f"AND substr({column.column}, 1, 5) <> $2 {beyond}ORDER BY {key} LIMIT {BATCH}",
         client_of(tx), cipher_of(tx).head, *(after or ()),
     )  # fmt: skip
     where = " AND ".join(f"{name} = ${n}" for n, name in enumerate(column.key, 4))
     await tx.raw.executemany(
-        f"UPDATE {column.table} SET {column.column} = $2 WHERE client_id = $1 AND {column.column} = $3 AND {where}",
+        f"UPDATE {column.table} SET {column.column} = $2 WHERE {column.client} = $1 AND {column.column} = $3 AND {where}",
         [(client_of(tx), *_again(tx, column, row)) for row in rows],
     )
     last = [rows[-1][name] for name in column.key] if len(rows) == BATCH else None
@@ -46,7 +46,7 @@ async def rows_left(tx: TenantTx) -> int:
     """How many values of the client an older key sealed."""
     counts = [
         await tx.value(
-            f"SELECT count(*) FROM {one.table} WHERE client_id = $1 "  # nosemgrep: sql-made-of-values
+            f"SELECT count(*) FROM {one.table} WHERE {one.client} = $1 "  # nosemgrep: sql-made-of-values
             f"AND substr({one.column}, 1, 5) <> $2",
             client_of(tx), cipher_of(tx).head,
         )

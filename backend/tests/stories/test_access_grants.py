@@ -67,7 +67,9 @@ async def test_who_asks_reads_once_an_owner_says_yes_and_everything_is_noted(
     assert (await call(product, "POST", f"{path}/approval", headers))[0] == 403
     assert (await call(product, "POST", f"{path}/approval", cafe.staff))[0] == 204
     _, mine = await call(product, "GET", "/v1/access-wishes", headers)
-    assert [(g["client"], g["state"]) for g in mine] == [(cafe.ref.slug, "granted")]
+    assert [(g["client"], g["state"], g["reason"]) for g in mine] == [
+        (cafe.ref.slug, "granted", REASON)
+    ]
     status, reading = await enter(product, made["id"], headers)
     assert status == 201
     assert (await call(product, "GET", "/v1/conversations", reading))[0] == 200

@@ -4,14 +4,22 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from app.bootstrap import owner_url
 from app.core.errors import Erased, Unavailable, Unreadable
-from app.core.multi_tenant import Database, cipher_of
+from app.core.multi_tenant import Database, cipher_of, client_of
 from app.core.sealing import place
+from app.core.security import Role
+from app.models.access_grant import AccessGrant
+from app.models.client import Client, ClientSettings
+from app.models.client_version import ClientDraft
+from app.models.consent import Consent
 from app.models.message import Author, Message, NewMessage
 from app.models.sealing_anew import rows_left
+from app.services.identity import api_keys
 from app.services.keyring import Keyring
 from app.services.keys.base import Context, Wrapped
 from app.services.keys.file import Config, FileKeys
@@ -24,11 +32,18 @@ from tests.fixtures.wired import Theatre, until
 
 MANY = 6000
 HERE = place("messages", "said")
+OF_ALL_KINDS = {
+    "messages.said", "contacts.name", "contact_addresses.value", "channel_configs.sealed", "channel_configs.name",
+    "consents.wording", "access_grants.reason", "client_versions.configuration", "client_drafts.configuration",
+    "api_keys.name", "clients.suspended_for", "knowledge_documents.named", "knowledge_chunks.passage",
+}  # fmt: skip
 
 
 async def test_a_new_key_takes_over_while_people_write(shop: Shop) -> None:
     await shop.hears(ASKED["en"])
     services, client = shop.product.services, shop.business.ref.id
+    await _words_of_all_kinds(shop)
+    assert await _sealed_under(shop, 1) >= OF_ALL_KINDS
     assert await resealing.rotate(services.db, services.keyring, client, actor="test", lead=0) == 2
     await shop.gets(shop.meta.says(NUMBER, OMAR, ASKED["en"]))  # The new key seals this.
     async with services.db.tenant(client) as tx:
@@ -37,10 +52,45 @@ async def test_a_new_key_takes_over_while_people_write(shop: Shop) -> None:
     await shop.product.drain()
     async with services.db.tenant(client) as tx:
         assert await rows_left(tx) == 0
+    assert await _sealed_under(shop, 1) == set()
+    assert await _sealed_under(shop, 2) >= OF_ALL_KINDS
     assert len(shop.replies(OMAR)) == 1
     assert (await shop.messages())[0]["text"] == ASKED["en"]
     [found, *_] = await shop.get("/v1/search?q=How+much+is+a+flat+white%3F")
     assert "18 SAR" in found["text"]
+
+
+async def _words_of_all_kinds(shop: Shop) -> None:
+    """What people write beside conversations."""
+    async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
+        contact = await tx.value("SELECT id FROM contacts LIMIT 1")
+        owner = await tx.value("SELECT id FROM staff LIMIT 1")
+        await Consent.note(tx, contact, granted=True, source="staff", wording="By phone.")
+        await AccessGrant.ask(tx, owner, "Noor", "They asked for help.", 1)
+        await ClientDraft.save(tx, 1, "Cafe", ClientSettings(), author="test")
+        wish = api_keys.Wish("For the till", ())
+        await api_keys.create(tx, wish, staff_id=owner, role=Role.OWNER, actor="test")
+        await Client.suspend(tx, "The invoice is open.")
+        await tx.run("UPDATE clients SET is_active = true WHERE id = $1", client_of(tx))
+
+
+async def _sealed_under(shop: Shop, version: int) -> set[str]:
+    """Where a value lies that a client's key of this version sealed, in any column of bytes that there is."""
+    owner = await asyncpg.connect(owner_url(shop.product.services.settings).replace("+asyncpg", ""))
+    columns = await owner.fetch(
+        "SELECT format('%I', table_name) AS name, format('%I', column_name) AS col FROM information_schema.columns "
+        "WHERE table_schema = 'public' AND data_type = 'bytea'"
+    )
+    head = b"\x02" + version.to_bytes(4, "big")
+    found = {
+        f"{one['name']}.{one['col']}"
+        for one in columns
+        if await owner.fetchval(
+            f"SELECT EXISTS (SELECT FROM {one['name']} WHERE substr({one['col']}, 1, 5) = $1)", head
+        )
+    }
+    await owner.close()
+    return found
 
 
 @pytest.mark.timeout(180)

@@ -109,7 +109,12 @@ async def test_a_contacts_export_is_theirs_and_no_one_elses(shop: Shop) -> None:
     await shop.hears(f"My name is {CANARY['en']}", ASKED["ar"])
     await shop.hears("I am somebody else", sender=OMAR)
     layla = await contact_of(shop, LAYLA)
+    told = {"granted": True, "wording": "Asked on the phone."}
+    assert await shop.post(f"/v1/contacts/{layla}/consents", told) == 201
     archive, _ = await exported(shop, layla)
+    assert [(row["granted"], row["wording"]) for row in lines(archive, "consents")] == [
+        (True, "Asked on the phone.")
+    ]
     assert {row["id"] for row in lines(archive, "contacts")} == {layla}
     assert {row["value"] for row in lines(archive, "contact_addresses")} >= {LAYLA}
     said = {row["said"]["text"] for row in lines(archive, "messages")}

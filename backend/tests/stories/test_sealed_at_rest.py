@@ -10,8 +10,12 @@ import pytest
 from redis.asyncio import Redis
 
 from app.bootstrap import owner_url
+from app.models.access_grant import AccessGrant
+from app.models.channel_config import ChannelConfig
+from app.models.client import Client, ClientSettings
 from app.models.job import ERROR, Job
 from app.models.message import Message
+from app.services.orchestrator import accounts, clients, configuration
 from simulators._meta_payloads import person
 from tests.fixtures.product import Product
 from tests.fixtures.shop import ASKED, NUMBER, Shop
@@ -21,7 +25,8 @@ WORDS = {
     name: f"canary-{name}-{uuid4().hex}"
     for name in (
         "name", "question", "taught", "title", "caption", "filename", "edited", "taken-back", "agent", "feedback",
-        "error", "unrouted", "token", "web", "reaction",
+        "error", "unrouted", "token", "web", "reaction", "consent", "draft", "note", "access", "suspended", "key",
+        "account",
     )
 }  # fmt: skip
 
@@ -33,7 +38,8 @@ async def test_nothing_that_was_written_rests_in_clear(shop: Shop) -> None:
     seen += [row async for row in _redis(shop.product)]
     assert {where.split(".")[0] for where, _ in seen} >= {
         "messages", "conversation_events", "contacts", "contact_addresses", "attachments", "inbound_events", "jobs",
-        "answer_traces", "channel_configs", "knowledge_documents", "knowledge_chunks", "knowledge_postings",
+        "answer_traces", "channel_configs", "knowledge_documents", "knowledge_chunks", "knowledge_postings", "consents",
+        "client_versions", "client_drafts", "access_grants", "api_keys", "audit_log",
         "redis answer",
     }  # fmt: skip
     found = [
@@ -80,6 +86,7 @@ async def _a_full_journey(shop: Shop) -> list[str]:
     await shop.post(f"/v1/conversations/{conversation}/messages", {"text": WORDS["agent"]})
     await shop.product.drain()
     await _by_hand(shop, UUID(conversation))
+    await _beside(shop)
     unrouted = shop.meta.says(NUMBER, PHONE, WORDS["unrouted"])
     unrouted["entry"][0]["changes"][0]["value"]["metadata"]["phone_number_id"] = "404404"
     body, headers = shop.meta.signed(unrouted)
@@ -101,6 +108,28 @@ async def _by_hand(shop: Shop, conversation: UUID) -> None:
         job = await Job.add(tx, lane_id=uuid4(), queue="none", kind="none", payload={})
         error = ERROR.put(tx, WORDS["error"], job)
         await tx.run("UPDATE jobs SET state = 'parked', error = $2 WHERE id = $1", job, error)
+
+
+async def _beside(shop: Shop) -> None:
+    """What people write beside conversations: on a contact, a key, an account, a configuration, a grant, a client."""
+    contact = await shop.value("SELECT id FROM contacts LIMIT 1")
+    told = {"granted": True, "wording": WORDS["consent"]}
+    assert await shop.post(f"/v1/contacts/{contact}/consents", told) == 201
+    assert (
+        await shop.post("/v1/keys", {"name": WORDS["key"], "rights": ["conversations:read"]}) == 201
+    )
+    services = shop.product.services
+    async with services.db.tenant(shop.business.ref.id) as tx:
+        [account] = await ChannelConfig.of_kind(tx, "whatsapp")
+        fields = dict(account.fields)
+        await accounts.reconnect(
+            tx, services.channels, account, WORDS["account"], fields, actor="test"
+        )
+        now, drafted = await Client.mine(tx), ClientSettings(fallback=WORDS["draft"])
+        await configuration.publish(tx, now.name, now.assistant, actor="test", note=WORDS["note"])
+        await configuration.save_draft(tx, WORDS["draft"], drafted, actor="test")
+        await AccessGrant.ask(tx, uuid4(), "Noor", WORDS["access"], 1)
+        await clients.suspend(tx, WORDS["suspended"], actor="test")
 
 
 async def _database(product: Product) -> AsyncIterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 from alembic import command
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -14,10 +15,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.core.sealing import join
+from app.core.errors import Erased
+from app.core.multi_tenant import cipher_of
+from app.core.sealing import Secret, join
 from app.embedded.postgres import EmbeddedPostgres
 from app.migration import _config, _make_roles, migrate
+from app.models.access_grant import AccessGrant
+from app.models.api_key import ApiKey
 from app.models.channel_config import ChannelConfig
+from app.models.client import Client
+from app.models.client_version import ClientDraft, ClientVersion
+from app.models.consent import Consent
 from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation
 from app.models.conversation_event import ConversationEvent
@@ -35,13 +43,14 @@ CANARY = "قهوة canary-5551"
 CREDENTIALS = f'{{"access_token": "{CANARY}"}}'.encode()
 SECRET = bytes(range(20))
 BEFORE = "0010"
+BEFORE_WORDS = "0023"
 
 
 async def test_what_stood_in_clear_is_sealed_and_reads_as_before(
     postgres18: EmbeddedPostgres, fresh_database: Callable[..., str]
 ) -> None:
     url = fresh_database(postgres18)
-    await _old_database(url)
+    await _old_database(url, BEFORE)
     ids = await _fill(url)
     await migrate(url, SIGNER, PASSWORD, KEYS, MASTER)
     assert await _in_clear(url) == []
@@ -88,10 +97,59 @@ async def test_what_stood_in_clear_is_sealed_and_reads_as_before(
     await db.close()
 
 
-async def _old_database(url: str) -> None:
+async def test_what_was_written_beside_conversations_is_sealed_with_the_clients_newest_key(
+    postgres18: EmbeddedPostgres, fresh_database: Callable[..., str]
+) -> None:
+    """A client whose key was made anew before, and one that is being erased: its key is gone, and so are its words."""
+    url = fresh_database(postgres18)
+    await _old_database(url, BEFORE_WORDS)
+    client, erased = uuid4(), uuid4()
+    id_ = await _words(url, client, "old", keys=2)
+    await _words(url, erased, "gone", keys=0)
+    await migrate(url, SIGNER, PASSWORD, KEYS, MASTER)
+    assert await _in_clear(url) == []
+    db = connect(url)
+    async with db.tenant(client) as tx:
+        now, draft = await Client.mine(tx), await ClientDraft.find(tx)
+        assert (now.suspended_for, now.is_active) == (CANARY, True)
+        assert draft
+        assert (draft.name, draft.assistant.fallback) == (CANARY, CANARY)
+        [published] = await ClientVersion.latest(tx)
+        assert (published.name, published.assistant.fallback, published.note) == (CANARY,) * 3
+        assert [one.wording for one in await Consent.of_contact(tx, id_)] == [CANARY]
+        assert [one.reason for one in await AccessGrant.every(tx)] == [CANARY]
+        assert [one.name for one in await ApiKey.all(tx)] == [CANARY]
+        heads = await tx.all("SELECT substr(name, 1, 5) AS head FROM api_keys")
+        assert [row["head"] for row in heads] == [cipher_of(tx).head] == [b"\x02\0\0\0\x02"]
+    async with db.directory() as directory:
+        [grant] = await AccessGrant.of_platform_staff(directory, id_)
+    assert grant.reason(await db.cipher(client)) == CANARY
+    with pytest.raises(Erased):
+        await db.cipher(erased)
+    await db.close()
+
+
+async def _words(url: str, client: UUID, slug: str, *, keys: int) -> UUID:
+    """A client with so many keys, or one that was destroyed, and everything of it that is written in words."""
+    owner, id_ = await asyncpg.connect(url.replace("+asyncpg", "")), uuid4()
+    await owner.execute(
+        _WORDS.format(canary=CANARY, client=f"'{client}'", id=f"'{id_}'", slug=slug)
+    )
+    for version in range(1, keys + 1):
+        wrapped = await KEYS.wrap(
+            Secret.new().raw, {"client": str(client), "version": str(version)}
+        )
+        await owner.execute(_KEY, client, version, wrapped.blob, wrapped.under)
+    if not keys:
+        await owner.execute(_KEY, client, 1, None, "")
+    await owner.close()
+    return id_
+
+
+async def _old_database(url: str, revision: str) -> None:
     def upgrade(connection: Connection) -> None:
         _make_roles(connection, connection.engine.url.database or "", PASSWORD)
-        command.upgrade(_config(connection), BEFORE)
+        command.upgrade(_config(connection), revision)
 
     engine = create_async_engine(url)
     async with engine.begin() as connection:
@@ -140,7 +198,7 @@ def _sealed_as_before(client_id: UUID, table: str, row: UUID, plain: bytes) -> b
 
 
 async def _in_clear(url: str) -> list[str]:
-    """Tables that hold the canary."""
+    """Tables that hold the canary, and files of the database in which it still lies."""
     owner = await asyncpg.connect(url.replace("+asyncpg", ""))
     tables = await owner.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     found = []
@@ -148,10 +206,36 @@ async def _in_clear(url: str) -> list[str]:
         rows = await owner.fetch(f"SELECT t::text AS row FROM {table} t")
         hexed = CANARY.encode().hex()
         found += [table for row in rows if "canary" in row["row"] or hexed in row["row"]]
+    await owner.execute("CHECKPOINT")
+    files = await owner.fetch(_FILES, CANARY.encode())
+    found += [row["relname"] for row in files]
     await owner.close()
     return found
 
 
+_FILES = """
+SELECT relname FROM pg_class WHERE oid >= 16384 AND relkind IN ('r', 't', 'i')
+AND position($1 IN pg_read_binary_file(pg_relation_filepath(oid))) > 0
+"""
+_KEY = "INSERT INTO client_keys (client_id, version, wrapped, under) VALUES ($1, $2, $3, $4)"
+_WORDS = """
+INSERT INTO clients (id, name, slug, settings, suspended_for) VALUES ({client}, 'Old', '{slug}', '{{}}', '{canary}');
+INSERT INTO client_versions (client_id, version, name, settings, author, note)
+VALUES ({client}, 1, '{canary}', '{{"fallback": "{canary}"}}', 'cli', '{canary}');
+INSERT INTO client_drafts (client_id, base, name, settings, author)
+VALUES ({client}, 1, '{canary}', '{{"fallback": "{canary}"}}', 'cli');
+INSERT INTO contacts (client_id, id) VALUES ({client}, {id});
+INSERT INTO consents (client_id, id, contact_id, purpose, granted, source, wording)
+VALUES ({client}, {id}, {id}, 'messages', true, 'staff', '{canary}');
+INSERT INTO staff (client_id, id, email, name, role, password_hash)
+VALUES ({client}, {id}, '{slug}@b.example', 'A', 'owner', '');
+INSERT INTO access_grants (client_id, id, staff_id, staff_name, reason, hours, state)
+VALUES ({client}, {id}, {id}, 'Noor', '{canary}', 1, 'asked');
+INSERT INTO api_keys (client_id, id, staff_id, name, mode, scopes, secret_hash)
+VALUES ({client}, {id}, {id}, '{canary}', 'live', '{{}}', '');
+INSERT INTO channel_configs (client_id, id, kind, name, external_id, sealed)
+VALUES ({client}, {id}, 'web', '{canary}', '1', '');
+"""
 _ROWS = """
 INSERT INTO clients (id, name, slug) VALUES ({client}, 'Old', 'old');
 INSERT INTO channel_configs (client_id, id, kind, name, external_id, sealed)

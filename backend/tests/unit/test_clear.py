@@ -13,16 +13,17 @@ from app.models.sealed import SEALED
 
 PAGE = (Path(__file__).parents[3] / "docs" / "security.md").read_text()
 OURS = """
-access_grants.state api_keys.mode api_keys.scopes attachments.kind audit_log.action channel_configs.kind
-client_keys.under clients.quota consents.purpose consents.source contact_addresses.kind contacts.language
-conversation_events.type conversations.handover_reason conversations.language conversations.owner conversations.status
-exports.requested_by exports.state identity_providers.default_role inbound_events.state jobs.code jobs.kind
-jobs.payload jobs.state knowledge_chunks.language knowledge_chunks.model knowledge_documents.digest
-knowledge_documents.indexed knowledge_documents.media_type knowledge_documents.status knowledge_documents.vector_id
-knowledge_postings.language knowledge_sources.kind lanes.queue messages.author messages.delivery_state messages.kind
-messages.language notices.kind notices.period oauth_applications.algorithm oauth_applications.scopes
-oauth_grants.challenge oauth_grants.scopes staff.password_hash staff.role staff_sessions.stage staff_tickets.kind
-usage_records.channel usage_records.model
+access_grants.state api_keys.mode api_keys.scopes attachments.kind audit_log.action audit_log.actor audit_log.target
+channel_configs.kind client_drafts.author client_keys.under client_versions.author clients.quota consents.purpose
+consents.source contact_addresses.kind contacts.language conversation_events.type conversations.handover_reason
+conversations.language conversations.owner conversations.status exports.requested_by exports.state
+identity_providers.default_role inbound_events.state jobs.code jobs.kind jobs.payload jobs.state
+knowledge_chunks.language knowledge_chunks.model knowledge_documents.digest knowledge_documents.indexed
+knowledge_documents.media_type knowledge_documents.status knowledge_documents.vector_id knowledge_postings.language
+knowledge_sources.kind lanes.queue messages.author messages.delivery_state messages.kind messages.language
+notices.kind notices.period oauth_applications.algorithm oauth_applications.scopes oauth_grants.challenge
+oauth_grants.scopes staff.password_hash staff.role staff_sessions.stage staff_tickets.kind usage_records.channel
+usage_records.model
 """
 """Kinds, states, languages, names of models, ids, numbers and hashes: nothing that anybody wrote."""
 

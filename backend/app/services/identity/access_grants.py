@@ -4,14 +4,15 @@ A grant's access token is a viewer's at that client, narrowed to reading. Every 
 whether the grant still holds, and is noted in the client's audit log before it is answered.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.core.errors import Forbidden, Unauthenticated
+from app.core.errors import Erased, Forbidden, Unauthenticated
 from app.core.multi_tenant import Database, TenantTx
 from app.core.principal import LONGEST_LIFE, RIGHTS
 from app.core.security import Principal, Role
-from app.models.access_grant import AccessGrant
+from app.models.access_grant import AccessGrant, GrantRef
 from app.models.audit import AuditEntry
 from app.models.client import Client
 from app.models.staff import Staff
@@ -38,7 +39,7 @@ async def ask(db: Database, platform: Principal, slug: str, reason: str, hours: 
         client = await Client.find(directory, slug)
     async with db.tenant(client.id) as tx:
         made = await AccessGrant.ask(tx, platform.staff_id, name, reason, hours)
-        await _note(tx, platform.subject, "asked", made, reason=reason, hours=hours)
+        await _note(tx, platform.subject, "asked", made, hours=hours)
     return made
 
 
@@ -54,7 +55,7 @@ async def give(
         staff_id, name = await AccessGrant.platform_staff(directory, email)
     made = await AccessGrant.ask(tx, staff_id, name, reason, hours)
     await AccessGrant.approve(tx, made, owner.staff_id)
-    await _note(tx, owner.subject, "given", made, reason=reason, hours=hours)
+    await _note(tx, owner.subject, "given", made, hours=hours)
     return made
 
 
@@ -78,6 +79,17 @@ async def end(tx: TenantTx, owner: Principal, grant_id: UUID) -> None:
     await _note(tx, owner.subject, "ended", grant_id)
 
 
+async def mine(db: Database, platform: Principal) -> list[tuple[GrantRef, str]]:
+    """Where one of ours was let in, or asked to be, and why; clients that are being erased are left out."""
+    async with db.directory() as directory:
+        found = await AccessGrant.of_platform_staff(directory, platform.staff_id)
+    told = []
+    for one in found:
+        with suppress(Erased):
+            told.append((one, one.reason(await db.cipher(one.client_id))))
+    return told
+
+
 async def enter(db: Database, platform: Principal, grant_id: UUID) -> tuple[Principal, timedelta]:
     """Who one of ours is at the client whose grant they hold, and for how long at a time.
 
@@ -85,8 +97,8 @@ async def enter(db: Database, platform: Principal, grant_id: UUID) -> tuple[Prin
         Forbidden: The grant doesn't hold.
     """
     async with db.directory() as directory:
-        mine = await AccessGrant.of_platform_staff(directory, platform.staff_id)
-    found = next((grant for grant in mine if grant.id == grant_id), None)
+        grants = await AccessGrant.of_platform_staff(directory, platform.staff_id)
+    found = next((grant for grant in grants if grant.id == grant_id), None)
     if found is None:
         raise Forbidden(OVER)
     async with db.tenant(found.client_id) as tx:

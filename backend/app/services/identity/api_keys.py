@@ -74,13 +74,12 @@ async def create(tx: TenantTx, wish: Wish, *, staff_id: UUID, role: Role, actor:
     row = ApiKey(
         id=key_id,
         staff_id=staff_id,
-        name=wish.name,
         mode=wish.mode,
         scopes=sorted(scopes),
         secret_hash=_hash(shown),
         expires_at=datetime.now(UTC) + timedelta(days=wish.days) if wish.days else None,
     )
-    made = await ApiKey.add(tx, row)
+    made = await ApiKey.add(tx, row, wish.name)
     await AuditEntry.add(tx, actor, "api_key.created", str(key_id), {"scopes": sorted(scopes)})
     return NewKey(made, shown)
 

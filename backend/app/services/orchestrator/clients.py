@@ -46,7 +46,7 @@ async def create(
 async def suspend(tx: TenantTx, reason: str, *, actor: str) -> None:
     """Stops serving a client. What contacts write is kept, and waits in the inbox."""
     await Client.suspend(tx, reason)
-    await AuditEntry.add(tx, actor, "client.suspended", str(client_of(tx)), {"reason": reason})
+    await AuditEntry.add(tx, actor, "client.suspended", str(client_of(tx)))
 
 
 async def resume(tx: TenantTx, *, actor: str) -> None:

@@ -57,19 +57,17 @@ async def ask(given: GrantWishIn, services: ServicesDep, platform: PlatformDep) 
 @router.get("/access-wishes")
 async def list_mine(services: ServicesDep, platform: PlatformDep) -> list[OwnGrantOut]:
     """Where the caller was let in, or asked to be."""
-    async with services.db.directory() as tx:
-        found = await AccessGrant.of_platform_staff(tx, platform.staff_id)
     return [
         OwnGrantOut(
             id=one.id,
             client=one.client,
-            reason=one.reason,
+            reason=reason,
             hours=one.hours,
             state=one.state,
             ends_at=one.ends_at,
             created_at=one.created_at,
         )
-        for one in found
+        for one, reason in await access_grants.mine(services.db, platform)
     ]
 
 

@@ -1,0 +1,23 @@
+ALTER TABLE client_keys NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE consents NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE access_grants NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE clients NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE api_keys NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE channel_configs NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE client_versions NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE client_drafts NO FORCE ROW LEVEL SECURITY;
+
+DROP FUNCTION app.grants_of(uuid);
+
+ALTER TABLE consents RENAME COLUMN wording TO clear;
+ALTER TABLE consents ADD COLUMN wording BYTEA;
+ALTER TABLE access_grants RENAME COLUMN reason TO clear;
+ALTER TABLE access_grants ADD COLUMN reason BYTEA;
+ALTER TABLE clients RENAME COLUMN suspended_for TO clear;
+ALTER TABLE clients ADD COLUMN suspended_for BYTEA;
+ALTER TABLE api_keys RENAME COLUMN name TO clear;
+ALTER TABLE api_keys ADD COLUMN name BYTEA;
+ALTER TABLE channel_configs RENAME COLUMN name TO clear;
+ALTER TABLE channel_configs ADD COLUMN name BYTEA;
+ALTER TABLE client_versions ADD COLUMN configuration BYTEA;
+ALTER TABLE client_drafts ADD COLUMN configuration BYTEA;
