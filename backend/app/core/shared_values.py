@@ -9,6 +9,7 @@ goes on where its predecessor was killed.
 
 import fcntl
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -16,6 +17,8 @@ from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 MOST_PLACES = 256
+FIRST_BYTES = 1 << 16
+"""What the library makes a new file of."""
 
 
 class _File(Protocol):
@@ -38,6 +41,7 @@ class SharedValues:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory = directory
         self.place, self._lock_file = _take_place(directory)
+        _remove_empty(directory)
         self._files: dict[str, _File] = {}
         self.lock = threading.Lock()
 
@@ -45,6 +49,7 @@ class SharedValues:
         """The file for values of one kind, such as ``counter``."""
         if kind not in self._files:
             path = self._directory / f"{kind}_{self.place}.db"
+            _make_whole(path)
             self._files[kind] = MmapedDict(str(path))  # type: ignore[no-untyped-call] # See _File.
         return self._files[kind]
 
@@ -67,6 +72,23 @@ def _take_place(directory: Path) -> tuple[int, IO[bytes]]:
         else:
             return place, file
     raise RuntimeError(f"{MOST_PLACES} processes share {directory} already.")
+
+
+def _make_whole(path: Path) -> None:
+    """Makes a file that nobody ever sees empty: whoever read it then would fail, and so would every later start."""
+    if not path.exists():
+        new = path.with_suffix(".new")
+        with new.open("wb") as file:
+            file.truncate(FIRST_BYTES)
+        new.replace(path)
+
+
+def _remove_empty(directory: Path) -> None:
+    """What somebody left who was killed while making it in another way."""
+    for path in directory.glob("*.db"):
+        with suppress(FileNotFoundError):  # Two may begin at once.
+            if path.stat().st_size == 0:
+                path.unlink()
 
 
 def use(shared: SharedValues | None) -> None:

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from app.core.errors import NotFound, UpstreamUnavailable
 from app.core.logs import REFUSED_FIELDS, TEXT_FIELDS, UnsafeField
+from app.core.metrics import FORMAT
 from app.core.observability import (
     Metrics,
     Part,
@@ -305,6 +306,19 @@ def test_the_api_shows_what_its_workers_counted_even_killed_ones(tmp_path: Path)
     assert len(list(tmp_path.rglob("counter_*.db"))) == 3, "in the same files"
     _kill(successor)
     api.close()
+
+
+def test_whoever_dies_while_making_its_files_keeps_nobody_from_starting(tmp_path: Path) -> None:
+    dies = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n" + _WORKER
+    command = [sys.executable, "-c", dies, str(tmp_path), str(CLIENT), "1"]
+    environ = os.environ | {"PYTHONPATH": "."}
+    assert subprocess.run(command, capture_output=True, env=environ, check=False).returncode != 0
+    assert not list(tmp_path.rglob("*.db")), "Nobody has seen a file without its first bytes."
+    (tmp_path / FORMAT / "counter_7.db").touch()  # Left by whoever made them in another way.
+    metrics = Metrics(tmp_path)
+    metrics.message(CLIENT, "whatsapp", "in")
+    assert len(_samples(metrics)) > 0
+    metrics.close()
 
 
 async def test_a_part_that_fails_or_hangs_is_told_without_its_words(logged: Lines) -> None:
