@@ -27,6 +27,7 @@ from app.utils.tenant_context import TenantContext
 TENANT_SETTING = "app.current_tenant_id"
 TOKEN_SECONDS = 300
 SIGNED_AGAIN_SECONDS = 10
+PULSE_SECONDS = 10.0
 MOST_SIGNED = 1000
 APP_ROLE = "wafaa_app"
 
@@ -308,20 +309,24 @@ class Database:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
 
-    async def listen(self, channel: str, *, name: str = "wafaa") -> AsyncIterator[str | None]:
+    async def listen(
+        self, channel: str, *, name: str = "wafaa", pulse: float = PULSE_SECONDS
+    ) -> AsyncIterator[str | None]:
         """Yields the payloads of a NOTIFY channel; None when listening begins, or begins again after a break.
 
-        It keeps a connection of its own, which others see under ``name`` for as long as this process lives. What was
-        notified while it was away is lost: read after every None.
+        It keeps a connection of its own, which others see under ``name`` for as long as this process lives and can be
+        reached. What was notified while it was away is lost: read after every None.
         """
         while True:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                async for payload in self._listen_once(channel, name):
+                async for payload in self._listen_once(channel, name, pulse):
                     yield payload
             await asyncio.sleep(0.5)
 
-    async def _listen_once(self, channel: str, name: str) -> AsyncIterator[str | None]:
-        connection = await connect(self._direct, application_name=name)
+    async def _listen_once(
+        self, channel: str, name: str, pulse: float
+    ) -> AsyncIterator[str | None]:
+        connection = await connect(self._direct, cached=100, application_name=name, **_MISSED)
         queue: asyncio.Queue[str | None] = asyncio.Queue()
 
         def heard(
@@ -339,7 +344,17 @@ class Database:
             await connection.add_listener(channel, heard)
             connection.add_termination_listener(closed)
             yield None
-            while (payload := await queue.get()) is not _CLOSED:
+            while True:
+                try:
+                    async with asyncio.timeout(pulse):
+                        payload = await queue.get()
+                except (
+                    TimeoutError
+                ):  # Silence may be a cable that was cut: whoever only listens never learns of it.
+                    await connection.execute("SELECT 1", timeout=pulse)
+                    continue
+                if payload is _CLOSED:
+                    return
                 yield payload
         finally:
             connection.terminate()
@@ -403,6 +418,13 @@ SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8 FROM entered
 _NOW = "SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8"
 
 _CLOSED = "\0closed"
+
+_MISSED = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+}
+"""How soon the server gives up a listener that can't be reached: those of the way in count as open intake till then."""
 
 _STRONG_ROLE = """
 SELECT string_agg(reason, ' ') FROM (

@@ -1,0 +1,87 @@
+"""Whoever listens to the database finds out that nobody is there any more, even when nobody says so."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from contextlib import aclosing
+from pathlib import Path
+from urllib.parse import quote
+
+from app.bootstrap import app_url, signer
+from app.core.config import Settings
+from app.core.multi_tenant import Database
+from app.embedded.postgres import EmbeddedPostgres
+from tests.fixtures.product import migrate_now, settings_for
+from tests.fixtures.wire import Proxy, Steps
+
+
+class Cable(Proxy):
+    """What joins a database and who asks it; cut, it swallows whatever goes through its connections."""
+
+    def __init__(self, server: Path, folder: Path) -> None:
+        super().__init__(Steps())
+        self._server_path = server
+        self._folder = folder
+        self._whole = asyncio.Event()
+
+    def cut(self) -> None:
+        """What is connected hears nothing more; whoever connects anew is joined."""
+        self._whole.set()
+        self._whole = asyncio.Event()
+
+    async def listen(self) -> asyncio.Server:
+        return await asyncio.start_unix_server(self._accept, self._folder / self._server_path.name)
+
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_unix_connection(self._server_path)
+        is_cut = self._whole
+        try:
+            await asyncio.gather(
+                _carry(reader, far_writer, is_cut), _carry(far_reader, writer, is_cut)
+            )
+        finally:
+            far_writer.close()
+
+
+async def _carry(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_cut: asyncio.Event
+) -> None:
+    while piece := await reader.read(65536):
+        if not is_cut.is_set():
+            writer.write(piece)
+    if not is_cut.is_set():
+        writer.close()
+
+
+async def test_a_listener_whose_connection_was_cut_in_silence_listens_again(
+    postgres18: EmbeddedPostgres,
+    fresh_database: Callable[..., str],
+    tmp_path: Path,
+) -> None:
+    url = fresh_database(postgres18, migrate_now)
+    with tempfile.TemporaryDirectory(prefix="cable") as folder:
+        settings = settings_for(f"{url.partition('?')[0]}?host={quote(folder)}", tmp_path)
+        direct, cut = (_database(settings_for(url, tmp_path)), _database(settings))
+        async with (
+            Cable(postgres18.socket, Path(folder)) as cable,
+            aclosing(cut.listen("news", pulse=0.3)) as heard,
+            asyncio.timeout(60),
+        ):
+            assert await anext(heard) is None
+            await _notify(direct, "first")
+            assert await anext(heard) == "first"
+            cable.cut()
+            assert await anext(heard) is None
+            await _notify(direct, "second")
+            assert await anext(heard) == "second"
+        for db in (direct, cut):
+            await db.close()
+
+
+def _database(settings: Settings) -> Database:
+    return Database.connect(app_url(settings), signer(settings), size=2, overflow=0)
+
+
+async def _notify(db: Database, word: str) -> None:
+    async with db.directory() as tx:
+        await tx.run("SELECT pg_notify('news', $1)", word)
