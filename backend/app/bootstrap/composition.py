@@ -29,6 +29,7 @@ from app.bootstrap.parts import parts
 from app.bootstrap.services import Services
 from app.bootstrap.work import handlers, places, steps
 from app.core.audit_chain import HeadSigner
+from app.core.circuits import Circuits
 from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.links import Links
@@ -158,6 +159,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
             channels,
             observer,
             standings,
+            Circuits(breaker),
             attention,
             pressure,
             Indexer(db, embedder, store, parse, standings.permit),

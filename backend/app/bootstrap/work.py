@@ -4,6 +4,7 @@ from typing import Any
 
 from app.bootstrap.locations import public_url
 from app.bootstrap.observer import Observer
+from app.core.circuits import Circuits
 from app.core.config import Settings
 from app.core.multi_tenant import Database
 from app.core.tools import Tools
@@ -51,6 +52,7 @@ def handlers(
     channels: Channels,
     observer: Observer,
     standings: Standings,
+    circuits: Circuits,
     attention: Attention,
     pressure: Pressure,
     indexer: Indexer,
@@ -79,6 +81,7 @@ def handlers(
         channels,
         tools.now,
         standings,
+        circuits,
         indeterminate_seconds=settings.indeterminate_seconds,
         quiet_seconds=settings.quiet_seconds,
         stale_seconds=60 * settings.stale_minutes,

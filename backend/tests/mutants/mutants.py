@@ -334,6 +334,13 @@ SENDS = (
         + "test_pipeline_faults.py::test_a_business_that_wants_it_so_has_an_uncertain_send_parked",
     ),
     Mutant(
+        "a platform that fails is asked for every message all the same",
+        "app/core/circuits.py",
+        "if not trusted and not await self._breaker.admits(key):",
+        "if not trusted and not await self._breaker.admits(key) and not key:",
+        UNIT + "test_circuits.py::test_what_opens_a_circuit[ends0-True]",
+    ),
+    Mutant(
         "a late status lowers a delivery's state",
         "app/models/message.py",
         "lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]\n        touched",

@@ -6,6 +6,7 @@ which one could have reached us, is the message taken for not accepted, and the 
 park it for people.
 """
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,9 +14,11 @@ from typing import Any
 
 import structlog
 
+from app.core.circuits import Circuits
 from app.core.effects import checked
 from app.core.errors import (
     AccountBlocked,
+    CircuitOpen,
     Conflict,
     Indeterminate,
     OptedOut,
@@ -46,6 +49,9 @@ from app.services.queue.jobs import Work
 log = structlog.get_logger(__name__)
 
 LEAST_WINDOW = timedelta(seconds=60)
+SPARED_SECONDS = (3.0, 8.0)
+"""After how long a message whose account is spared is tried again: not all of them at once."""
+
 FINAL = (WindowClosed, AccountBlocked, Unreachable, UpstreamRefused)
 
 
@@ -66,6 +72,7 @@ class Deliverer:
         channels: Channels,
         now: Callable[[], datetime],
         standings: Standings,
+        circuits: Circuits,
         *,
         indeterminate_seconds: float,
         quiet_seconds: float,
@@ -76,6 +83,7 @@ class Deliverer:
         self._now = now
         self._channels = channels
         self._standings = standings
+        self._circuits = circuits
         self._patience = indeterminate_seconds
         self._door = door
         self._stale_seconds = stale_seconds
@@ -92,7 +100,10 @@ class Deliverer:
             return None
         channel = self._channels.open(parcel.account)
         try:
-            sent = await self._send(channel, parcel.outgoing, work)
+            async with self._circuits.call(circuit_of(parcel.account)):
+                sent = await self._send(channel, parcel.outgoing, work)
+        except CircuitOpen:
+            return await self._spare(job, work)
         except Indeterminate:
             return await self._lost(job, work)
         except FINAL as error:
@@ -210,6 +221,13 @@ class Deliverer:
                 else Job.postpone(tx, work.lease, delay=self._patience)
             )
 
+    async def _spare(self, job: DeliverMessage, work: Work) -> None:
+        """The platform fails for this account and is given a pause: nothing went out, and that isn't an attempt."""
+        async with self._db.tenant(work.client_id) as tx:
+            await Message.requeue(tx, job.message_id)
+            delay = random.uniform(*SPARED_SECONDS)  # noqa: S311 - chance, not secrecy.
+            await Job.postpone(tx, work.lease, delay=delay)
+
     async def _not_sent(self, job: DeliverMessage, work: Work) -> None:
         """The platform said no, and may say yes later: the message goes back to the queue, the worker tries again."""
         async with self._db.tenant(work.client_id) as tx:
@@ -224,6 +242,11 @@ class Deliverer:
             await _settle_as(
                 tx, work, message, "parked" if isinstance(error, WindowClosed) else "failed", error
             )
+
+
+def circuit_of(account: ChannelAccount) -> str:
+    """What fails together: sends to one platform with one account's credential."""
+    return f"send:{account.kind}:{account.id}"
 
 
 async def _settle_as(
