@@ -38,6 +38,7 @@ class MetaSimulator:
         undelivered: Status payloads that had nowhere to go, since there is no callback.
         chaos: How it misbehaves by chance; may be replaced at any time.
         statuses: What it reports of each accepted message, in order.
+        patience: For how many seconds it tries to get a 200.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class MetaSimulator:
         now: Callable[[], float] = time.time,
         enforce_window: bool = True,
         pair_seconds: float = 0.0,
+        patience: float = RETRY_SECONDS,
     ) -> None:
         self.history = History()
         self.undelivered: list[Payload] = []
@@ -63,6 +65,7 @@ class MetaSimulator:
         self.now = now
         self.enforce_window = enforce_window
         self.pair_seconds = pair_seconds
+        self.patience = patience
         self.numbers: dict[str, Number] = {}
         self._secret, self._verify_token = app_secret, verify_token
         self._callback_url, self._post = callback_url, post
@@ -163,14 +166,14 @@ class MetaSimulator:
     async def deliver(self, payload: Payload, *, forged: bool = False, retry: bool = False) -> int:
         """Posts one webhook and returns the HTTP status; 0 where no answer came.
 
-        With ``retry`` it's posted again, ever more slowly, until it's answered 200 or ``RETRY_SECONDS`` are over.
+        With ``retry`` it's posted again, ever more slowly, until it's answered 200 or its ``patience`` is over.
         """
         started, attempt = time.monotonic(), 0
         while True:
             attempt += 1
             status = await self._attempt(payload, forged)
             self.history.add(WebhookPosted(self.now(), payload, forged, attempt, status))
-            over = time.monotonic() - started > RETRY_SECONDS
+            over = time.monotonic() - started > self.patience
             if status == 200 or not retry or over:
                 return status
             await asyncio.sleep(min(1.0, 0.05 * 2**attempt))

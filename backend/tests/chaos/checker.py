@@ -9,12 +9,15 @@ The rules, for every contact:
 - **disordered**: a reply quotes an earlier message than the reply before it.
 - **invented**: a reply quotes something the contact never wrote; a forged webhook was believed.
 
+And for what the installation has kept, where that is told: each message that was answered 200 once, in the order in
+which the contact's messages were first posted, and nothing else.
+
 What failed isn't what is unknown: a webhook without an answer (status 0) may have been taken or not, so a reply to it
 is no fault and none is no loss; a send counts by what the platform did with it, whatever the product was told.
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -34,6 +37,7 @@ class Verdict:
     webhooks_unanswered: int = 0
     webhooks_refused: int = 0
     messages: int = 0
+    kept: int = 0
     unknown: int = 0
     late: int = 0
     replies: int = 0
@@ -62,12 +66,15 @@ def check(lines: Iterable[str]) -> Verdict:
     replies = _replies(records, verdict)
     for contact in sorted(said.keys() | replies.keys()):
         _judge(said.get(contact, []), taken, replies.get(contact, []), verdict)
+    kept = [record for record in records if record["record"] == "Kept"]
+    if kept:
+        _judge_kept(said, taken, kept, verdict)
     return verdict
 
 
 def _said(records: list[Record], verdict: Verdict) -> tuple[dict[str, list[str]], dict[str, float]]:
     """Each contact's messages in the order in which they were first posted, and when they were first answered 200."""
-    said: dict[str, list[str]] = defaultdict(list)
+    said: dict[str, dict[str, None]] = defaultdict(dict)
     taken: dict[str, float] = {}
     for record in records:
         if record["record"] != "WebhookPosted" or record["forged"]:
@@ -76,13 +83,12 @@ def _said(records: list[Record], verdict: Verdict) -> tuple[dict[str, list[str]]
         verdict.webhooks_unanswered += record["status"] == 0
         verdict.webhooks_refused += record["status"] not in (0, 200)
         for message in _messages(record["payload"]):
-            if message["id"] not in said[message["from_user_id"]]:
-                said[message["from_user_id"]].append(message["id"])
+            said[message["from_user_id"]].setdefault(message["id"])
             if record["status"] == 200:
                 taken.setdefault(message["id"], record["at"])
     verdict.messages = sum(map(len, said.values()))
     verdict.unknown = verdict.messages - len(taken)
-    return said, taken
+    return {contact: list(messages) for contact, messages in said.items()}, taken
 
 
 def _messages(payload: dict[str, Any]) -> list[Record]:
@@ -121,5 +127,23 @@ def _judge(
             verdict.late += replied > taken.get(message, replied) + PATIENCE
 
 
+def _judge_kept(
+    said: dict[str, list[str]], taken: dict[str, float], kept: list[Record], verdict: Verdict
+) -> None:
+    """Every contact's words as they lie there, against what was posted."""
+    lie = {address: record["ids"] for record in kept for address in record["addresses"]}
+    posted = {message for messages in said.values() for message in messages}
+    verdict.kept += sum(len(record["ids"]) for record in kept)
+    verdict.invented += [str(m) for r in kept for m in r["ids"] if m not in posted]
+    for contact, messages in said.items():
+        found = lie.get(contact, [])
+        place = {message: n for n, message in enumerate(messages)}
+        there = set(found)
+        verdict.lost += [m for m in messages if m in taken and m not in there]
+        verdict.doubled += _twice(found)
+        known = [(place[m], m) for m in found if m in place]
+        verdict.disordered += [b for (n, _), (k, b) in pairwise(known) if k < n]
+
+
 def _twice(items: list[Any]) -> list[Any]:
-    return [item for n, item in enumerate(items) if item in items[:n]]
+    return [item for item, times in Counter(items).items() for _ in range(times - 1)]

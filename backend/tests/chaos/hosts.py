@@ -1,7 +1,7 @@
-"""A second host for the product: a network namespace of its own, joined to ours by one cable that can be cut.
+"""A host for each role of the product: a network namespace, joined to ours by a cable in which connections can be cut.
 
-The product lives there; its database, the platform and whoever writes stay here. Making it needs root, as the tests'
-containers have.
+The roles live there; database, cache, log, platform and whoever writes stay here. Making hosts needs root, as the
+tests' containers have.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,94 +22,130 @@ from tests.fixtures.nursery import ROOT
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Carry = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 IP, NFT = "/sbin/ip", "/usr/sbin/nft"
-HERE, THERE = "10.231.77.1", "10.231.77.2"
+ROLES = ("serve", "work", "consume")
 
 
 @dataclass
 class Hosts:
-    """Ours, and the product's.
+    """Ours, and one for each role.
 
     Attributes:
-        name: The namespace's, the cable's and the firewall table's.
-        relays: What carries connections between the two, to be closed at the end.
+        name: The firewall table's; what the names of namespaces and cables begin with.
+        net: What all addresses begin with.
+        relays: What carries connections between them, to be closed at the end.
+        ports: Where each thing is reached, by its name.
     """
 
     name: str
+    net: str
     relays: AsyncExitStack = field(default_factory=AsyncExitStack)
-    ports: dict[str, int] = field(default_factory=dict)
+    ports: dict[str, list[int]] = field(default_factory=dict)
+    _turns: defaultdict[tuple[str, str], asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
 
     @property
-    def prefix(self) -> tuple[str, ...]:
-        """In front of a command: run there."""
-        return (IP, "netns", "exec", self.name)
+    def here(self) -> str:
+        """Our own address."""
+        return f"{self.net}.1"
+
+    def address(self, role: str) -> str:
+        """A role's."""
+        return f"{self.net}.{2 + ROLES.index(role)}"
+
+    def network(self, role: str) -> Path | None:
+        """The network that a role lives in, if not in ours."""
+        return Path("/run/netns", self.namespace(role)) if role in ROLES else None
+
+    def namespace(self, role: str) -> str:
+        """Its name, which is its cable's as well."""
+        return f"{self.name}{role[0]}"
 
     async def reach_database(self, url: str) -> str:
         """The URL of a database here, as it is reached from there: by TCP."""
         found = make_url(url)
-        socket_path = Path(str(found.query["host"])) / f".s.PGSQL.{found.query.get('port', 5432)}"
-        server = await asyncio.start_server(_to_socket(socket_path), HERE, 0)
-        self.relays.push_async_callback(_close, server)
-        self.ports["database"] = server.sockets[0].getsockname()[1]
-        reached = found.set(host=HERE, port=self.ports["database"], query={})
-        return reached.render_as_string(hide_password=False)
+        path = Path(str(found.query["host"])) / f".s.PGSQL.{found.query.get('port', 5432)}"
+        port = await self._reach("database", _to_socket(path))
+        return found.set(host=self.here, port=port, query={}).render_as_string(hide_password=False)
+
+    async def reach_cache(self, path: Path) -> str:
+        """The URL of a cache on a socket here."""
+        return f"redis://{self.here}:{await self._reach('cache', _to_socket(path))}/0"
 
     async def reach_platform(self, url: str) -> str:
-        """The URL of a platform on this host's loopback, as it is reached from the other one's loopback."""
-        port = make_url(url).port or 0
-        server = await asyncio.start_server(_to_port(port), HERE, 0)
-        self.relays.push_async_callback(_close, server)
-        self.ports["platform"] = server.sockets[0].getsockname()[1]
+        """The URL of a platform on this host's loopback, as it is reached from the worker's own loopback."""
+        port = await self._reach("platform", _to_port(make_url(url).port or 0))
         relay = await asyncio.create_subprocess_exec(
-            *self.prefix, sys.executable, "-m", "tests.chaos.hosts", HERE, str(self.ports["platform"]),
+            IP, "netns", "exec", self.namespace("work"),
+            sys.executable, "-m", "tests.chaos.hosts", self.here, str(port),
             stdout=asyncio.subprocess.PIPE, cwd=ROOT,
         )  # fmt: skip
         self.relays.push_async_callback(_end, relay)
         assert relay.stdout
         return f"http://127.0.0.1:{int(await relay.stdout.readline())}"
 
-    async def cut(self, what: str, seconds: float) -> None:
-        """Lets nothing through for a while: packets vanish, nobody is told."""
-        port = self.ports[what]
-        rules = [
-            f"add rule inet {self.name} {chain} {way} {self.name}a tcp {end} {port} drop"
-            for chain, way in (("input", "iifname"), ("output", "oifname"))
-            for end in ("dport", "sport")
-        ]
-        try:
-            for rule in rules:
-                _run(NFT, *rule.split())
-            await asyncio.sleep(seconds)
-        finally:
-            for chain in ("input", "output"):
-                _run(NFT, "flush", "chain", "inet", self.name, chain)
+    async def _reach(self, what: str, carry: Carry) -> int:
+        server = await asyncio.start_server(carry, self.here, 0)
+        self.relays.push_async_callback(_close, server)
+        self.ports[what] = [server.sockets[0].getsockname()[1]]
+        return self.ports[what][0]
+
+    async def cut(self, role: str, what: str, seconds: float) -> None:
+        """Lets nothing through between a role and a thing for a while: packets vanish, nobody is told."""
+        cable = self.namespace(role)
+        pairs = ", ".join(f"{cable} . {port}" for port in self.ports[what])
+        async with self._turns[role, what]:
+            self._cuts("add", pairs)
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self._cuts("delete", pairs)
+
+    def _cuts(self, change: str, pairs: str) -> None:
+        _run(NFT, f"{change} element inet {self.name} cuts {{ {pairs} }}")
 
 
 @asynccontextmanager
-async def two_hosts() -> AsyncIterator[Hosts]:
+async def separate_hosts() -> AsyncIterator[Hosts]:
     """Joins them, and takes everything away again."""
-    name = f"wafaa{os.getpid() % 100000}"
-    hosts = Hosts(name)
-    _clear(name)
+    pid = os.getpid()  # Others may have theirs beside us.
+    hosts = Hosts(f"wafaa{pid % 100000}", f"10.{200 + pid // 250 % 50}.{pid % 250}")
+    _clear(hosts)
     try:
-        _run(IP, "netns", "add", name)
-        _run(IP, *f"link add {name}a type veth peer name {name}b netns {name}".split())
-        _run(IP, *f"addr add {HERE}/30 dev {name}a".split())
-        _run(IP, "link", "set", f"{name}a", "up")
-        _run(*hosts.prefix, IP, *f"addr add {THERE}/30 dev {name}b".split())
-        _run(*hosts.prefix, IP, "link", "set", f"{name}b", "up")
-        _run(*hosts.prefix, IP, "link", "set", "lo", "up")
-        _run(NFT, "add", "table", "inet", name)
-        for chain in ("input", "output"):
+        _run(NFT, f"add table inet {hosts.name}")
+        _run(NFT, f"add set inet {hosts.name} cuts {{ type ifname . inet_service ; }}")
+        for chain, way in (("input", "iifname"), ("output", "oifname")):
             hook = f"{{ type filter hook {chain} priority 0 ; }}"
-            _run(NFT, "add", "chain", "inet", name, chain, hook)
+            _run(NFT, f"add chain inet {hosts.name} {chain} {hook}")
+            for end in ("dport", "sport"):
+                _run(NFT, f"add rule inet {hosts.name} {chain} {way} . tcp {end} @cuts drop")
+        for role in ROLES:
+            _join(hosts.namespace(role), hosts.address(role), hosts.here)
         async with hosts.relays:
             yield hosts
     finally:
-        _clear(name)
+        _clear(hosts)
 
 
-def _clear(name: str) -> None:
-    for command in ((NFT, "delete", "table", "inet", name), (IP, "netns", "del", name)):
+def _join(name: str, address: str, here: str) -> None:
+    """A namespace with an address, at the other end of a cable."""
+    inside = ["netns", "exec", name, IP]
+    for words in (
+        ["netns", "add", name],
+        f"link add {name} type veth peer name uplink netns {name}".split(),
+        f"addr add {here} peer {address} dev {name}".split(),
+        ["link", "set", name, "up"],
+        [*inside, *f"addr add {address} peer {here} dev uplink".split()],
+        [*inside, "link", "set", "uplink", "up"],
+        [*inside, "link", "set", "lo", "up"],
+    ):
+        _run(IP, *words)
+
+
+def _clear(hosts: Hosts) -> None:
+    commands = [[NFT, f"delete table inet {hosts.name}"]]
+    commands += [[IP, "netns", "del", hosts.namespace(role)] for role in ROLES]
+    for command in commands:
         subprocess.run(command, capture_output=True, check=False)  # Only what is there.
 
 

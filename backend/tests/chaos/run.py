@@ -5,16 +5,19 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from simulators.meta import Chaos, MetaSimulator, SendReceived, WebhookPosted
 from tests.chaos.checker import check
-from tests.chaos.faults import PAUSES, SENDS, Fault, Plan
-from tests.chaos.stage import LEASE, Stage, installation
-from tests.chaos.traffic import Crowd
+from tests.chaos.faults import CUTS, PAUSES, Fault, Plan
+from tests.chaos.hosts import separate_hosts
+from tests.chaos.installing import installation
+from tests.chaos.kept import kept
+from tests.chaos.stage import LEASE, Stage
+from tests.chaos.traffic import Crowd, storm
 from tests.fixtures.wired import until
 
 Dealt = list[tuple[Fault, float]]
@@ -55,20 +58,27 @@ async def _run(
     seed: int, plan: Plan, log: Path | None, *, timed: bool
 ) -> tuple[dict[str, Any], list[str]]:
     began = time.monotonic()
-    async with installation(seed, plan.lost_send, log, brokers=plan.brokers, timed=timed) as stage:
-        stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=SENDS, late=0.3)
+    async with AsyncExitStack() as stack:
+        hosts = await stack.enter_async_context(separate_hosts()) if plan.is_apart else None
+        stage = await stack.enter_async_context(
+            installation(seed, plan.lost_send, log, hosts, plan.brokers, timed=timed)
+        )
+        stage.cut_seconds = plan.cut_seconds
+        stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=plan.sends, late=0.3)
         crowd = Crowd(stage.meta, plan.contacts, seed)
         writing = asyncio.create_task(crowd.write())
+        raging = asyncio.create_task(storm(stage.meta, plan.storm, seed))
         alone = await _one_by_one(stage) if timed else []
         dealt = await _deal(stage, plan, seed)
         with suppress(TimeoutError):  # The report tells how many there were.
             await until(_so_many(stage.meta, plan.ambiguous), plan.patience)
+        await raging
         stage.meta.chaos = Chaos()
         crowd.fall_silent()
         await writing
         at_rest = await stage.rest(plan.patience)
         await stage.meta.settle(plan.patience)
-        lines = list(stage.meta.history.lines())
+        lines = [*stage.meta.history.lines(), *await kept(stage.own, "cafe")]
         parked, unanswered = stage.left("parked"), stage.unanswered()
         recovery, calm = _recovery(stage.meta, dealt), _recovery(stage.meta, alone)
     judged = check(lines).as_json()
@@ -83,7 +93,9 @@ async def _run(
         "messages_unanswered": unanswered,
         "kills": stage.kills.total(),
         "kills_by_part": dict(stage.kills),
-        "pauses": sum(plan.deck.get(pause, 0) for pause in PAUSES),
+        "pauses": plan.count(PAUSES),
+        "cuts": plan.count(CUTS),
+        "poisoned": stage.poisoned,
         "recovery_seconds": recovery,
         "recovery_seconds_alone": calm,
         "slow": [f for f, most in LIMITS.items() if f in calm and calm[f]["median"] > most],

@@ -2,38 +2,43 @@
 
 import asyncio
 import random
-import shutil
 import signal
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 
-from app.bootstrap import bootstrap
 from app.core.config import Settings
+from app.core.errors import Unavailable
 from app.embedded.postgres import EmbeddedPostgres
-from app.models.client import ClientSettings
 from app.models.message import INTAKE
-from app.services.orchestrator import accounts, clients, library
-from simulators.meta import MetaSimulator, Number
-from tests.chaos.faults import Fault
-from tests.chaos.hosts import THERE, Hosts
-from tests.chaos.keeper import servers
-from tests.fixtures.kafka import Kafka
+from simulators.meta import MetaSimulator
+from tests.chaos.faults import CUTS, Fault
+from tests.chaos.hosts import Hosts
+from tests.fixtures.kafka import Broker, Kafka
 from tests.fixtures.nursery import ROOT, Child, Nursery
-from tests.fixtures.product import APP_SECRET, CACHE, settings_for
-from tests.fixtures.shop_logged import kafka_settings
-from tests.fixtures.wired import free_port, lives, plain, until
+from tests.fixtures.wired import lives, until
 
 NUMBER = "900200"
 PREFIX = "chaos."
 LEASE, PAUSE = 2.0, 3.0
-MENU = "# Menu\n\nA flat white costs 18 SAR. We open at 7 in the morning.\n"
+MOST_ATTEMPTS = 12
+"""A kill costs an attempt, and here one comes every few seconds."""
+
+
+_POISONED = f"""
+WITH lane AS (SELECT client_id, id FROM lanes WHERE queue = 'chat' ORDER BY random() LIMIT 1),
+poison AS (INSERT INTO jobs (client_id, id, lane_id, kind, payload, attempts, due_at)
+  SELECT client_id, lpad('{{number}}', 32, '0')::uuid, id, 'answer_message', '{{{{"poison": true}}}}',
+    {MOST_ATTEMPTS - 1}, now()
+  FROM lane ON CONFLICT DO NOTHING)
+UPDATE lanes l SET due_at = least(l.due_at, now()) FROM lane WHERE (l.client_id, l.id) = (lane.client_id, lane.id)
+RETURNING 1
+"""
+"""It has one attempt left, and comes before all others of its lane: a later one would stand for those before it."""
 
 
 @dataclass
@@ -62,7 +67,7 @@ class Keeper:
         await self.process.wait()
 
 
-async def _keeper(home: Path) -> Keeper:
+async def keeper_of(home: Path) -> Keeper:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.chaos.keeper", str(home),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT,
@@ -77,6 +82,7 @@ class Stage:
     """An installation whose parts are killed."""
 
     meta: MetaSimulator
+    own: Settings
     database: EmbeddedPostgres
     keeper: Keeper
     nursery: Nursery
@@ -86,8 +92,11 @@ class Stage:
     consumers: list[Child]
     api: Child
     kafka: Kafka | None = None
+    hosts: Hosts | None = None
+    cut_seconds: tuple[float, float] = (10.0, 10.0)
     kills: Counter[str] = field(default_factory=Counter)
     restarted: Counter[str] = field(default_factory=Counter)
+    poisoned: int = 0
 
     async def suffer(self, fault: Fault, rng: random.Random) -> None:
         """One fault, and what a supervisor does about it."""
@@ -108,6 +117,12 @@ class Stage:
                 await self._crash("database" if fault is Fault.CRASH_DATABASE else "cache")
             case Fault.KILL_BROKER:
                 await self._kill_leader()
+            case Fault.KILL_CACHE_AND_LOG:
+                await asyncio.gather(self._crash("cache"), self._kill_log())
+            case Fault.POISON:
+                await self._poison()
+            case _:
+                await self._cut(fault, rng.uniform(*self.cut_seconds))
 
     def _crew(self, fault: Fault) -> list[Child]:
         of_workers = fault in (Fault.KILL_WORKER, Fault.PAUSE_WORKER)
@@ -127,19 +142,21 @@ class Stage:
         if child.alive:
             return child
         self.restarted[child.role] += 1
-        return self.nursery.start(child.role, self.settings)
+        return self._start(child.role)
 
     def _reborn(self, child: Child) -> Child:
         """Kills it; gives the one that takes its place."""
         child.kill()
         self.kills[child.role] += 1
-        return self.nursery.start(child.role, self.settings)
+        return self._start(child.role)
+
+    def _start(self, role: str) -> Child:
+        return self.nursery.start(role, self.settings, self.hosts and self.hosts.network(role))
 
     async def _kill_api(self) -> None:
         self.api = self._reborn(self.api)
-        port = int(str(self.settings["WAFAA_PORT"]))
         async with aiohttp.ClientSession() as http:
-            await until(lambda: lives(http, port), 120)
+            await until(lambda: lives(http, self.own.port, self.own.host), 120)
 
     async def _crash(self, which: str) -> None:
         await self.keeper.crash(which)
@@ -148,17 +165,58 @@ class Stage:
     async def _kill_leader(self) -> None:
         """Of the topic that webhooks go to; what one client asks of a cluster blocks."""
         assert self.kafka
-        broker = await asyncio.to_thread(self.kafka.leader, f"{PREFIX}inbound")
-        broker.kill()
-        self.kills["broker"] += 1
-        broker.start()
-        await asyncio.to_thread(broker.wait)
+        await self._kill(await asyncio.to_thread(self.kafka.leader, f"{PREFIX}inbound"))
+
+    async def _kill_log(self) -> None:
+        assert self.kafka
+        await self._kill(*self.kafka.brokers)
+
+    async def _kill(self, *brokers: Broker) -> None:
+        for broker in brokers:
+            broker.kill()
+            self.kills["broker"] += 1
+        for broker in brokers:
+            broker.start()
+        for broker in brokers:
+            await asyncio.to_thread(broker.wait)
 
     async def _pause(self, child: Child) -> None:
         """Longer than a lease. Somebody may kill it meanwhile."""
         child.signal(signal.SIGSTOP)
         await asyncio.sleep(PAUSE)
         child.signal(signal.SIGCONT)
+
+    async def _cut(self, fault: Fault, seconds: float) -> None:
+        assert self.hosts
+        await self.hosts.cut(*CUTS[fault], seconds)
+
+    async def _poison(self) -> None:
+        """A job on somebody's lane that breaks whoever runs it; a webhook that nobody can read."""
+        self.poisoned += 1
+        await until(partial(self._has_poison, self.poisoned), 120)
+        payload = self.meta.says(NUMBER, "966559999999", "?")
+        value = payload["entry"][0]["changes"][0]["value"]
+        value["messages"] = [{"id": {"poison": self.poisoned}, "from": 7, "text": []}]
+        body, headers = self.meta.signed(payload)
+        async with aiohttp.ClientSession() as http:
+            await until(lambda: self._takes(http, body, headers), 120)
+
+    async def _has_poison(self, number: int) -> bool:
+        await asyncio.sleep(0.2)
+        try:
+            return bool(self.database.execute(_POISONED.format(number=number), database="wafaa"))
+        except (OSError, Unavailable):  # It is away, or going.
+            return False
+
+    async def _takes(
+        self, http: aiohttp.ClientSession, body: bytes, headers: dict[str, str]
+    ) -> bool:
+        url = f"http://{self.own.host}:{self.own.port}/webhook/whatsapp/cafe"
+        try:
+            async with http.post(url, data=body, headers=headers) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def rest(self, seconds: float) -> bool:
         """Waits until no job is left to do; tells whether that was reached."""
@@ -176,8 +234,8 @@ class Stage:
         return self._count(f"pg_stat_activity WHERE application_name = '{INTAKE}'") > 0
 
     def left(self, state: str) -> int:
-        """How many jobs there are in a state."""
-        return self._count(f"jobs WHERE state = '{state}'")
+        """How many jobs there are in a state, without those that we poisoned."""
+        return self._count(f"jobs WHERE state = '{state}' AND NOT payload ? 'poison'")
 
     def unanswered(self) -> int:
         """How many messages of contacts nobody has answered."""
@@ -186,104 +244,3 @@ class Stage:
     def _count(self, rows: str) -> int:
         sql = f"SELECT count(*) FROM {rows}"
         return int(str(self.database.execute(sql, database="wafaa")[0][0]))
-
-
-@asynccontextmanager
-async def installation(
-    seed: int,
-    lost_send: float,
-    log: Path | None = None,
-    hosts: Hosts | None = None,
-    brokers: int = 0,
-    *,
-    timed: bool = False,
-) -> AsyncIterator[Stage]:
-    """Starts all of it in a folder of its own.
-
-    Args:
-        seed: Of chance.
-        lost_send: How long a lost send waits for its status.
-        log: Where its parts log to.
-        hosts: Where they run, if on another host.
-        brokers: How many brokers stand in front, if any do.
-        timed: Whether parts begin as slowly as in life.
-    """
-    home = Path(tempfile.mkdtemp(prefix="chaos"))
-    async with AsyncExitStack() as stack:
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        keeper = await _keeper(home)
-        stack.push_async_callback(keeper.end)
-        database, cache = servers(home)
-        kafka = stack.enter_context(Kafka(home / "kafka", brokers)) if brokers else None
-        prefix = hosts.prefix if hosts else ()
-        nursery = stack.enter_context(
-            Nursery(log or home / "parts.log", prefix=prefix, warm=not timed)
-        )
-        address = THERE if hosts else "127.0.0.1"
-        settings = settings_for(
-            database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(), WAFAA_HOST=address,
-            WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=lost_send,
-            WAFAA_MAX_ATTEMPTS=12,  # A kill costs an attempt, and here one comes every few seconds.
-        )  # fmt: skip
-        if (CACHE / "models").exists():  # Built once a machine.
-            (home / "models").symlink_to(CACHE / "models")
-        ready = plain(settings) | (_behind(kafka) if kafka else {})
-        await _migrate(nursery, ready)
-        embedder = nursery.start("embed", ready)
-        callback = f"http://{address}:{settings.port}/webhook/whatsapp/cafe"
-        meta = await stack.enter_async_context(
-            MetaSimulator(app_secret=APP_SECRET, callback_url=callback, seed=seed)
-        )
-        await _open_shop(settings, await hosts.reach_platform(meta.url) if hosts else meta.url)
-        if hosts:
-            ready["DATABASE_URL"] = await hosts.reach_database(database.url)
-            hosts.ports["api"] = settings.port
-        meta.connect(Number(NUMBER, "token"))
-        workers = [nursery.start("work", ready) for _ in range(2)]
-        consumers = [nursery.start("consume", ready) for _ in range(2 if kafka else 0)]
-        api = nursery.start("serve", ready)
-        async with aiohttp.ClientSession() as http:
-            await until(lambda: lives(http, settings.port, address), 60)
-        stage = Stage(
-            meta, database, keeper, nursery, ready, embedder, workers, consumers, api, kafka
-        )
-        assert await stage.rest(60), "The shop's menu isn't learned."
-        await until(stage.takes_in, 60)
-        supervisor = asyncio.create_task(stage.supervise())
-        yield stage
-        supervisor.cancel()
-
-
-def _behind(kafka: Kafka) -> dict[str, object]:
-    """An installation behind a log, and never past it however long that is away: there is an order to keep."""
-    return {
-        "QUEUE_BROKER": "kafka",
-        **kafka_settings(kafka, PREFIX=PREFIX, SECONDS=4),
-    }
-
-
-async def _migrate(nursery: Nursery, settings: dict[str, object]) -> None:
-    migrating = nursery.start("migrate", settings)
-
-    async def ended() -> bool:
-        return not migrating.alive
-
-    await until(ended, 120)
-
-
-async def _open_shop(settings: Settings, platform: str) -> None:
-    """A business with a number and a menu."""
-    services = bootstrap(settings)
-    fields = {
-        "phone_number_id": NUMBER, "access_token": "token", "verify_token": "verify", "graph_url": platform,
-    }  # fmt: skip
-    shop = await clients.create(
-        services.db, services.channels, name="Cafe", slug="cafe", settings=ClientSettings(language="en"),
-        owner=("owner@cafe.example", "Owner", "!"), actor="chaos",
-    )  # fmt: skip
-    async with services.db.tenant(shop.id) as tx:
-        await accounts.connect(tx, services.channels, "whatsapp", "WhatsApp", fields, actor="chaos")
-        await library.add(
-            tx, MENU.encode(), filename="menu.md", media_type="text/markdown", actor="chaos"
-        )
-    await services.close()

@@ -17,22 +17,27 @@ LAYLA, OMAR = "SA.layla", "SA.omar"
 def test_nothing_is_lost_doubled_or_out_of_order_while_everything_dies(tmp_path: Path) -> None:
     """Checks 67 and 68: a hundred kills, fifty pauses, a thousand sends of which nobody heard the end.
 
+    Beside them come a storm of webhooks, half of them twice, and poison.
+
     The seed is printed; a run is repeated with ``python -m tests.chaos --seed SEED``.
     """
-    report = _run("full", tmp_path, 580)
+    report = ran("full", tmp_path, 580)
     assert report["kills"] >= 100
     assert report["pauses"] >= 50
     assert report["sends_ambiguous"] >= 1_000
+    assert report["kept"] >= 1_000
 
 
 @pytest.mark.timeout(300)
 def test_nor_behind_a_log_whose_broker_and_readers_die(tmp_path: Path) -> None:
-    """``make chaos`` kills the leader of three brokers, and more of the rest."""
-    report = _run("quick", tmp_path, 280)
-    assert set(report["kills_by_part"]) == {"broker", "consume", "database", "serve", "work"}
+    """Cache and broker die together. ``make chaos`` kills the leader of three brokers, and more of the rest."""
+    report = ran("quick", tmp_path, 280)
+    assert set(report["kills_by_part"]) == {
+        "broker", "cache", "consume", "database", "serve", "work"
+    }  # fmt: skip
 
 
-def _run(plan: str, folder: Path, seconds: float) -> dict[str, Any]:
+def ran(plan: str, folder: Path, seconds: float) -> dict[str, Any]:
     history = folder / "history.jsonl"
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--plan", plan, "--history", str(history)],
@@ -65,6 +70,10 @@ def sent(quotes: str, at: float, our_id: str, to: str = LAYLA, **more: Any) -> d
     return {**known, "our_id": our_id, "to": to, **more}
 
 
+def kept(*ids: str) -> dict[str, Any]:
+    return {"record": "Kept", "addresses": [LAYLA], "ids": ids}
+
+
 CLEAN = [
     posted("m1", 1),
     sent("m1", 2, "r1"),
@@ -89,6 +98,11 @@ CLEAN = [
         ([*CLEAN, sent("m2", 5, "r3")], {"disordered": ["m2"]}),
         ([*CLEAN, sent("m1", 5, "r3", to=OMAR)], {"invented": ["m1"]}),
         ([*CLEAN, sent("FORGED", 5, "r3")], {"invented": ["FORGED"]}),
+        ([*CLEAN, kept("m1", "m2", "m3")], {}),
+        ([*CLEAN, kept("m1", "m3")], {"lost": ["m2"]}),
+        ([*CLEAN, kept("m1", "m2", "m3", "m2")], {"doubled": ["m2"], "disordered": ["m2"]}),
+        ([*CLEAN, kept("m2", "m1", "m3")], {"disordered": ["m1"]}),
+        ([*CLEAN, kept("m1", "m2", "m3", "FORGED")], {"invented": ["FORGED"]}),
     ],
 )  # fmt: skip
 def test_the_checker_finds_what_is_wrong_and_nothing_else(history, broken) -> None:

@@ -11,7 +11,7 @@ from app.embedded.processes import marked
 from app.embedded.server import EmbeddedServer
 from simulators.meta import Chaos
 from tests.chaos.checker import check
-from tests.chaos.stage import installation
+from tests.chaos.installing import installation
 from tests.chaos.traffic import Crowd
 
 SEED = 71

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
 from contextlib import suppress
 
 from simulators._meta_payloads import Payload
@@ -76,3 +77,29 @@ class Crowd:
             await asyncio.sleep(rng.uniform(0.02, 0.2))
             if self._posted:
                 await self._meta.deliver(rng.choice(self._posted), forged=rng.random() < 0.05)
+
+
+PEOPLE = 64
+NEAR = 20
+"""Within so many places a storm shuffles what a person's platform posts."""
+
+
+async def storm(meta: MetaSimulator, size: int, seed: int) -> None:
+    """Posts so many webhooks: each of many people's messages twice, near to each other, until each is taken."""
+    people = min(PEOPLE, max(1, size // 20))
+
+    async def rages(n: int) -> None:
+        rng = random.Random(f"{seed} storm {n}")  # noqa: S311 - chance, not secrecy.
+        for payload in list(_shuffled(meta, f"96655{n:07d}", len(range(n, size, people)), rng)):
+            while await meta.deliver(payload, retry=True) != 200:
+                pass  # The simulator waits between its tries.
+
+    await asyncio.gather(*(rages(n) for n in range(people)))
+
+
+def _shuffled(meta: MetaSimulator, sender: str, size: int, rng: random.Random) -> Iterator[Payload]:
+    distinct = [
+        meta.says(NUMBER, sender, f"How much is a flat white? {n}") for n in range(size - size // 2)
+    ]
+    places = [(n + rng.uniform(0, NEAR), n) for n in (*range(len(distinct)), *range(size // 2))]
+    return (distinct[n] for _, n in sorted(places))
