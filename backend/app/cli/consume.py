@@ -15,6 +15,8 @@ from app.services.queue.consumer import Consumer
 from app.services.queue.publisher import Publisher
 
 LOOK_SECONDS = 2.0
+DRAIN_SECONDS = 8.0
+"""How long the batch in hand may take when asked to stop; what isn't in by then is read again by whoever comes next."""
 
 
 async def consume(settings: Settings, patience: float) -> None:
@@ -45,14 +47,17 @@ async def consume(settings: Settings, patience: float) -> None:
 async def _consume(
     services: Services, event_log: EventLog, consumer: Consumer, publisher: Publisher
 ) -> None:
+    both = asyncio.gather(consumer.run(), publisher.run())
+
     def stop() -> None:
         consumer.stop()
         publisher.stop()
+        asyncio.get_running_loop().call_later(DRAIN_SECONDS, both.cancel)
 
     on_stop(stop)
     beside = asyncio.create_task(_count_as_intake(services, event_log, consumer))
     try:
-        await asyncio.gather(consumer.run(), publisher.run())
+        await both
     finally:
         beside.cancel()
 

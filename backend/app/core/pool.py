@@ -19,6 +19,9 @@ from app.utils.places import Places
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 WAIT_SECONDS = 5.0
+GOODBYE_SECONDS = 0.5
+"""How long a server may take to hang up: one that can't be reached never does."""
+
 LIFE_SECONDS = 1800.0
 """A connection is used no longer: the server's memory for it only grows, and an address may have moved."""
 
@@ -63,7 +66,8 @@ class Pool:
         """Closes every connection: those that are kept in good manners, whatever doesn't take them at once."""
         self._closed = True  # What is still being opened, or in use, isn't kept.
         kept, self._kept = self._kept, []
-        await asyncio.gather(*(connection.close() for connection in kept), return_exceptions=True)
+        leaving = (connection.close(timeout=GOODBYE_SECONDS) for connection in kept)
+        await asyncio.gather(*leaving, return_exceptions=True)
         for connection in self._ends:
             if not connection.is_closed():
                 connection.terminate()

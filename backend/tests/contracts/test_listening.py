@@ -12,45 +12,7 @@ from app.core.config import Settings
 from app.core.multi_tenant import Database
 from app.embedded.postgres import EmbeddedPostgres
 from tests.fixtures.product import migrate_now, settings_for
-from tests.fixtures.wire import Proxy, Steps
-
-
-class Cable(Proxy):
-    """What joins a database and who asks it; cut, it swallows whatever goes through its connections."""
-
-    def __init__(self, server: Path, folder: Path) -> None:
-        super().__init__(Steps())
-        self._server_path = server
-        self._folder = folder
-        self._whole = asyncio.Event()
-
-    def cut(self) -> None:
-        """What is connected hears nothing more; whoever connects anew is joined."""
-        self._whole.set()
-        self._whole = asyncio.Event()
-
-    async def listen(self) -> asyncio.Server:
-        return await asyncio.start_unix_server(self._accept, self._folder / self._server_path.name)
-
-    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_unix_connection(self._server_path)
-        is_cut = self._whole
-        try:
-            await asyncio.gather(
-                _carry(reader, far_writer, is_cut), _carry(far_reader, writer, is_cut)
-            )
-        finally:
-            far_writer.close()
-
-
-async def _carry(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_cut: asyncio.Event
-) -> None:
-    while piece := await reader.read(65536):
-        if not is_cut.is_set():
-            writer.write(piece)
-    if not is_cut.is_set():
-        writer.close()
+from tests.fixtures.wire import Cable
 
 
 async def test_a_listener_whose_connection_was_cut_in_silence_listens_again(

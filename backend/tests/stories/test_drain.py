@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
+from dataclasses import replace
 
 import pytest
 
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, Open, Shop, Thinker
-from tests.fixtures.wired import Theatre, until
+from tests.fixtures.wired import Theatre, free_port, until
 
 
 @pytest.mark.timeout(240)
@@ -46,6 +47,30 @@ async def test_what_is_under_way_is_finished_or_left_to_the_next_worker(
     await theatre.rest(90)
     counts = [len(theatre.replies(contact)) for contact in theatre.contacts]
     assert counts == [1] * under_way
+
+
+async def test_an_api_that_is_asked_to_stop_finishes_the_webhook_it_has_begun(
+    theatre: Theatre,
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/webhook/whatsapp/cafe"
+    theatre.meta.connect(replace(theatre.number, callback_url=url))
+    api = await theatre.open(port)
+    contact = await theatre.ask()
+    db = theatre.product.services.db
+    async with db.tenant(theatre.business.ref.id) as tx:
+        await tx.run("SELECT FROM conversations FOR UPDATE")  # The next message waits for it.
+        later = theatre.meta.says(NUMBER, contact, "And a latte?")
+        posted = asyncio.create_task(theatre.meta.deliver(later))
+        await until(lambda: _waits_for_lock(theatre))
+        api.signal(signal.SIGTERM)
+    assert await posted == 200
+    await until(lambda: _is_gone(api), 30)
+    assert await theatre.count("messages WHERE author = 'contact'") == 2
+
+
+async def _waits_for_lock(theatre: Theatre) -> bool:
+    return bool(await theatre.count("pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
 
 async def test_work_that_no_worker_was_told_of_is_found_by_looking(shop: Shop) -> None:

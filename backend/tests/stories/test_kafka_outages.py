@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from app.cli.consume import DRAIN_SECONDS
 from app.embedded.postgres import EmbeddedPostgres
 from tests.fixtures.kafka import Kafka
 from tests.fixtures.nursery import Child, Nursery
@@ -24,7 +26,7 @@ from tests.fixtures.shop_logged import (
     migrate_publishing,
     replied,
 )
-from tests.fixtures.wire import PostgresProxy, Step, Steps, Trap
+from tests.fixtures.wire import Cable, PostgresProxy, Step, Steps, Trap
 from tests.fixtures.wired import plain, until
 
 CONTACTS = "SELECT count(*) FROM messages WHERE author = 'contact'"
@@ -205,6 +207,38 @@ async def test_a_consumer_that_dies_around_a_commit_leaves_nothing_undone_and_no
         event.value() for event in received if dict(event.headers())["type"] == b"message.received"
     ]
     assert len(set(by_type)) == len(places) <= len(by_type)
+
+
+@pytest.mark.timeout(180)
+async def test_a_consumer_that_is_asked_to_stop_while_its_database_hangs_goes_and_loses_nothing(
+    behind: Behind,
+    kafka: Kafka,
+    nursery: Nursery,
+    fresh_database: Callable[..., str],
+    postgres18: EmbeddedPostgres,
+) -> None:
+    shop = await behind(kafka, database=fresh_database(postgres18, migrate_publishing))
+    own = plain(shop.product.services.settings) | behind.settings
+    with tempfile.TemporaryDirectory(prefix="cable") as folder:
+        url = f"{str(own['DATABASE_URL']).partition('?')[0]}?host={quote(folder)}"
+        async with Cable(postgres18.socket, Path(folder)) as cable:
+            consumer = nursery.start("consume", own | {"DATABASE_URL": url})
+            await shop.gets(shop.meta.says(NUMBER, LAYLA, "1"))
+            await until(lambda: _has(shop, 1), 90)
+            cable.cut()
+            await shop.gets(shop.meta.says(NUMBER, LAYLA, "2"))
+            await asyncio.sleep(1.0)  # It has it in hand.
+            consumer.signal(signal.SIGTERM)
+            await until(partial(_is_gone, consumer), DRAIN_SECONDS + 12)
+    assert await shop.value(CONTACTS) == 1
+    nursery.start("consume", own)
+    await until(lambda: _has(shop, 2), 90)
+    nursery.empty()
+    assert await heard(shop) == [["1", "2"]]
+
+
+async def _is_gone(child: Child) -> bool:
+    return not child.alive
 
 
 @pytest.mark.timeout(240)

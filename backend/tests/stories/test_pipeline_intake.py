@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 
 from app.bootstrap import owner_url
+from app.models import partition
 from app.models.channel_config import ChannelConfig
 from app.models.message import Message
 from app.services.orchestrator.doors import FRESH_SECONDS, Doors
@@ -34,6 +35,36 @@ async def test_a_webhook_posted_a_hundred_times_at_once_is_one_message_and_one_r
     await shop.product.drain()
     assert await shop.value("SELECT count(*) FROM messages WHERE author = 'contact'") == 1
     assert len(shop.replies()) == 1
+
+
+async def test_what_comes_again_after_its_month_was_dropped_is_still_known(shop: Shop) -> None:
+    payload = shop.meta.says(NUMBER, LAYLA, ASKED["en"])
+    await shop.gets(payload)
+    await shop.product.drain()
+    await _drop_months(shop)
+    assert await shop.value("SELECT count(*) FROM messages") == 0
+    await shop.gets(payload)
+    await shop.product.drain()
+    assert await shop.value("SELECT count(*) FROM messages") == 0
+    assert len(shop.replies()) == 1
+    await shop.hears(ASKED["en"])  # What is new is taken in, and answered.
+    assert len(shop.replies()) == 2
+
+
+async def _drop_months(shop: Shop) -> None:
+    """As the installation does with what nobody keeps any more, and has new ones made."""
+    connection = await asyncpg.connect(
+        owner_url(shop.product.services.settings).replace("+asyncpg", "")
+    )
+    for table in ("attachments", "answer_traces", "messages", "conversation_events"):
+        for month in await connection.fetch(
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::regclass", table
+        ):  # fmt: skip
+            if not month["name"].endswith("_rest"):
+                await connection.execute(f"ALTER TABLE {table} DETACH PARTITION {month['name']}")
+                await connection.execute(f"DROP TABLE {month['name']}")
+    await connection.close()
+    assert await partition.make_ahead(shop.product.services.db) > 0
 
 
 async def test_a_hundred_first_messages_at_once_make_one_contact_and_one_conversation(shop) -> None:
