@@ -48,7 +48,8 @@ prove:
 	cd backend && PROOF_ATTEMPTS=$(ATTEMPTS) $(BIN)/python -m pytest -q -s tests/isolation/test_proof.py
 
 thorough:
-	cd backend && WAFAA_THOROUGH=1 $(PYTEST) tests/stories/test_hostile_texts.py tests/stories/test_hostile_forms.py
+	cd backend && WAFAA_THOROUGH=1 $(PYTEST) \
+	tests/stories/test_hostile_texts.py tests/stories/test_hostile_forms.py tests/contracts/test_hostile_files.py
 
 security:
 	@$(PYTHON) tools/setup.py --test --no-web

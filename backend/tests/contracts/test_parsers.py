@@ -7,10 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import zipfile
-import zlib
 from collections.abc import Callable
-from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from app.services.knowledge._confined import PARSERS, bounded, parser_for
 from app.services.knowledge._sniff import DOCX, PDF
 from app.services.knowledge.base import Block, BlockKind
 from app.services.knowledge.parsing import Limits, parse
+from tests.hostile.build import CATALOG, PAGE, PAGES, body, docx, pdf, stream, swollen
 
 FILES = Path(__file__).parents[1] / "payloads" / "files"
 ROOT = Path(__file__).parents[2]
@@ -62,34 +60,6 @@ def test_there_is_no_parser_for_what_nobody_reads() -> None:
 
 
 # Ordinary files, through the confined process
-
-
-def docx(document: str = "", **others: bytes) -> bytes:
-    """A DOCX with the given body, and other entries by name."""
-    file = BytesIO()
-    types = (
-        '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f'<Override PartName="/word/document.xml" ContentType="{DOCX}.main+xml"/></Types>'
-    )
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
-    relations = (
-        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
-        f'<Relationship Id="r1" Type="{office}" Target="word/document.xml"/></Relationships>'
-    )
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("[Content_Types].xml", types)
-        archive.writestr("_rels/.rels", relations)
-        archive.writestr("word/document.xml", document or body("Latte 18.75 SAR"))
-        for entry, content in others.items():
-            archive.writestr(entry, content)
-    return file.getvalue()
-
-
-def body(text: str, before: str = "") -> str:
-    """A document of one paragraph."""
-    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    return f'{before}<w:document xmlns:w="{word}"><w:body><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:body></w:document>'
 
 
 @pytest.mark.parametrize(
@@ -165,29 +135,6 @@ async def test_a_file_that_is_not_what_it_claims_is_refused(
 # Hostile files
 
 
-def pdf(*objects: str | bytes, trailer: str = "/Root 1 0 R") -> bytes:
-    """A PDF of numbered objects with a table of where they are."""
-    out, places = bytearray(b"%PDF-1.4\n"), []
-    for number, each in enumerate(objects, 1):
-        places.append(len(out))
-        out += (
-            b"%d 0 obj\n" % number
-            + (each if isinstance(each, bytes) else each.encode())
-            + b"\nendobj\n"
-        )
-    start = len(out)
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
-    out += f"xref\n0 {len(places) + 1}\n0000000000 65535 f \n{table}".encode()
-    return (
-        bytes(out)
-        + f"trailer<</Size {len(places) + 1} {trailer}>>\nstartxref\n{start}\n%%EOF\n".encode()
-    )
-
-
-CATALOG = "<</Type/Catalog/Pages 2 0 R>>"
-PAGE = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>"
-
-
 def many_pages() -> bytes:
     kids = " ".join(f"{n} 0 R" for n in range(3, 100_003))
     return pdf(CATALOG, f"<</Type/Pages/Kids[{kids}]/Count 100000>>", *[PAGE] * 100_000)
@@ -202,41 +149,33 @@ def looping_pages() -> bytes:
     return pdf(CATALOG, "<</Type/Pages/Kids[2 0 R 2 0 R]/Count 2>>")
 
 
-def stream(content: bytes, more: str = "") -> bytes:
-    return f"<</Length {len(content)}{more}>>stream\n".encode() + content + b"\nendstream"
-
-
 def looping_form() -> bytes:
     form = stream(
         b"/X Do /X Do /X Do",
         "/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 4 0 R>>>>",
     )
     page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<</XObject<</X 4 0 R>>>>/Contents 5 0 R>>"
-    return pdf(CATALOG, "<</Type/Pages/Kids[3 0 R]/Count 1>>", page, form, stream(b"/X Do"))
+    return pdf(CATALOG, PAGES, page, form, stream(b"/X Do"))
 
 
 def looping_length() -> bytes:
     page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R>>"
     return pdf(
         CATALOG,
-        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        PAGES,
         page,
         "<</Length 4 0 R>>stream\nx\nendstream",
     )
 
 
 def swelling_pdf() -> bytes:
-    packer = zlib.compressobj(1)
-    packed = b"".join(packer.compress(b" " * 2**20) for _ in range(700)) + packer.flush()
     page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R>>"
-    return pdf(
-        CATALOG, "<</Type/Pages/Kids[3 0 R]/Count 1>>", page, stream(packed, "/Filter/FlateDecode")
-    )
+    return pdf(CATALOG, PAGES, page, stream(swollen(b" ", 700), "/Filter/FlateDecode"))
 
 
 def protected_pdf() -> bytes:
     lock = f"<</Filter/Standard/V 1/R 2/O<{'41' * 32}>/U<{'42' * 32}>/P -4>>"
-    pages = (CATALOG, "<</Type/Pages/Kids[3 0 R]/Count 1>>", PAGE, lock)
+    pages = (CATALOG, PAGES, PAGE, lock)
     return pdf(*pages, trailer="/Root 1 0 R/Encrypt 4 0 R/ID[<00><00>]")
 
 

@@ -1,6 +1,8 @@
 """A business teaches its files through the API; what can't be read is told in the reader's language."""
 
+import asyncio
 import io
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import aiohttp
 import pytest
 
 from tests.fixtures.product import Business, Product
+from tests.hostile.files import SEED, corpus
 from tests.unit.test_parsers_pdf import plain_pdf
 
 FILES = Path(__file__).parents[1] / "payloads" / "files"
@@ -107,6 +110,31 @@ async def test_a_file_that_cant_be_read_is_told_in_the_readers_language_and_cost
     assert document["status"] == "failed"
     assert said in document["error"]
     assert "seven" in await found(product, business, "When do you open?")
+
+
+async def test_hostile_files_are_told_in_words_and_the_next_file_is_learned(
+    product: Product,
+) -> None:
+    """Check 46: by way of the API and a worker, while the API goes on."""
+    business = await product.business("bakery")
+    known = corpus()
+    for name in random.Random(SEED).sample(sorted(known), 8):  # noqa: S311
+        form = aiohttp.FormData()
+        form.add_field("file", known[name].make(), filename=f"{name[:20]}.{known[name].name[-4:]}")
+        async with product.api.post("/v1/documents", data=form, headers=business.staff) as answer:
+            assert answer.status in (202, 409, 413, 415, 422), await answer.text()
+    learning = asyncio.create_task(product.services.worker.drain())
+    while not learning.done():
+        async with product.api.get("/health/live") as answer:
+            assert answer.status == 200
+        await asyncio.sleep(0.1)
+    await learning
+    async with product.api.get("/v1/documents", headers=business.staff) as answer:
+        documents = await answer.json()
+    assert documents
+    assert all(one["status"] == "ready" or one["error"] for one in documents)
+    good = await upload(product, business, "hours.txt", b"We open at seven in the morning.")
+    assert good["status"] == "ready"
 
 
 async def test_pages_that_may_have_been_misread_are_named(product: Product) -> None:
