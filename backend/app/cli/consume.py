@@ -10,11 +10,11 @@ from app.cli.roles import on_stop
 from app.core.config import Settings
 from app.core.errors import Misconfigured, Unavailable
 from app.models.message import INTAKE
-from app.services.queue.base import EventLog
+from app.services.queue.base import INBOUND, EventLog, Progress
 from app.services.queue.consumer import Consumer
 from app.services.queue.publisher import Publisher
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 DRAIN_SECONDS = 8.0
 """How long the batch in hand may take when asked to stop; what isn't in by then is read again by whoever comes next."""
 
@@ -55,19 +55,25 @@ async def _consume(
         asyncio.get_running_loop().call_later(DRAIN_SECONDS, both.cancel)
 
     on_stop(stop)
-    beside = asyncio.create_task(_count_as_intake(services, event_log, consumer))
+    beside = asyncio.create_task(_count_as_intake(services, event_log))
     try:
         await both
     finally:
         beside.cancel()
 
 
-async def _count_as_intake(services: Services, event_log: EventLog, consumer: Consumer) -> None:
-    """Counts as open intake while nothing lies unread: only then does a status that is missing mean anything."""
+async def _count_as_intake(services: Services, event_log: EventLog) -> None:
+    """Counts as open intake while nothing lies unread: only then does a status that is missing mean anything.
+
+    Nobody in the group may have anything unread, for who is dead or paused can't say so.
+    """
     open_intake: asyncio.Task[None] | None = None
+    earlier: Progress | None = None
     try:
         while True:
-            reads = consumer.up_to_date and await _answers(event_log)
+            progress = await _progress(event_log)
+            reads = progress is not None and progress.covers(earlier)
+            earlier = progress
             if reads and open_intake is None:
                 open_intake = asyncio.create_task(_stay_open(services))
             elif not reads and open_intake is not None:
@@ -84,8 +90,7 @@ async def _stay_open(services: Services) -> None:
         pass
 
 
-async def _answers(event_log: EventLog) -> bool:
+async def _progress(event_log: EventLog) -> Progress | None:
     with suppress(Unavailable):
-        await event_log.ping()
-        return True
-    return False
+        return await event_log.progress(INBOUND)
+    return None

@@ -9,6 +9,7 @@ when it ends, rolls back on an exception; nobody calls commit. The database lear
 import asyncio
 import hashlib
 import hmac
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from app.utils.tenant_context import TenantContext
 TENANT_SETTING = "app.current_tenant_id"
 TOKEN_SECONDS = 300
 SIGNED_AGAIN_SECONDS = 10
-PULSE_SECONDS = 10.0
+PULSE_SECONDS = 2.0
 MOST_SIGNED = 1000
 APP_ROLE = "wafaa_app"
 
@@ -344,18 +345,17 @@ class Database:
             await connection.add_listener(channel, heard)
             connection.add_termination_listener(closed)
             yield None
-            while True:
-                try:
-                    async with asyncio.timeout(pulse):
-                        payload = await queue.get()
-                except (
-                    TimeoutError
-                ):  # Silence may be a cable that was cut: whoever only listens never learns of it.
+            beat = time.monotonic()
+            while (silent := time.monotonic() - beat) < 2 * pulse:
+                if silent >= pulse:  # A cable may be cut: whoever only listens never learns of it.
                     await connection.execute("SELECT 1", timeout=pulse)
-                    continue
+                    beat = time.monotonic()
+                payload = await _next_of(queue, beat + pulse - time.monotonic())
                 if payload is _CLOSED:
                     return
-                yield payload
+                if payload is not None:
+                    yield payload
+            # It was stopped itself, and begins anew: nobody shall think that it was there all the time.
         finally:
             connection.terminate()
 
@@ -394,6 +394,14 @@ class Database:
                 f"tables' owner and run `wafaa migrate`, which makes {APP_ROLE}; or set WAFAA_ADMIN_DATABASE_URL to "
                 "the owner and DATABASE_URL to a plain role."
             )
+
+
+async def _next_of(queue: asyncio.Queue[str | None], seconds: float) -> str | None:
+    """What comes next; None when nothing has come in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return await queue.get()
+    return None
 
 
 _ONLY_NAMES = {"application_name": "wafaa", "timezone": "UTC"}

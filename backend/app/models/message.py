@@ -305,7 +305,7 @@ class Message(Created, TenantRow):
     async def seconds_of_silence(cls, tx: TenantTx, message_id: UUID, door: str) -> float:
         """How long the platform has said nothing of a send although it could have.
 
-        Only while a door is open can a status reach us, and after an outage a platform comes back the later the longer
+        Only while a door is open, and whoever keeps it gives signs of life, can a status reach us, and after an outage a platform comes back the later the longer
         it lasted: so as long as there was none, silence means nothing. What a log has taken the platform doesn't tell
         again: then silence counts from when all of that was read. By the database's clock: workers' may differ.
 
@@ -406,7 +406,8 @@ def platform_key(cipher: Cipher, platform_message_id: str | None) -> bytes | Non
 
 _SILENCE = """
 WITH up AS (SELECT application_name AS part, min(backend_start) AS since FROM pg_stat_activity
-  WHERE application_name IN ($3, $4) AND datname = current_database() GROUP BY part),
+  WHERE application_name IN ($3, $4) AND datname = current_database()
+  AND state_change > clock_timestamp() - interval '6 seconds' GROUP BY part),
 open AS (SELECT clock_timestamp() AS now, coalesce((SELECT since FROM up WHERE part = $3), clock_timestamp()) AS door,
   coalesce((SELECT since FROM up WHERE part = $4), clock_timestamp()) AS intake)
 SELECT extract(epoch FROM least(o.now - o.intake, o.now - greatest(m.sending_since, o.door)

@@ -145,7 +145,7 @@ LOGGED = Plan(
     seconds=100.0,
     patience=240.0,
     contacts=16,
-    lost_send=8.0,
+    lost_send=12.0,
     deck={
         Fault.KILL_WORKER: 10,
         Fault.KILL_API: 5,

@@ -109,6 +109,21 @@ async def test_what_was_committed_is_not_read_again_and_the_rest_is(join: Join) 
     assert [one.value for one in again] == [record.value for record in said(10)[6:]]
 
 
+async def test_everybody_sees_what_a_member_has_in_hand_or_left_unread(join: Join) -> None:
+    busy, idle = join(), join()
+    await busy.append(INBOUND, said(10))
+    earlier = await idle.progress(INBOUND)
+    taken = await read(busy, 10)
+    assert not (await idle.progress(INBOUND)).covers(earlier)
+    assert not (await idle.progress(INBOUND)).covers(None)  # Who has looked once knows nothing.
+    await busy.commit(taken)
+    assert (await idle.progress(INBOUND)).covers(earlier)
+    await busy.append(INBOUND, said(1))
+    later = await idle.progress(INBOUND)
+    assert later.covers(earlier)  # What came since is on its way,
+    assert not (await idle.progress(INBOUND)).covers(later)  # and then lies unread.
+
+
 async def test_two_members_share_the_work_and_one_that_leaves_is_replaced(join: Join) -> None:
     first, second = join(), join()
     speakers = [f"contact {n}" for n in range(40)]

@@ -51,6 +51,25 @@ class Taken(Record):
     offset: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a group has come in a topic, by partition.
+
+    Attributes:
+        ends: Where each partition ends.
+        taken: Up to where each was taken in.
+    """
+
+    ends: Mapping[int, int]
+    taken: Mapping[int, int]
+
+    def covers(self, earlier: "Progress | None") -> bool:
+        """Whether all that there was at an earlier look has been taken in since."""
+        return earlier is not None and all(
+            self.taken.get(partition, 0) >= end for partition, end in earlier.ends.items()
+        )
+
+
 class EventLog(Protocol):
     """A partitioned, durable log. Every wait in it is bounded."""
 
@@ -80,6 +99,13 @@ class EventLog(Protocol):
         Raises:
             Misconfigured: The log refuses; the message says why.
             Unavailable: It can't be reached.
+        """
+
+    async def progress(self, topic: Topic) -> "Progress":
+        """How far the whole group has come, dead and paused members' partitions included.
+
+        Raises:
+            Unavailable: Of some partition nobody can tell.
         """
 
     async def ping(self) -> str:

@@ -21,13 +21,11 @@ log = structlog.get_logger(__name__)
 MOST = 500
 READ_SECONDS = 0.5
 LONGEST_PAUSE = 5.0
-FRESH_SECONDS = 5.0
 TRIES = 5
 """Of one record alone, with pauses of 0.1 to 0.8 s between them: what passes by must not make a dead letter."""
 
 Take = Callable[[Sequence[Inbound]], Awaitable[None]]
 """Writes what is new of some items. When it returns, everything is committed."""
-
 
 Bury = Callable[[Inbound, Exception], Awaitable[None]]
 """Keeps one that can't be taken in, with its error, for people. When it returns, that is committed."""
@@ -44,11 +42,7 @@ class ConsumerObserver(Protocol):
 
 
 class Consumer:
-    """One member of the group that takes records in.
-
-    Attributes:
-        up_to_date: Whether what it took in last was fresh, or nothing was left.
-    """
+    """One member of the group that takes records in."""
 
     def __init__(
         self,
@@ -64,7 +58,6 @@ class Consumer:
         self._keep = bury
         self._observer = observer
         self._stopping = asyncio.Event()
-        self.up_to_date = False
 
     async def run(self) -> None:
         """Takes in until ``stop``; then finishes the batch it has."""
@@ -83,9 +76,7 @@ class Consumer:
             log.warning("event_log_unreachable")
             await self._pause(1.0)
             return
-        if not batch:
-            self.up_to_date = True
-        elif await self._until_taken(batch):
+        if batch and await self._until_taken(batch):
             await self._log.commit(batch)
 
     async def _until_taken(self, batch: Sequence[Taken]) -> bool:
@@ -122,7 +113,6 @@ class Consumer:
         age = (
             max((datetime.now(UTC) - item.at).total_seconds() for _, item in items) if items else 0
         )
-        self.up_to_date = age < FRESH_SECONDS
         self._observer.taken_in(len(items), age)
         return True
 

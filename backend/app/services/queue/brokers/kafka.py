@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field, SecretStr
 
 from app.core.errors import Misconfigured
 from app.core.tools import Tools
-from app.services.queue.base import EventLog, Record, Taken, Topic
+from app.services.queue.base import EventLog, Progress, Record, Taken, Topic
 from app.services.queue.brokers import _kafka_topics
 from app.services.queue.brokers._kafka_consumer import KafkaConsumer
 from app.services.queue.brokers._kafka_producer import KafkaProducer
+from app.services.queue.brokers._kafka_progress import KafkaProgress
 
 LARGEST = 5 * 1024 * 1024
 """Bytes of one record: more than the largest webhook that is let in."""
@@ -88,6 +89,7 @@ class Kafka:
             group=f"{config.prefix}intake",
             session_seconds=config.session_seconds,
         )
+        self._progress = KafkaProgress(client, group=f"{config.prefix}intake")
 
     async def append(self, topic: Topic, records: Sequence[Record]) -> None:
         """Adds records; an idempotent producer waits for every replica in sync."""
@@ -120,6 +122,10 @@ class Kafka:
         ]
         return await _kafka_topics.make(config.client(), wanted)
 
+    async def progress(self, topic: Topic) -> Progress:
+        """Asks the group's coordinator and every partition's leader."""
+        return await self._progress.ask(self._name(topic))
+
     async def ping(self) -> str:
         """Asks the cluster for our topics."""
         return await self._producer.ping(self._config.prefix)
@@ -127,6 +133,7 @@ class Kafka:
     async def close(self) -> None:
         """Leaves the group, and hands over what is on its way."""
         await self._consumer.close()
+        await self._progress.close()
         await self._producer.close()
 
     def _name(self, topic: Topic) -> str:
