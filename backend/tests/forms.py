@@ -23,6 +23,16 @@ BY_HAND: dict[Callable[..., Any], dict[str, tuple[str, ...]]] = {
     single_sign_on.come_back: {"query": ("code", "state", "iss", "error")},
 }  # fmt: skip
 """Who reads a form or a query without declaring what it takes, and what that is."""
+SAMPLES = {
+    "lang": "en", "return_to": "/account", "password": "a word of some length", "new_password": "a word of some length",
+    "code": "000000", "email": "x@y.example", "business": "cafe", "done": "ended", "decision": "allow", "token": "none",
+    "session_id": "01890000-0000-7000-8000-00000000abcd", "state": "s", "iss": "https://issuer.example", "error": "",
+    "grant_type": "authorization_code", "code_verifier": "v" * 43, "scope": "", "refresh_token": "none",
+    "redirect_uri": "https://app.example/callback", "response_type": "code", "code_challenge_method": "S256",
+    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbUJSstw-cM", "client_id": "nobody", "client_secret": "none",
+    "slug": "cafe", "name": "nothing.css",
+}  # fmt: skip
+"""A text that fits, for everything that is taken."""
 _BY_HAND = ("request.form(", "request.query_params", "request.body(")
 
 

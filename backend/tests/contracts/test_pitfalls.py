@@ -123,7 +123,7 @@ async def test_an_error_that_depends_on_rows_sees_ones_own_only(db: Database, tw
 async def test_what_has_no_tenant_carries_nothing_but_ids(
     settings: Settings, db: Database, two
 ) -> None:
-    """Pitfall 17: everybody hears every notification, so it is an id; no sequence counts all clients' rows."""
+    """Pitfall 17, check 14: everybody hears a notification, so it is an id; no sequence counts all clients' rows."""
     owner = await asyncpg.connect(driver_url(owner_url(settings)))
     sources = await owner.fetch(
         "SELECT p.oid::regprocedure::text AS name, prosrc FROM pg_proc p WHERE prosrc LIKE '%pg_notify%' "

@@ -27,6 +27,7 @@ GONE = "erased words 7742"
 async def test_an_erased_client_is_unreadable_in_an_old_backup_and_the_others_are_as_they_were(
     shop: Shop, postgres18: EmbeddedPostgres, fresh_database: Callable[..., str], tmp_path: Path
 ) -> None:
+    """Check 75."""
     leaving = await shop.product.business("leaving", documents={"gone.md": f"# Menu\n\n{GONE}\n"})
     await shop.hears(ASKED["en"], OTHERS)
     url, old, new = owner_url(shop.product.services.settings), tmp_path / "old", tmp_path / "new"

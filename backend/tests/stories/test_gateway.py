@@ -230,6 +230,7 @@ async def test_the_product_sees_one_spelling_of_its_name(
 
 
 async def test_every_answer_says_to_come_by_tls_only(http: aiohttp.ClientSession) -> None:
+    """Check 49."""
     for path in ("/v1/x", "/metrics", "/w.js"):
         async with http.get(path) as answer:
             assert answer.headers.getall("strict-transport-security") == [

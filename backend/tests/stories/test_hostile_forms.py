@@ -16,7 +16,7 @@ from app.services.identity import tickets
 from app.services.identity.second_factor import readable
 from tests.fixtures.product import PASSWORD, Business
 from tests.fixtures.strangers import INSIDE, Fortress, ask
-from tests.forms import Door, doors
+from tests.forms import SAMPLES, Door, doors
 from tests.naughty import ALL, big_list
 from tests.stories.test_second_step import code_of
 from tests.thorough import THOROUGH
@@ -24,8 +24,9 @@ from tests.unit.api_frame import Answer
 
 _HASH = hash_password(PASSWORD)
 HERE = "http://wafaa.test"
-CALLBACK = "https://app.example/callback"
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbUJSstw-cM"
+CALLBACK = SAMPLES["redirect_uri"]
+OURS = ("/", f"{CALLBACK}?")
+"""Where a page may lead: to our own, and to where the application's answers go."""
 WORST = ["\0a", "a\ud83d", "x" * 100_000, "\"'><svg onload=alert(1)>"]
 REST = [*ALL, *big_list()]
 HASHES = ("password", "new_password")
@@ -48,17 +49,10 @@ class Visitor:
     async def fill(self, door: Door, hostile: str) -> dict[str, str]:
         """What is right for a door, so that the text in the hostile place is looked at in earnest."""
         grants = {"refresh_token": "refresh_token", "scope": "client_credentials"}
-        known = {
-            "lang": "en", "return_to": "/account", "password": PASSWORD, "new_password": PASSWORD, "code": "000000",
-            "email": f"{uuid4().hex}@cafe.example", "business": "cafe", "done": "ended", "decision": "allow",
-            "session_id": str(uuid4()), "state": "s", "iss": "https://issuer.example", "error": "",
-            "grant_type": grants.get(hostile, "authorization_code"), "code_verifier": "v" * 43, "scope": "",
-            "redirect_uri": CALLBACK, "response_type": "code", "code_challenge": CHALLENGE,
-            "code_challenge_method": "S256", "refresh_token": "none", "token": "none", "slug": "cafe",
-            "name": "nothing.css", **self.application,
+        known = SAMPLES | self.application | {
+            "password": PASSWORD, "new_password": PASSWORD, "email": f"{uuid4().hex}@cafe.example",
+            "grant_type": grants.get(hostile, "authorization_code"),
         }  # fmt: skip
-        if door.path == "/oauth/authorize":
-            known["code"] = ""
         if door.path == "/signin" and hostile not in ("email", "password"):
             known["email"] = self.fortress.cafe.email
         if door.path == "/reset":
@@ -221,7 +215,7 @@ class Markup(HTMLParser):
             self.strange.append(tag)
         for name, value in attrs:
             leads = name in ("href", "src", "action", "formaction")
-            if name.startswith("on") or (leads and not (value or "").startswith("/")):
+            if name.startswith("on") or (leads and not (value or "").startswith(OURS)):
                 self.strange.append(f"{tag} {name}={value!r:.100}")
 
 
@@ -237,7 +231,7 @@ def check(answer: Answer, text: str, what: str) -> None:
     for word in INSIDE:
         assert word in given or word not in answer.body, f"{what}: {answer.body!r:.300}"
     location = answer.headers.get("location", "/")
-    assert location.startswith((f"{CALLBACK}?", "/")), f"{what}: {location}"
+    assert location.startswith(OURS), f"{what}: {location}"
     assert not location.startswith(("//", "/\\")), f"{what}: {location}"
 
 

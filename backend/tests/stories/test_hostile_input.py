@@ -233,13 +233,17 @@ RANGES = [
 @pytest.mark.parametrize("value", RANGES)
 @pytest.mark.parametrize("path", ["/health/live", "/openapi.json", "/w.js", "/docs"])
 async def test_ranges_cost_nothing(fortress: Fortress, path: str, value: str) -> None:
-    began = time.monotonic()
-    async with fortress.product.api.get(path, headers={"Range": value[:8000]}) as answer:
-        body = await answer.read()
-    assert answer.status in (200, 206, 400, 404, 416, 503)
-    assert answer.status < 400 or answer.content_type == "application/problem+json"
-    assert len(body) < 2_000_000
-    assert time.monotonic() - began < 5
+    """Check 45: whether they are refused or overlooked, an answer is no larger than the file, and as cheap."""
+    spent = []
+    for _ in range(3):  # The machine may be busy with something else.
+        began = time.process_time()
+        async with fortress.product.api.get(path, headers={"Range": value[:8000]}) as answer:
+            body = await answer.read()
+        spent.append(time.process_time() - began)
+        assert answer.status in (200, 206, 400, 404, 416, 503)
+        assert answer.status < 400 or answer.content_type == "application/problem+json"
+        assert len(body) < 2_000_000
+    assert min(spent) < 0.1
 
 
 # --- Whose host, which path, which origin ----------------------------------------------------------------------------

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, Tracer, TracerProvider
 
 from app.api.app import create_app
 from app.core.observability import configure_logging
-from tests.fixtures.product import Product
+from tests.fixtures.product import PASSWORD, Product
 from tests.fixtures.shop import Shop
+from tests.forms import SAMPLES, Door, doors
 from tests.isolation.asgi import Answer, Request, send
 from tests.isolation.attempts import encoded
 from tests.isolation.operations import Operation, operations
@@ -160,6 +162,48 @@ async def test_no_word_of_any_request_is_logged_traced_or_counted(product: Produ
     assert "request_answered" in told
     assert "'http.route': '/v1/search'" in told
     assert sum(answer.status < 300 for answer in answers) > 100
+
+
+async def test_no_word_of_any_form_is_logged_traced_or_counted(product: Product) -> None:
+    """Check 15: what people write into our pages and applications into OAuth, in every place that a route reads."""
+    traces = Traces()
+    app = create_app(product.services, traces)
+    business = await product.business("cafe")
+    good = {"email": business.email, "password": PASSWORD}
+    with listening() as heard:
+        entered = await send(app, _form("POST", "/signin", form=good))
+        (cookie,) = (value.decode() for name, value in entered.headers if name == b"set-cookie")
+        words, answers = {}, []
+        for door in doors(app):
+            for where, name in door.texts:
+                words[word := _word()] = f"{door.title} {where} {name}"
+                request = _written(door, name, word, SAMPLES | good, cookie.partition(";")[0])
+                answers.append(await send(app, request))
+    told = "\n".join((heard.getvalue(), *traces.told, product.services.metrics.render().decode()))
+    assert [words[word] for word in words if word in told] == []
+    assert not [secret for secret in (PASSWORD, business.email, cookie[14:50]) if secret in told]
+    assert "'http.route': '/oauth/token'" in told
+    assert sum(answer.status < 400 for answer in answers) > 20
+
+
+def _written(door: Door, name: str, word: str, known: dict[str, str], cookie: str) -> Request:
+    """A request with a word in one place of a door, and what fits in all others."""
+    values = known | {name: f"{word}@cafe.example" if name == "email" else word}
+    query, form = ({n: values[n] for n in door.of(where)} for where in ("query", "form"))
+    return _form(door.method, door.path.format_map(values), query, form, (("Cookie", cookie),))
+
+
+def _form(
+    method: str,
+    path: str,
+    query: dict[str, str] | None = None,
+    form: dict[str, str] | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Request:
+    """A request as a browser makes it, from a page of ours."""
+    ours = (("Origin", "http://wafaa.test"), ("Content-Type", "application/x-www-form-urlencoded"))
+    body = urlencode(form or {}).encode()
+    return Request(method, path, urlencode(query or {}), (*headers, *ours), body)
 
 
 async def test_no_word_of_a_whole_journey_is_logged_or_counted(shop: Shop) -> None:

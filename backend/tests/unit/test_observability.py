@@ -198,6 +198,7 @@ def _use_everything(metrics: Metrics, client_id: UUID = CLIENT) -> None:
 def test_everything_the_specification_names_is_counted_per_client(
     tmp_path: Path, shared: bool
 ) -> None:
+    """Check 15."""
     metrics = Metrics(tmp_path if shared else None)
     _use_everything(metrics)
     of = dict(_samples(metrics).keys())

@@ -61,6 +61,17 @@ def test_every_check_is_on_the_page_and_names_files_that_are_there() -> None:
             assert (TESTS / path).is_file(), (number, path)
 
 
+def test_whoever_the_page_names_for_a_check_claims_it() -> None:
+    claims = {path.relative_to(TESTS).as_posix(): numbers for path, numbers in _claims().items()}
+    silent = [
+        f"{path}: {number}"
+        for number, said in _rows().items()
+        for path in re.findall(r"`((?:unit|stories|contracts|isolation|browser)/\w+\.py)`", said)
+        if number in NUMBERED and number not in claims[path]
+    ]
+    assert silent == []
+
+
 def test_every_check_is_claimed_by_a_test() -> None:
     claimed = set[int]().union(*_claims().values())
     assert claimed >= NUMBERED

@@ -254,6 +254,7 @@ async def test_no_header_opens_a_closed_route(header: str, value: str) -> None:
 
 
 async def test_roles_are_let_in_as_the_route_says() -> None:
+    """Check 7."""
     services = stage()
     app = app_for(services)
     for role in Role:
