@@ -8,10 +8,10 @@ Layout: ``format (1) | key version (4) | nonce (12) | ciphertext and tag``.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +20,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.core.errors import Unavailable, Unreadable
+from app.utils.kept import Kept
+
+V = TypeVar("V")
 
 FORMAT = b"\x02"
 INDEX_BYTES = 16
@@ -64,9 +67,16 @@ class Secret:
 class Cipher:
     """Seals and opens one client's values, and makes what sealed values are looked up by."""
 
-    def __init__(self, client_id: UUID, secrets: Mapping[int, Secret], current: int) -> None:
-        """Takes every version that may still be met, and the one that seals."""
+    def __init__(
+        self,
+        client_id: UUID,
+        secrets: Mapping[int, Secret],
+        current: int,
+        opened: Kept | None = None,
+    ) -> None:
+        """Takes every version that may still be met, the one that seals, and what keeps what was opened."""
         self.client_id = client_id
+        self._opened = opened
         self._client = client_id.bytes
         self._heads = {version: FORMAT + version.to_bytes(4, "big") for version in secrets}
         self._keys = {
@@ -104,6 +114,15 @@ class Cipher:
             except InvalidTag as error:
                 raise Unreadable from error
         raise Unreadable
+
+    def once(self, key: Hashable, make: Callable[[], V]) -> V:
+        """What ``make`` makes of sealed values, which it opens: made once, and kept for no longer than this key is.
+
+        Args:
+            key: The sealed values themselves, each with the row it was sealed for.
+            make: Opens them.
+        """
+        return self._opened.once(self.client_id, key, make) if self._opened else make()
 
     def _refuse(self, sealed: bytes) -> None:
         newest = max(self._heads.values())

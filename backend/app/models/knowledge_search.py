@@ -8,7 +8,7 @@ in instead; everything else is the same call.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from app.core.multi_tenant import APP_ROLE, Database, Row, TenantTx, cipher_of, client_of
@@ -60,6 +60,8 @@ class Found:
     question: str | None
     sentences: tuple[str, ...]
     url: str | None
+    notes: dict[Any, Any] = field(repr=False, compare=False)
+    """The chunk's own: whoever reads its words may leave there what was read."""
 
 
 async def find(
@@ -80,7 +82,7 @@ async def find(
     """
     cipher = await db.cipher(client_id)
     rows = await db.ask_rows(client_id, _SEARCH, *_asked(cipher, sought, limit, matches))
-    return _opened(cipher, rows)
+    return [_open(cipher, row) for row in rows]
 
 
 async def search(
@@ -89,7 +91,7 @@ async def search(
     """The same in a transaction."""
     asked = _asked(cipher_of(tx), sought, limit, matches)
     rows = await tx.all(_SEARCH, None, *asked)
-    return _opened(cipher_of(tx), rows)
+    return [_open(cipher_of(tx), row) for row in rows]
 
 
 def _asked(
@@ -104,22 +106,23 @@ def _asked(
     return (*common, sought.model, sought.vector, centred, None, None)
 
 
-def _opened(cipher: Cipher, rows: Sequence[Row]) -> list[Found]:
-    """What was found, in clear; a document's names are opened once."""
-    names: dict[bytes, tuple[str, str | None]] = {}
-    return [_open(cipher, row, names) for row in rows]
-
-
-def _open(cipher: Cipher, row: Row, names: dict[bytes, tuple[str, str | None]]) -> Found:
-    named = row["named"]
-    if named not in names:
-        names[named] = open_names(cipher, named, row["source_id"], row["title_key"])
-    title, url = names[named]
-    title_path, question, text_, sentences = open_passage(cipher, row["id"], row["passage"])
+def _open(cipher: Cipher, row: Row) -> Found:
+    """What was found, in clear; a chunk that is found again needn't be opened again."""
+    named, place = row["named"], (row["source_id"], row["title_key"])
+    title, url = cipher.once((named, *place), lambda: open_names(cipher, named, *place))
+    told, notes = cipher.once((row["id"], row["passage"]), lambda: _read(cipher, row))
+    title_path, question, text_, sentences = told
     return Found(
         row["id"], row["document_id"], row["is_own"], row["rank"], row["score"], row["dense"], row["lexical"],
-        row["language"], title_path or title, text_, question, sentences, url,
+        row["language"], title_path or title, text_, question, sentences, url, notes,
     )  # fmt: skip
+
+
+def _read(
+    cipher: Cipher, row: Row
+) -> tuple[tuple[str, str | None, str, tuple[str, ...]], dict[Any, Any]]:
+    """A chunk's words, and room for what will be read out of them."""
+    return open_passage(cipher, row["id"], row["passage"]), {}
 
 
 async def nearest(

@@ -18,6 +18,7 @@ from app.core.multi_tenant import Database
 from app.core.sealing import Cipher, Secret
 from app.models.client_key import ClientKey, WrappedKey
 from app.services.keys.base import KeyService, Wrapped
+from app.utils.kept import Kept
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,10 @@ LONGEST_SECONDS = 24 * 3600.0
 
 LEAD_SECONDS = 2 * FRESH_SECONDS
 """A new key waits so long before it seals: by then every process knows it."""
+
+MOST_OPENED = 2_000
+OPENED_SECONDS = 60.0
+"""So many opened passages stay in a process, so long after they were last found; none longer than its client's key."""
 
 MOST_CLIENTS = 10_000
 _FIRST = 1
@@ -53,6 +58,7 @@ class Keyring:
         self._db = db
         self._service = service
         self._held: OrderedDict[UUID, _Held] = OrderedDict()
+        self._opened = Kept(MOST_OPENED, OPENED_SECONDS)
         self._asking: dict[UUID, asyncio.Task[Cipher]] = {}
 
     async def of(self, client_id: UUID) -> Cipher:
@@ -123,13 +129,15 @@ class Keyring:
     def forget(self, client_id: UUID) -> None:
         """Asks anew for a client's key when it is next needed."""
         self._held.pop(client_id, None)
+        self._opened.forget(client_id)
 
     async def _ask(self, client_id: UUID) -> Cipher:
+        self._opened.tidy()
         held = self._held.get(client_id)
         try:
             held = await self._renewed(client_id, held)
         except Erased:
-            self._held.pop(client_id, None)
+            self.forget(client_id)
             raise
         except Unavailable:
             if held is None or held.unwrapped_at + LONGEST_SECONDS < time.monotonic():
@@ -141,7 +149,7 @@ class Keyring:
         self._held[client_id] = held
         self._held.move_to_end(client_id)
         if len(self._held) > MOST_CLIENTS:
-            self._held.popitem(last=False)
+            self.forget(next(iter(self._held)))
         return held.cipher
 
     async def _renewed(self, client_id: UUID, held: _Held | None) -> _Held:
@@ -156,7 +164,7 @@ class Keyring:
         secrets = {key.version: await self._unwrapped(client_id, key, known) for key in keys}
         sealing = max(key.version for key in keys if key.seals)
         return _Held(
-            Cipher(client_id, secrets, sealing),
+            Cipher(client_id, secrets, sealing, self._opened),
             {key.wrapped: secrets[key.version] for key in keys if key.wrapped},
             asked_at + FRESH_SECONDS,
             since,

@@ -136,6 +136,10 @@ def in_code() -> dict[str, str]:
             f"{keyring.UNWRAPPED_SECONDS / 3600:g} h",
             f"{keyring.LONGEST_SECONDS / 3600:g} h",
         ],
+        "opened passages in a process · after their last use": [
+            f"{keyring.MOST_OPENED:,}, none longer than its client's key",
+            f"{keyring.OPENED_SECONDS:g} s",
+        ],
         "event log: a record until durable · on their way": [
             f"{kafka('seconds'):g} s",
             f"{kafka('in_flight'):,.0f}",

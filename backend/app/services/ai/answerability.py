@@ -8,13 +8,12 @@ what was asked is for the prompt's rules and the checks of the draft. ``bench/an
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from operator import attrgetter
 
-from app.services.ai.text import is_content, sentences, stems, words
-from app.services.ai.topics import FILLERS, topics
+from app.services.ai.reading import Reading, Word, whole
+from app.services.ai.text import sentences
+from app.services.ai.topics import FILLERS
 from app.services.knowledge.base import Passage
-from app.services.knowledge.lexical import terms
 
 KNOWN = 0.5
 """Share of a word's pieces that must occur for the word to count as known."""
@@ -63,31 +62,64 @@ OWN_BIAS = -31.65
 OTHER_WEIGHTS, OTHER_BIAS = Other(dense=21.21, score=1.42, topics=2.69), -22.28
 THRESHOLD = 0.5
 
+_NONE: frozenset[str] = frozenset()
+
 _of_own: "attrgetter[tuple[float, ...]]" = attrgetter(*(field.name for field in fields(Own)))
 _of_other: "attrgetter[tuple[float, ...]]" = attrgetter(*(field.name for field in fields(Other)))
 
 
 def signals(question: str, language: str, passages: Sequence[Passage]) -> Signals:
     """Measures a question against what was found for it; of several sentences the one that is answered best counts."""
-    measured = [_measured(text, language, passages) for text in (question, *_sentences(question))]
-    return max(measured, key=probability)
+    pools = _pools(language, passages)
+    return max(
+        (_measured(text, *pools) for text in (Reading(question), *_sentences(question))),
+        key=probability,
+    )
 
 
 def parts(question: str, language: str, passages: Sequence[Passage]) -> list[str]:
     """The sentences of a question that can be answered each; the whole where it is one, or none stands alone."""
-    alone = [s for s in _sentences(question) if answerable(_measured(s, language, passages))]
-    return alone or [question]
+    found = _sentences(question)
+    pools = _pools(language, passages) if found else (None, None)
+    return [s.text for s in found if answerable(_measured(s, *pools))] or [question]
 
 
-def _sentences(question: str) -> list[str]:
+def _sentences(question: str) -> list[Reading]:
     """The sentences of a question that has several; greetings and the like say nothing."""
-    found = [s.strip() for s in sentences(question)[:_MOST_SENTENCES] if stems(s) or topics(s)]
-    return found if len(found) > 1 else []
+    found = [Reading(s.strip()) for s in sentences(question)[:_MOST_SENTENCES]]
+    telling = [s for s in found if s.stems or s.topics] if len(found) > 1 else []
+    return telling if len(telling) > 1 else []
 
 
-def _measured(question: str, language: str, passages: Sequence[Passage]) -> Signals:
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Passages of one language, or of the others, as a question is measured against them."""
+
+    pieces: tuple[frozenset[str], ...]
+    topics: frozenset[str]
+    dense: float
+    score: float
+
+    @classmethod
+    def of(cls, passages: Sequence[Passage]) -> "_Pool | None":
+        """None where there are none."""
+        if not passages:
+            return None
+        read = [whole(p) for p in passages]
+        return cls(
+            tuple(one.pieces for one in read),
+            _NONE.union(*(one.topics for one in read)),
+            max(p.dense for p in passages),
+            max(p.score for p in passages),
+        )
+
+
+def _pools(language: str, passages: Sequence[Passage]) -> tuple[_Pool | None, _Pool | None]:
     own = [p for p in passages if p.language == language]
-    other = [p for p in passages if p.language != language]
+    return _Pool.of(own), _Pool.of([p for p in passages if p.language != language])
+
+
+def _measured(question: Reading, own: _Pool | None, other: _Pool | None) -> Signals:
     return Signals(_own(question, own) if own else None, _other(question, other) if other else None)
 
 
@@ -109,37 +141,28 @@ def stands_on_the_previous(found: Signals) -> bool:
     return found.own is None or found.own.unknown == 0
 
 
-def _own(question: str, passages: Sequence[Passage]) -> Own:
-    asked = [w for w in words(question) if (is_content(w) or w[0].isdigit()) and w not in FILLERS]
-    pieces = frozenset(terms(" ".join(asked) or question))
-    known = [_pieces(p) for p in passages]
-    anywhere = frozenset[str]().union(*known)
-    touched, there = topics(question), _touched(passages)
-    unknown = sum(not _is_known(word, anywhere, there) for word in asked)
+def _own(question: Reading, pool: _Pool) -> Own:
+    asked = [w for w in question.words if w.is_sought and w.text not in FILLERS]
+    pieces = _NONE.union(*(w.pieces for w in asked)) if asked else question.pieces
+    found = [pieces & one for one in pool.pieces]
+    known = _NONE.union(*found)
+    unknown = sum(not _is_known(word, known, pool.topics) for word in asked)
     return Own(
-        dense=max(p.dense for p in passages),
-        coverage=max(_share(pieces, one) for one in known),
+        dense=pool.dense,
+        coverage=max(map(len, found)) / len(pieces) if pieces else 0.0,
         unknown=unknown / len(asked) if asked else 0.0,
-        topics=_share(touched, there),
-        topical=float(bool(touched)),
+        topics=_share(question.topics, pool.topics),
+        topical=float(bool(question.topics)),
     )
 
 
-def _other(question: str, passages: Sequence[Passage]) -> Other:
-    return Other(
-        dense=max(p.dense for p in passages),
-        score=max(p.score for p in passages),
-        topics=_share(topics(question), _touched(passages)),
-    )
+def _other(question: Reading, pool: _Pool) -> Other:
+    return Other(dense=pool.dense, score=pool.score, topics=_share(question.topics, pool.topics))
 
 
-def _is_known(word: str, pieces: frozenset[str], touched: frozenset[str]) -> bool:
+def _is_known(word: Word, pieces: frozenset[str], touched: frozenset[str]) -> bool:
     """Whether passages have a word, or another word for the same topic."""
-    return _share(frozenset(terms(word)), pieces) >= KNOWN or bool(topics(word) & touched)
-
-
-def _touched(passages: Sequence[Passage]) -> frozenset[str]:
-    return frozenset[str]().union(*(topics(_whole(p)) for p in passages))
+    return _share(word.pieces, pieces) >= KNOWN or bool(word.topics & touched)
 
 
 def _share(wanted: frozenset[str], there: frozenset[str]) -> float:
@@ -149,16 +172,3 @@ def _share(wanted: frozenset[str], there: frozenset[str]) -> float:
 def _logistic(values: Sequence[float], weights: Sequence[float], bias: float) -> float:
     total = bias + math.fsum(w * x for w, x in zip(weights, values, strict=True))
     return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, total))))
-
-
-def _pieces(passage: Passage) -> frozenset[str]:
-    return _pieces_of(_whole(passage))
-
-
-@lru_cache(maxsize=1024)
-def _pieces_of(text: str) -> frozenset[str]:
-    return frozenset(terms(text))
-
-
-def _whole(passage: Passage) -> str:
-    return " ".join(part for part in (passage.title, passage.question, passage.text) if part)

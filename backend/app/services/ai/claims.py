@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
 
 from app.services.ai import dates, lexicon, links
 from app.services.ai.numbers import Token, lex
@@ -71,7 +70,6 @@ _RANGE = frozenset(["-", "to", "الي", "او", "or", "and", "و", "حتي", "u
 _CLAUSE_END = frozenset(",;:|•()!?./\n")
 
 
-@lru_cache(maxsize=4096)
 def extract(text: str) -> tuple[Claim, ...]:
     """Every claim of a text; citations such as ``[1]`` are none."""
     found: list[Claim] = []

@@ -3,14 +3,19 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from app.services.ai import links
 from app.services.ai.claims import Claim, Kind, extract
 from app.services.ai.injection import honest
 from app.services.ai.lexicon import NEGATORS
-from app.services.ai.text import fold, is_content, script_of, sentences, stem, stems, words
-from app.services.knowledge.base import Passage
+from app.services.ai.reading import Reading, spoken
+from app.services.ai.text import is_content, script_of, stem, words_of
+from app.services.knowledge.base import Passage, noted
+
+_ANSWER_NO = re.compile(r"^\s*(?:no|لا)\s*[,،.]")
+"""An answer's "No," turns nothing round."""
+
+_LATIN = re.compile(r"[a-z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +48,38 @@ class Evidence:
     lines: tuple[Line, ...]
     stems: frozenset[str]
     words: str
+    is_latin: bool
 
 
+@noted
 def evidence(passage: Passage) -> Evidence:
     """What a passage states, sentence by sentence."""
-    return _evidence(
-        passage.title, passage.question or "", passage.text, passage.sentences, passage.url
+    told, entry = spoken(passage), Reading(passage.question or "").stems
+    facts = [fact for part in told for fact in _facts(part, entry)]
+    facts += [
+        Fact(claim, claim.near)
+        for name in honest([passage.question or "", passage.title])
+        for claim in extract(name)
+    ]
+    if passage.url:
+        link = Claim(Kind.LINK, frozenset((links.canonical(passage.url),)))
+        facts.append(Fact(link, frozenset()))
+    lines = tuple(Line(part.stems | entry, negated(part.folded)) for part in told)
+    names = honest([passage.title, passage.question or ""])
+    all_ = Reading(" ".join([*names, *(part.text for part in told)]))
+    return Evidence(
+        language=script_of(passage.text),
+        facts=tuple(_priced(facts)),
+        lines=lines,
+        stems=all_.stems,
+        words=all_.folded,
+        is_latin=bool(_LATIN.search(all_.folded)),
     )
 
 
-@lru_cache(maxsize=2048)
-def _evidence(
-    title: str, question: str, text: str, parts: tuple[str, ...], url: str | None
-) -> Evidence:
-    """By content, so that a passage is read once however often it is found."""
-    told = honest([s for s in (parts or sentences(text)) if s.strip()])
-    entry = stems(question)
-    facts = [fact for part in told for fact in _facts(part, entry)]
-    facts += [Fact(c, c.near) for extra in honest([question, title]) for c in extract(extra)]
-    if url:
-        facts.append(Fact(Claim(Kind.LINK, frozenset((links.canonical(url),))), frozenset()))
-    lines = tuple(Line(stems(part) | entry, negated(part)) for part in told)
-    whole = " ".join([*honest([title, question]), *told])
-    return Evidence(script_of(text), tuple(_priced(facts)), lines, stems(whole), fold(whole))
-
-
-def _facts(part: str, entry: frozenset[str]) -> Iterator[Fact]:
+def _facts(part: Reading, entry: frozenset[str]) -> Iterator[Fact]:
     """The claims of one sentence, each with the words of its clause, or else of its sentence."""
-    around = stems(part)
-    return (Fact(claim, (claim.near or around) | entry, around) for claim in extract(part))
+    return (Fact(claim, (claim.near or part.stems) | entry, part.stems) for claim in part.claims)
 
 
 def _priced(facts: Iterable[Fact]) -> Iterator[Fact]:
@@ -85,12 +93,11 @@ def _priced(facts: Iterable[Fact]) -> Iterator[Fact]:
         yield from (replace(f, claim=replace(f.claim, kind=Kind.MONEY, unit=unit)) for f in bare)
 
 
-@lru_cache(maxsize=4096)
-def negated(sentence: str) -> frozenset[str] | None:
-    """The stems that a sentence turns round; None where it has no negation."""
-    spoken = words(re.sub(r"^\s*(?:no|لا)\s*[,،.]", "", fold(sentence)))
-    places = [i for i, word in enumerate(spoken) if word in NEGATORS]
+def negated(folded: str) -> frozenset[str] | None:
+    """The stems that a folded sentence turns round; None where it has no negation."""
+    told = words_of(_ANSWER_NO.sub("", folded))
+    places = [i for i, word in enumerate(told) if word in NEGATORS]
     if not places:
         return None
-    following = (next((w for w in spoken[i + 1 : i + 5] if is_content(w)), None) for i in places)
+    following = (next((w for w in told[i + 1 : i + 5] if is_content(w)), None) for i in places)
     return frozenset(stem(w) for w in following if w)

@@ -6,17 +6,11 @@ from dataclasses import dataclass, replace
 
 from app.services.ai import dates, links
 from app.services.ai.base import Question
-from app.services.ai.claims import Claim, Kind, extract
-from app.services.ai.evidence import Evidence, Line, evidence, negated
+from app.services.ai.claims import Claim, Kind
+from app.services.ai.evidence import Evidence, Fact, Line, evidence, negated
 from app.services.ai.lexicon import CONTACT_CUES, COURTESY, DENIAL, PRICE_CUES
-from app.services.ai.text import (
-    citations,
-    fold,
-    sanitise,
-    script_of,
-    stems,
-    without_citations,
-)
+from app.services.ai.reading import Reading, spoken
+from app.services.ai.text import citations, fold, sanitise, script_of, without_citations
 from app.services.knowledge.base import Passage
 
 LEAST_SUPPORT = 0.34
@@ -26,6 +20,7 @@ SLACK = {Kind.MONEY: 0.5, Kind.PERCENT: 0.5}
 """How much better another fact of the passage may fit before an amount is taken to be swapped; 1 for other kinds."""
 
 _EXACT = frozenset((Kind.LINK, Kind.EMAIL, Kind.PHONE))
+_NOT_OWN = _EXACT | {Kind.PROMISE}
 _VALUED = frozenset((Kind.NUMBER, Kind.MONEY, Kind.PERCENT, Kind.DURATION))
 _CITED_UNIT = re.compile(
     r"\d\s*[\[［【]\d+[\]］】]\s*\d|[\[［【]\d+[\]］】]\s*(?:sar|usd|aed|egp|riyals?|dollars?|percent|ريال|درهم|جنيه|دينار|دولار|ر\.س|[%٪$€£﷼])",
@@ -63,10 +58,8 @@ class Checker:
     def __init__(self, passages: Sequence[Passage], question: Question) -> None:
         self._passages = passages
         self._question = question
-        self._asked = stems(question.text)
-        self._own_words = [
-            c for c in extract(question.text) if c.kind not in _EXACT | {Kind.PROMISE}
-        ]
+        self._asked = Reading(question.text)
+        self._client = Reading(question.persona.client_name)
 
     def check(self, sentence: str) -> Checked:
         """The sentence with its citations made right, and what is wrong with it."""
@@ -76,87 +69,99 @@ class Checker:
             return Checked(text, (), (Violation("citation", str(wrong[0])),))
         if _CITED_UNIT.search(text):
             return Checked(text, cited, (Violation("citation", text.strip()),))
-        return self._uncited(text) if not cited else self._cited(text, cited)
+        return self._cited(text, cited) if cited else self._uncited(text)
 
     def _uncited(self, text: str) -> Checked:
         """Courtesy and "I don't know" need no passage; anything else is tried on each, best first."""
-        claims, folded = extract(text), fold(text)
+        said = self._read(text, self._passages)
         sources = [evidence(p) for p in self._passages]
-        polite = DENIAL.search(folded) or COURTESY.search(folded) or folded.rstrip().endswith("?")
-        if not claims and (polite or not stems(text)):
-            bare = not self._strangers(text, sources) and self._is_small(text, folded)
-            if bare:
-                return Checked(text, ())
-        order = sorted(range(len(sources)), key=lambda i: -len(stems(text) & sources[i].stems))
+        polite = (
+            DENIAL.search(said.folded)
+            or COURTESY.search(said.folded)
+            or said.folded.rstrip().endswith("?")
+        )
+        if (
+            not said.claims
+            and (polite or not said.stems)
+            and not self._strangers(text, sources)
+            and self._is_small(said)
+        ):
+            return Checked(text, ())
+        order = sorted(range(len(sources)), key=lambda i: -len(said.stems & sources[i].stems))
         tried = [self._cited(text, (i + 1,)) for i in order[:3]]
         if passed := next((c for c in tried if not c.violations), None):
             return replace(passed, text=cite(text, passed.citations))
         return tried[0] if tried else Checked(text, (), (Violation("source", text.strip()),))
 
-    def _is_small(self, text: str, folded: str) -> bool:
+    def _is_small(self, said: Reading) -> bool:
         """Whether a sentence without source says little beside its courtesy."""
-        unknown = stems(text) - self._asked - stems(self._question.persona.client_name)
-        return bool(DENIAL.search(folded)) or len(unknown) <= 8
+        unknown = said.stems - self._asked.stems - self._client.stems
+        return bool(DENIAL.search(said.folded)) or len(unknown) <= 8
 
     def _cited(self, text: str, cited: tuple[int, ...]) -> Checked:
         """A sentence against the passages it cites."""
-        sources = [evidence(self._passages[n - 1]) for n in cited]
-        return Checked(text, cited, tuple(self._violations(without_citations(text), sources)))
+        passages = [self._passages[n - 1] for n in cited]
+        bare = without_citations(text)
+        found = self._violations(bare, self._read(bare, passages), [evidence(p) for p in passages])
+        return Checked(text, cited, tuple(found))
 
-    def _violations(self, text: str, sources: Sequence[Evidence]) -> Iterator[Violation]:
-        claims = extract(text)
-        spoken = stems(text)
-        for claim in claims:
-            if not self._stands(claim, claims, spoken, sources, fold(text)):
+    def _read(self, text: str, passages: Sequence[Passage]) -> Reading:
+        """A sentence; one that is quoted word for word was read with its passage."""
+        quoted = (part for p in passages for part in spoken(p) if part.text.strip() == text.strip())
+        return next(quoted, None) or Reading(text)
+
+    def _violations(
+        self, text: str, said: Reading, sources: Sequence[Evidence]
+    ) -> Iterator[Violation]:
+        for claim in said.claims:
+            if not self._stands(claim, said, sources):
                 yield Violation(claim.kind.value, claim.text)
         yield from (Violation("name", name) for name in self._strangers(text, sources))
         script = script_of(text)
         same_language = [s for s in sources if s.language == script]
         if not same_language and script not in (None, self._question.language):
             yield Violation("language", text.strip())
-        if not same_language or DENIAL.search(fold(text)):
+        if not same_language or DENIAL.search(said.folded):
             return
-        known = frozenset[str]().union(self._asked, *(s.stems for s in sources))
-        if len(spoken) >= 2 and len(spoken & known) < LEAST_SUPPORT * len(spoken):
+        known = self._asked.stems.union(*(s.stems for s in sources))
+        if len(said.stems) >= 2 and len(said.stems & known) < LEAST_SUPPORT * len(said.stems):
             yield Violation("support", text.strip())
-        if flipped := _flipped(text, spoken, same_language):
+        if flipped := _flipped(said, same_language):
             yield Violation("polarity", flipped)
 
-    def _stands(
-        self,
-        claim: Claim,
-        claims: Sequence[Claim],
-        spoken: frozenset[str],
-        sources: Sequence[Evidence],
-        folded: str,
-    ) -> bool:
+    def _stands(self, claim: Claim, said: Reading, sources: Sequence[Evidence]) -> bool:
         """Whether a claim stands in a cited passage, bound to what is said of it, or in the contact's own words."""
         facts = [fact for source in sources for fact in source.facts]
         evident = [fact for fact in facts if stands(claim, fact.claim)]
         if claim.kind is Kind.PROMISE or claim.kind in _EXACT:
             return bool(evident)
-        if self._is_own(claim, folded) or not evident:
-            return self._is_own(claim, folded)
-        about = claim.near or spoken
+        bound = bool(evident) and self._is_bound(claim, said, facts, evident)
+        return bound or self._is_own(claim, said.folded)
+
+    def _is_bound(
+        self, claim: Claim, said: Reading, facts: Sequence[Fact], evident: Sequence[Fact]
+    ) -> bool:
+        """Whether a passage says it of the same, and no other fact of the passage fits better."""
+        about = claim.near or said.stems
         if not any(about & fact.context for fact in facts):
             if claim.kind not in (Kind.MONEY, Kind.PERCENT):
                 return True  # "1973." speaks of nothing itself; only prices are then bound to the question.
-            about |= self._asked
-        rivals = [
-            f
-            for f in facts
-            if _rivals(claim, f.claim) and not any(stands(c, f.claim) for c in claims)
-        ]
+            about |= self._asked.stems
         best = max(evident, key=lambda f: f.fit(about))
         if not best.context - about:
             return True
-        return max((f.fit(about) for f in rivals), default=0.0) <= best.fit(about) + SLACK.get(
-            claim.kind, 1.0
+        rivals = (
+            f
+            for f in facts
+            if _rivals(claim, f.claim) and not any(stands(c, f.claim) for c in said.claims)
         )
+        slack = SLACK.get(claim.kind, 1.0)
+        return max((f.fit(about) for f in rivals), default=0.0) <= best.fit(about) + slack
 
     def _is_own(self, claim: Claim, folded: str) -> bool:
         """Whether the contact said it. A price needs to be spoken of as theirs: nobody haggles the assistant down."""
-        if not any(stands(claim, own) for own in self._own_words):
+        own = (c for c in self._asked.claims if c.kind not in _NOT_OWN)
+        if not any(stands(claim, one) for one in own):
             return False
         if claim.kind in (Kind.MONEY, Kind.PERCENT):
             return bool(CONTACT_CUES.search(folded)) and not PRICE_CUES.search(folded)
@@ -164,22 +169,19 @@ class Checker:
 
     def _strangers(self, text: str, sources: Sequence[Evidence]) -> list[str]:
         """Names in Latin letters that neither the passages nor the contact know."""
-        latin = [s for s in sources if re.search(r"[a-z]{3}", s.words)]
-        if not latin:
-            return []
-        known = " ".join(
-            [
-                *(s.words for s in latin),
-                fold(self._question.text),
-                fold(self._question.persona.client_name),
-                _COMMON,
-            ]
-        )
+        latin = [s for s in sources if s.is_latin]
+        names = _NAME.finditer(text) if latin else ()
         return [
             match[0]
-            for match in _NAME.finditer(text)
-            if fold(match[0]).removesuffix("'s")[:5] not in known and not _opens(text, match)
+            for match in names
+            if not self._knows(fold(match[0]).removesuffix("'s")[:5], latin)
+            and not _opens(text, match)
         ]
+
+    def _knows(self, name: str, sources: Sequence[Evidence]) -> bool:
+        """Whether a name's beginning stands in the passages, in what the contact said, or in everyday English."""
+        own = (self._asked.folded, self._client.folded, _COMMON)
+        return any(name in words for words in (*(s.words for s in sources), *own))
 
 
 def _opens(text: str, match: re.Match[str]) -> bool:
@@ -246,14 +248,14 @@ def _rivals(claim: Claim, other: Claim) -> bool:
     return alike and not stands(claim, other)
 
 
-def _flipped(text: str, spoken: frozenset[str], sources: Sequence[Evidence]) -> str:
+def _flipped(said: Reading, sources: Sequence[Evidence]) -> str:
     """The stem that one side negates and the other states, in the sentence that the draft follows most; else empty."""
-    lines = [line for source in sources for line in source.lines]
-    most = max((len(line.stems & spoken) for line in lines), default=0)
-    if most < max(2, 0.5 * len(spoken)):
+    spoken_, lines = said.stems, [line for source in sources for line in source.lines]
+    most = max((len(line.stems & spoken_) for line in lines), default=0)
+    if most < max(2, 0.5 * len(spoken_)):
         return ""
-    mine = negated(text)
-    flips = [_flip(mine, spoken, line) for line in lines if len(line.stems & spoken) == most]
+    mine = negated(said.folded)
+    flips = [_flip(mine, spoken_, line) for line in lines if len(line.stems & spoken_) == most]
     return flips[0] if flips and all(flips) else ""
 
 

@@ -14,11 +14,21 @@ _BLOB = re.compile(r"(?<![\w/])[A-Za-z0-9+/=_-]{28,}(?![\w/])")
 """No word is so long; encoded text is."""
 
 
+_MARK = re.compile(r"[0-9a-f]{16}")
+"""The mark that fences a prompt's data: each prompt has its own, and otherwise the same rules."""
+
+
 def recites(text: str, rules: str) -> bool:
     """Whether a text repeats a piece of the rules, forwards, backwards or shifted, or carries something encoded."""
-    runs = _runs(rules)
+    runs = _runs(_unmarked(rules))
     ways = (text, text[::-1], codecs.encode(text, "rot13"))
-    return bool(_BLOB.search(text)) or any(run in runs for way in ways for run in _runs_of(way))
+    return bool(_BLOB.search(text)) or any(
+        run in runs for way in ways for run in _runs_of(_unmarked(way))
+    )
+
+
+def _unmarked(text: str) -> str:
+    return _MARK.sub("0" * 16, text)
 
 
 @lru_cache(maxsize=64)

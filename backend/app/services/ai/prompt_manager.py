@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.services.ai.base import Prompt, Question
 from app.services.ai.text import sanitise
-from app.services.knowledge.base import Passage
+from app.services.knowledge.base import Passage, noted
 
 PROMPT_VERSION = "1"
 """Part of every cache key: raise it when the words of a prompt change."""
@@ -66,6 +66,7 @@ def _data(mark: str, question: Question, passages: Sequence[Passage]) -> str:
     return "\n\n".join([*blocks, _block(mark, "QUERY", sanitise(question.text)[:4000])])
 
 
+@noted
 def _passage(passage: Passage) -> str:
     parts = (passage.title, f"Q: {passage.question}" if passage.question else "", passage.text)
     return sanitise("\n".join(part for part in parts if part))[:_LONGEST_PASSAGE]

@@ -3,7 +3,7 @@
 import re
 import sys
 import unicodedata
-from functools import cache, lru_cache
+from functools import cache
 
 from app.services.ai.lexicon import STOP_WORDS
 
@@ -87,9 +87,10 @@ def compatible(text: str) -> str:
     return unicodedata.normalize("NFKC", _CLINGING.sub(r" \g<0>", text))
 
 
-@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """The text for comparing: no matter how digits, letters, marks and case were written."""
+    if text.isascii():  # The same, at a tenth of the cost.
+        return INVISIBLE.sub("", text).lower()
     hundred = compatible(INVISIBLE.sub("", text)).replace(
         "مئ", "ماي"
     )  # Else "مئة" would fold to water.
@@ -140,20 +141,12 @@ def stem(word: str) -> str:
     return _AR_SUFFIX.sub("", _AR_SUFFIX.sub("", bare))[:5]
 
 
-@lru_cache(maxsize=16384)
 def core(word: str) -> str:
     """What is left of a folded word without the marks of person: "نفتح" and "تفتحون" share "فتح"."""
     bare = stem(word)
     return bare if bare.isascii() else _AR_PERSON.sub("", bare)
 
 
-@lru_cache(maxsize=4096)
-def cores(text: str) -> frozenset[str]:
-    """The cores of a text's words."""
-    return frozenset(core(w) for w in words(text))
-
-
-@lru_cache(maxsize=4096)
 def stems(text: str) -> frozenset[str]:
     """The stems of a text's content words."""
     return frozenset(stem(w) for w in words(text) if is_content(w))
@@ -161,7 +154,12 @@ def stems(text: str) -> frozenset[str]:
 
 def words(text: str) -> list[str]:
     """The folded words of a text."""
-    return _WORD.findall(fold(text))
+    return words_of(fold(text))
+
+
+def words_of(folded: str) -> list[str]:
+    """The words of a text that is folded already."""
+    return _WORD.findall(folded)
 
 
 def is_content(word: str) -> bool:

@@ -5,10 +5,9 @@ embeddings, never alone.
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Iterator
 
 from app.services.ai.claims import Kind
-from app.services.ai.text import fold
 
 _TOPICS: dict[str, tuple[str, str]] = {
     "hours": (
@@ -20,7 +19,7 @@ _TOPICS: dict[str, tuple[str, str]] = {
         r"وين|فين|اين|موقع|عنوان|لوكيشن|يقع|تقع|شارع|طريق|حي |فرع|فروع",
     ),
     "phone": (r"phones?|call|telephone|ring|mobile|whats ?app|number", r"رقم|هاتف|تلفون|جوال|اتصل|اتصال|واتس"),
-    "mail": (r"e-?mails?|mail|write to", r"ايميل|بريد|راسل"),
+    "mail": (r"e-mails?|emails?|mail|write to", r"ايميل|بريد|راسل"),
     "delivery": (r"deliver\w*|ship\w*|courier|bring it", r"توصيل|توصل|نوصل|يوصل|وصل|شحن|نشحن|تشحن"),
     "pickup": (r"pick ?-?up|collect|take ?away|to go", r"استلام|استلم|سفري"),
     "pay": (
@@ -77,13 +76,40 @@ FILLERS = frozenset(
 )  # fmt: skip
 """Words that ask, and are seldom in an answer."""
 
-_ENGLISH = {
-    name: re.compile(rf"(?<![a-z])(?:{english})(?![a-z])") for name, (english, _) in _TOPICS.items()
-}
-_ARABIC = {
-    name: re.compile(rf"(?<!\w)(?:و|ف)?(?:ال|بال|لل|ب|ل|ك|س)?(?:{arabic})")
-    for name, (_, arabic) in _TOPICS.items()
-}
+_WORD = re.compile(r"(?<![a-z])[a-z]{2}|(?<!\w)[\u0620-\u064a]{2}")
+"""Where a word, or another one, may begin."""
+_JOINED = "وف"
+_PREFIXES = {"ا": ("ال",), "ب": ("ب", "بال"), "ل": ("ل", "لل"), "ك": ("ك",), "س": ("س",)}
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """The parts of a pattern between its outermost bars."""
+    depth, part = 0, ""
+    for char in pattern:
+        depth += (char == "(") - (char == ")")
+        if char == "|" and not depth:
+            yield part
+            part = ""
+        else:
+            part += char
+    yield part
+
+
+def _by_heads() -> dict[str, dict[str, re.Pattern[str]]]:
+    """By the first two letters of words: the topics that may begin so, and how each goes on."""
+    heads: dict[str, dict[str, list[str]]] = {}
+    for name, (english, arabic) in _TOPICS.items():
+        whole = [f"{part}(?![a-z])" for part in _alternatives(english)]
+        for part in (*whole, *_alternatives(arabic)):
+            heads.setdefault(part[:2], {}).setdefault(name, []).append(part)
+    return {
+        head: {name: re.compile("|".join(parts)) for name, parts in topics.items()}
+        for head, topics in heads.items()
+    }
+
+
+_HEADS = _by_heads()
+_NONE: dict[str, re.Pattern[str]] = {}
 
 _WANTED: tuple[tuple[re.Pattern[str], frozenset[Kind]], ...] = tuple(
     (re.compile(pattern), frozenset(kinds))
@@ -101,16 +127,28 @@ _WANTED: tuple[tuple[re.Pattern[str], frozenset[Kind]], ...] = tuple(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=4096)
-def topics(text: str) -> frozenset[str]:
-    """The everyday topics that a text touches."""
-    folded = fold(text)
+def topics_of(folded: str) -> frozenset[str]:
+    """The everyday topics that a folded text touches."""
     return frozenset(
-        name for name in _TOPICS if _ENGLISH[name].search(folded) or _ARABIC[name].search(folded)
+        name
+        for word in _WORD.finditer(folded)
+        for at in _roots(folded, word.start())
+        for name, pattern in _HEADS.get(folded[at : at + 2], _NONE).items()
+        if pattern.match(folded, at)
     )
 
 
-def wanted(question: str) -> frozenset[Kind]:
-    """The kinds of fact that would answer a question, by its most telling words; empty where any text might."""
-    folded = fold(question)
+def _roots(folded: str, at: int) -> Iterator[int]:
+    """Where a word's root may begin: at its beginning, and behind what Arabic writes before it in one."""
+    yield at
+    joined = at + 1 if folded[at] in _JOINED else at
+    if joined > at:
+        yield joined
+    for prefix in _PREFIXES.get(folded[joined : joined + 1], ()):
+        if folded.startswith(prefix, joined):
+            yield joined + len(prefix)
+
+
+def wanted(folded: str) -> frozenset[Kind]:
+    """The kinds of fact that would answer a folded question, by its most telling words; empty where any text might."""
     return next((kinds for pattern, kinds in _WANTED if pattern.search(folded)), frozenset())

@@ -1,10 +1,13 @@
 """The seams of knowledge: parsers, embedders, vector stores, and the values between them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, NewType, Protocol
+from functools import wraps
+from typing import Any, ClassVar, NewType, Protocol, TypeVar, cast
 from uuid import UUID
+
+T = TypeVar("T")
 
 Namespace = NewType("Namespace", str)
 """Which client's vectors. Made by ``namespace_of`` from a tenant's scope, so that none can be forgotten."""
@@ -101,6 +104,7 @@ class Passage:
         dense: Cosine between question and chunk, for the trace and the no-answer gate.
         lexical: BM25 score, for the same.
         url: Where it can be read in full, if anywhere.
+        notes: What was read out of its words; finds of the same chunk share them.
     """
 
     chunk_id: UUID
@@ -114,6 +118,24 @@ class Passage:
     dense: float = 0.0
     lexical: float = 0.0
     url: str | None = None
+    notes: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+def noted(read: Callable[[Passage], T]) -> Callable[[Passage], T]:
+    """Makes a function of a passage's words read each passage once: what it finds stands in the passage's notes."""
+
+    @wraps(read)
+    def once(passage: Passage) -> T:
+        notes = passage.notes
+        words = (passage.title, passage.question, passage.text, passage.sentences, passage.url)
+        if notes.get("words") != words:  # A changed copy shares the notes of what it was made of.
+            notes.clear()
+            notes["words"] = words
+        if read not in notes:
+            notes[read] = read(passage)
+        return cast(T, notes[read])
+
+    return once
 
 
 class Purpose(StrEnum):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.models.knowledge_search import K1, LEXICAL_WEIGHT, B
-from app.services.knowledge.base import Passage
+from app.services.knowledge.base import Passage, noted
 from app.services.knowledge.lexical import words
 
 ONE_LANGUAGE = 5
@@ -99,6 +99,7 @@ def best_of(finds: Iterable[Sequence[Passage]]) -> list[Passage]:
     return sorted(best.values(), key=lambda passage: -passage.score)
 
 
+@noted
 def _shingles(passage: Passage) -> frozenset[tuple[str, ...]]:
     found = words(f"{passage.question or ''} {passage.text}")
     return frozenset(
@@ -108,4 +109,5 @@ def _shingles(passage: Passage) -> frozenset[tuple[str, ...]]:
 
 def _alike(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> bool:
     """Whether they share nearly everything (Jaccard). A price that differs breaks three shingles of a short text."""
-    return len(one & other) >= _SAME * len(one | other)
+    shared = len(one & other)
+    return shared >= _SAME * (len(one) + len(other) - shared)

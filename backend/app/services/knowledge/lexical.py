@@ -9,6 +9,7 @@ English (bench/retrieval).
 import re
 import unicodedata
 from collections import Counter
+from sys import intern
 
 GRAM = 4
 
@@ -49,6 +50,11 @@ def words(text: str) -> list[str]:
 def terms(text: str) -> Counter[str]:
     """How often each term occurs: pieces of words, and whole words that have a digit."""
     return Counter(term for word in words(text) for term in _pieces(word))
+
+
+def pieces(text: str) -> frozenset[str]:
+    """The terms themselves, each the same object wherever it occurs: what is kept of many texts stays small."""
+    return frozenset(intern(term) for word in words(text) for term in _pieces(word))
 
 
 def _pieces(word: str) -> list[str]:

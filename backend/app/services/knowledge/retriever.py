@@ -150,4 +150,5 @@ def _passage(found: Found) -> Passage:
         dense=found.dense,
         lexical=found.lexical,
         url=found.url,
+        notes=found.notes,
     )

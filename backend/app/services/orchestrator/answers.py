@@ -136,7 +136,10 @@ class Answers:
 
 
 def _write(answer: Answer) -> bytes:
-    return orjson.dumps(answer, default=str)  # The driver has a UUID of its own.
+    cited = tuple(replace(c, passage=replace(c.passage, notes={})) for c in answer.citations)
+    return orjson.dumps(
+        replace(answer, citations=cited), default=str
+    )  # The driver has a UUID of its own.
 
 
 def _read(kept: dict[str, Any]) -> Answer:
