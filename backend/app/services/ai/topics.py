@@ -95,21 +95,20 @@ def _alternatives(pattern: str) -> Iterator[str]:
     yield part
 
 
-def _by_heads() -> dict[str, dict[str, re.Pattern[str]]]:
-    """By the first two letters of words: the topics that may begin so, and how each goes on."""
+def _by_heads() -> dict[str, tuple[re.Pattern[str], ...]]:
+    """By the first two letters of words: the topics that may begin so, each with how it goes on."""
     heads: dict[str, dict[str, list[str]]] = {}
     for name, (english, arabic) in _TOPICS.items():
         whole = [f"{part}(?![a-z])" for part in _alternatives(english)]
         for part in (*whole, *_alternatives(arabic)):
             heads.setdefault(part[:2], {}).setdefault(name, []).append(part)
     return {
-        head: {name: re.compile("|".join(parts)) for name, parts in topics.items()}
+        head: tuple(re.compile(f"(?P<{name}>{'|'.join(parts)})") for name, parts in topics.items())
         for head, topics in heads.items()
     }
 
 
 _HEADS = _by_heads()
-_NONE: dict[str, re.Pattern[str]] = {}
 
 _WANTED: tuple[tuple[re.Pattern[str], frozenset[Kind]], ...] = tuple(
     (re.compile(pattern), frozenset(kinds))
@@ -130,11 +129,11 @@ _WANTED: tuple[tuple[re.Pattern[str], frozenset[Kind]], ...] = tuple(
 def topics_of(folded: str) -> frozenset[str]:
     """The everyday topics that a folded text touches."""
     return frozenset(
-        name
+        match.lastgroup or ""
         for word in _WORD.finditer(folded)
         for at in _roots(folded, word.start())
-        for name, pattern in _HEADS.get(folded[at : at + 2], _NONE).items()
-        if pattern.match(folded, at)
+        for pattern in _HEADS.get(folded[at : at + 2], ())
+        if (match := pattern.match(folded, at))
     )
 
 

@@ -1,8 +1,10 @@
 """A cache in Redis 7 or Valkey, shared by all processes. While it can't be reached, it is an empty one."""
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar, cast
 
 import structlog
@@ -40,12 +42,13 @@ class RedisCache:
             protocol=2,
             max_connections=config.connections,
             timeout=config.seconds,
-            socket_timeout=config.seconds,
+            socket_timeout=None,  # Each operation has a limit here: the client's own would be a task for each write.
             socket_connect_timeout=config.seconds,
             retry=Retry(NoBackoff(), 0),  # Another try could deny an `add` that did succeed.
         )
         self._redis = Redis.from_pool(pool)
         self.unreached = 0  # Operations that found no cache and behaved as on an empty one.
+        self._seconds = config.seconds
         self._pause = config.pause
         self._resume = 0.0
 
@@ -72,11 +75,16 @@ class RedisCache:
 
     async def forget(self, prefix: str) -> None:
         """Forgets every value whose key begins like this."""
-        await self._ask(lambda: self._forget(prefix), None)
+        cursor: int | None = 0
+        while cursor is not None:
+            cursor = await self._ask(partial(self._forget, prefix, cursor), None)
 
-    async def _forget(self, prefix: str) -> None:
-        async for key in self._redis.scan_iter(match=f"{_literal(prefix)}*", count=1000):
-            await self._redis.unlink(key)
+    async def _forget(self, prefix: str, cursor: int) -> int | None:
+        """Forgets some of them; gives where to go on, None at the end."""
+        cursor, keys = await self._redis.scan(cursor, match=f"{_literal(prefix)}*", count=1000)
+        if keys:
+            await self._redis.unlink(*keys)
+        return cursor or None
 
     async def ping(self) -> None:
         """Whether the server answers, asked now, pause or not.
@@ -85,7 +93,8 @@ class RedisCache:
             UpstreamUnavailable: It doesn't.
         """
         try:
-            await self._redis.ping()
+            async with asyncio.timeout(self._seconds):
+                await self._redis.ping()
         except (RedisError, OSError) as error:
             raise UpstreamUnavailable(f"The cache doesn't answer: {error}.") from error
 
@@ -102,7 +111,8 @@ class RedisCache:
             self.unreached += 1
             return without
         try:
-            return await question()
+            async with asyncio.timeout(self._seconds):
+                return await question()
         except (RedisError, OSError) as error:
             self._leave_alone(error)
             return without

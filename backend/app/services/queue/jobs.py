@@ -7,7 +7,7 @@ already done.
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -32,7 +32,7 @@ class JobBase:
     @property
     def payload(self) -> dict[str, str]:
         """Its ids, as the job's row keeps them."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        return {field.name: str(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def of(cls, lease: Lease) -> Self:
