@@ -16,6 +16,7 @@ import asyncpg
 import orjson
 
 from bench.lib import process, until_answers  # First: it makes the product importable.
+from bench.models import vector
 
 from app.bootstrap import Services, app_url, bootstrap, owner_url, signer
 from app.core.config import Settings
@@ -114,12 +115,13 @@ def naive(port: int) -> list[str]:
     ]
 
 
-def naive_env(database: str, graph_url: str = "") -> dict[str, str]:
+def naive_env(database: str, graph_url: str = "", model_url: str = "") -> dict[str, str]:
     """Settings of the naive app."""
     return {
         "NAIVE_DATABASE_URL": database,
         "NAIVE_APP_SECRET": APP_SECRET,
         "NAIVE_GRAPH_URL": graph_url,
+        "NAIVE_MODEL_URL": model_url,
     }
 
 
@@ -132,8 +134,9 @@ async def prepare_naive(database: str, numbers: list[str], texts: Sequence[str] 
             [(number,) for number in numbers],
         )
         await connection.executemany(
-            "INSERT INTO chunks (id, client_id, text) SELECT gen_random_uuid(), id, $1 FROM clients",
-            [(text,) for text in texts],
+            "INSERT INTO chunks (id, client_id, text, embedding) "
+            "SELECT gen_random_uuid(), id, $1, $2::text::vector FROM clients",
+            [(text, str(vector(text))) for text in texts],
         )
     finally:
         await connection.close()

@@ -2,7 +2,8 @@
 
 It is ours, written to be fair: asynchronous, pooled, indexed, one transaction a webhook, select-then-insert for
 de-duplication, Pydantic models for every body, the answer made in a background task. No row-level security, no
-lanes, no leases, no event log, no grounding checks.
+lanes, no leases, no event log, no grounding checks. With NAIVE_MODEL_URL it has the question embedded, searches by
+pgvector, and asks a chat model, by aiohttp and hand: OpenAI's own client would cost several times as much.
 """
 
 import hashlib
@@ -11,24 +12,39 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
+from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import UserDefinedType
 
 engine = create_async_engine(os.environ["NAIVE_DATABASE_URL"], pool_size=20, max_overflow=10)
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 SECRET = os.environ["NAIVE_APP_SECRET"].encode()
 GRAPH = os.environ.get("NAIVE_GRAPH_URL", "")
+MODEL = os.environ.get("NAIVE_MODEL_URL", "")
 
 
 class Base(DeclarativeBase):
     pass
+
+
+class Vector(UserDefinedType[list[float]]):
+    """A pgvector column."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "vector"
+
+    def bind_processor(self, dialect: Any) -> Any:
+        return lambda value: None if value is None else str(value)
 
 
 class Client(Base):
@@ -76,6 +92,7 @@ class Chunk(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     client_id: Mapped[UUID] = mapped_column(ForeignKey("clients.id"))
     text: Mapped[str]
+    embedding: Mapped[list[float] | None] = mapped_column(Vector, deferred=True)
 
 
 class Text(BaseModel):
@@ -124,6 +141,7 @@ class Webhook(BaseModel):
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with engine.begin() as connection:
+        await connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
         await connection.run_sync(Base.metadata.create_all)
     app.state.http = aiohttp.ClientSession()
     yield
@@ -196,6 +214,43 @@ async def store(db: AsyncSession, value: Value, inbound: Inbound) -> Message | N
     return message
 
 
+async def by_words(
+    http: aiohttp.ClientSession, db: AsyncSession, client: Client, history: list[str], asked: str
+) -> str:
+    """The chunk that shares most words, in the place of a model."""
+    chunks = (await db.scalars(select(Chunk).where(Chunk.client_id == client.id))).all()
+    words = set(asked.lower().split())
+    best = max(chunks, key=lambda c: len(words & set(c.text.lower().split())), default=None)
+    prompt = [client.prompt, *history, best.text if best else "", asked]
+    return best.text if best and prompt else "I don't have that info."
+
+
+async def by_model(
+    http: aiohttp.ClientSession, db: AsyncSession, client: Client, history: list[str], asked: str
+) -> str:
+    """What a model says to the nearest chunks."""
+    embedded = await call(http, "embeddings", {"model": "text-embedding-3-large", "input": asked})
+    near = Chunk.embedding.op("<=>")(embedded["data"][0]["embedding"])
+    chunks = await db.scalars(
+        select(Chunk).where(Chunk.client_id == client.id).order_by(near).limit(5)
+    )
+    context = "\n".join(f"CONTEXT [{n}]\n{chunk.text}" for n, chunk in enumerate(chunks, 1))
+    said = "\n".join(history)
+    messages = [
+        {"role": "system", "content": client.prompt},
+        {"role": "user", "content": f"{context}\nEND\n{said}\n{asked}"},
+    ]
+    answered = await call(http, "chat/completions", {"model": "gpt-4o", "messages": messages})
+    reply: str = answered["choices"][0]["message"]["content"]
+    return reply
+
+
+async def call(http: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> Any:
+    async with http.post(f"{MODEL}/{path}", json=body, headers={"Authorization": "Bearer k"}) as sent:
+        sent.raise_for_status()
+        return await sent.json()
+
+
 async def answer(http: aiohttp.ClientSession, message_id: UUID) -> None:
     """Loads, searches, asks the (instant) model, stores, sends."""
     async with sessions() as db:
@@ -211,16 +266,8 @@ async def answer(http: aiohttp.ClientSession, message_id: UUID) -> None:
                 .limit(12)
             )
         ).all()
-        chunks = (await db.scalars(select(Chunk).where(Chunk.client_id == client.id))).all()
-        words = set(message.text.lower().split())
-        best = max(chunks, key=lambda c: len(words & set(c.text.lower().split())), default=None)
-        prompt = [
-            client.prompt,
-            *(m.text for m in reversed(history)),
-            best.text if best else "",
-            message.text,
-        ]
-        reply = best.text if best and prompt else "I don't have that info."
+        thought = by_model if MODEL else by_words
+        reply = await thought(http, db, client, [m.text for m in reversed(history)], message.text)
         db.add(
             Message(
                 client_id=client.id, conversation_id=conversation.id, author="assistant", text=reply

@@ -1,23 +1,28 @@
 """P9 turn: a message comes in by webhook, and its answer goes out through the Graph API.
 
-Ours with every role running; the embedder's CPU is counted apart, as the naive app has none (it compares words).
-Every question is asked in words of its own, so that no answer comes from the cache.
+Twice. *As installed*: ours with every role running; the embedder's CPU is counted apart, as the naive app has none (it
+compares words), and the built-in model quotes. *Models over HTTP*: both have the question embedded and answered by a
+service that answers at once, in OpenAI's protocol. Every question is asked in words of its own, so that no answer comes
+from the cache.
 """
 
 import argparse
 import asyncio
 import itertools
+import os
 import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
 from bench import knowledge, product
 from bench.graph import Graph
 from bench.lib import (
+    EmbeddedPostgres,
     Racer,
     environment,
     pin,
@@ -32,6 +37,7 @@ from bench.lib import (
     workplace,
 )
 from bench.load import post_all, request
+from bench.models import DIMENSIONS, Models
 
 AT_ONCE = 16
 CLIENTS = 5
@@ -83,10 +89,12 @@ def _name(serial: int) -> str:
 
 
 @asynccontextmanager
-async def naive_app(database: str, graph_url: str, log: Path) -> AsyncIterator[tuple[str, int]]:
+async def naive_app(
+    database: str, graph_url: str, model_url: str, log: Path
+) -> AsyncIterator[tuple[str, int]]:
     """The naive app; gives its address and process."""
-    port = product.free_port()
-    with process(product.naive(port), product.naive_env(database, graph_url), log) as naive:
+    port, env = product.free_port(), product.naive_env(database, graph_url, model_url)
+    with process(product.naive(port), env, log) as naive:
         await until_answers(f"http://127.0.0.1:{port}/health", naive)
         yield f"http://127.0.0.1:{port}", naive.pid
 
@@ -119,8 +127,81 @@ async def _track(connection: "asyncpg.Connection[asyncpg.Record]", what: str) ->
     await connection.execute("SELECT pg_reload_conf()")
 
 
+def over_http(models: Models) -> dict[str, str]:
+    """Settings with which ours asks that service for vectors and answers."""
+    return {
+        "LLM_PROVIDERS": "llama",
+        "LLAMA_BASE_URL": models.url,
+        "EMBEDDER": "openai",
+        "OPENAI_API_KEY": "key",
+        "OPENAI_BASE_URL": models.url,
+        "OPENAI_REGION": "local",
+        "OPENAI_EMBEDDING_DIMENSIONS": str(DIMENSIONS),
+    }
+
+
+async def compare(
+    postgres: EmbeddedPostgres, cache: str, home: Path, models: Models | None, rounds: int, count: int
+) -> dict[str, Any]:
+    """One race of both, with models over HTTP or as installed."""
+    home.mkdir()
+    ours, theirs = postgres.createdb(f"ours_{home.name}"), postgres.createdb(f"naive_{home.name}")
+    owner = await asyncpg.connect(product.plain(ours))
+    await _track(owner, "none")
+    await owner.close()
+    async with Graph() as our_graph, Graph() as their_graph:
+        env = environment(ours, cache, home, product.free_port())
+        if models:
+            env |= over_http(models)
+            os.environ.update(env)  # Adapters read theirs from there, in this process too.
+        numbers = await product.prepare(env, CLIENTS, our_graph.url)
+        async with (
+            product.running(env, home) as installed,
+            naive_app(
+                theirs, their_graph.url, models.url if models else "", home / "naive.log"
+            ) as (naive_url, naive_pid),
+        ):
+            await product.teach(
+                env, [f"client-{n}" for n in range(CLIENTS)], knowledge.as_text()
+            )
+            texts = [f"{question} {answer}" for question, answer in knowledge.faq()]
+            await product.prepare_naive(theirs, numbers, texts)
+            database = postgres_pids(postgres)
+            pin(0)
+            path = "/webhook/whatsapp/client-{n}"
+            our = Turns(installed.url, path, numbers, our_graph, count)
+            their = Turns(naive_url, "/webhook", numbers, their_graph, count // 2)
+            pids = {
+                "app": lambda: [*tree(installed.api), *tree(installed.worker)],
+                "api": lambda: tree(installed.api),
+                "worker": lambda: tree(installed.worker),
+                "embedder": lambda: tree(installed.embedder),
+                "postgres": database,
+            }
+            us = Racer("ours", our.run, pids, our.make)
+            theirs_pids = {"app": lambda: tree(naive_pid), "postgres": database}
+            peer = Racer("naive", their.run, theirs_pids, their.make)
+            await race([us, peer], rounds)
+            counted = await statements(ours, us)
+        answered = await product.count(ours, "usage_records WHERE model NOT LIKE 'phrase:%'")
+        replied = await product.count(ours, "messages WHERE author = 'assistant'")
+    asked = await product.count(ours, "messages WHERE author = 'contact'")
+    assert replied == our_graph.taken == asked
+    return {
+        "figures": {
+            "naive / ours, CPU of the app": ratio(peer, us, "app_cpu_us"),
+            "ours / naive, per second": ratio(us, peer, "per_second"),
+            "naive / ours, CPU of PostgreSQL": ratio(peer, us, "postgres_cpu_us"),
+            "answered from what was taught": answered / replied,
+            "round trips a turn": counted["statements"] - counted["opening a scope"],
+        },
+        "statements a turn": counted,
+        "racers": {r.name: r.summary() for r in (us, peer)},
+    }
+
+
 async def main() -> None:
-    """Runs the race."""
+    """Runs the race, as installed and with models over HTTP."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=200)
@@ -129,70 +210,23 @@ async def main() -> None:
         workplace() as place,
         servers(Path(place), shared_preload_libraries="pg_stat_statements") as (postgres, valkey),
     ):
-        home = Path(place)
-        ours, theirs = postgres.createdb("ours"), postgres.createdb("naive")
-        owner = await asyncpg.connect(product.plain(ours))
-        await _track(owner, "none")
-        await owner.close()
-        async with Graph() as our_graph, Graph() as their_graph:
-            env = environment(ours, valkey.url, home, product.free_port())
-            numbers = await product.prepare(env, CLIENTS, our_graph.url)
-            async with (
-                product.running(env, home) as installed,
-                naive_app(theirs, their_graph.url, home / "naive.log") as (naive_url, naive_pid),
-            ):
-                await product.teach(
-                    env, [f"client-{n}" for n in range(CLIENTS)], knowledge.as_text()
-                )
-                texts = [f"{question} {answer}" for question, answer in knowledge.faq()]
-                await product.prepare_naive(theirs, numbers, texts)
-                database = postgres_pids(postgres)
-                pin(0)
-                our = Turns(
-                    installed.url, "/webhook/whatsapp/client-{n}", numbers, our_graph, given.count
-                )
-                their = Turns(naive_url, "/webhook", numbers, their_graph, given.count // 2)
-                pids = {
-                    "app": lambda: [*tree(installed.api), *tree(installed.worker)],
-                    "api": lambda: tree(installed.api),
-                    "worker": lambda: tree(installed.worker),
-                    "embedder": lambda: tree(installed.embedder),
-                    "postgres": database,
-                }
-                us = Racer("ours", our.run, pids, our.make)
-                peer = Racer(
-                    "naive",
-                    their.run,
-                    {"app": lambda: tree(naive_pid), "postgres": database},
-                    their.make,
-                )
-                await race([us, peer], given.rounds)
-                counted = await statements(ours, us)
-            answered = await product.count(
-                ours, "usage_records WHERE model NOT LIKE 'phrase:%'"
-            )
-            replied = await product.count(ours, "messages WHERE author = 'assistant'")
-        assert (
-            replied
-            == our_graph.taken
-            == await product.count(ours, "messages WHERE author = 'contact'")
-        )
-        publish(
-            Path(__file__).parent,
-            {
-                "race": "P9 turn",
-                "figures": {
-                    "naive / ours, CPU of the app": ratio(peer, us, "app_cpu_us"),
-                    "ours / naive, per second": ratio(us, peer, "per_second"),
-                    "naive / ours, CPU of PostgreSQL": ratio(peer, us, "postgres_cpu_us"),
-                    "answered from what was taught": answered / replied,
-                    "round trips a turn": counted["statements"] - counted["opening a scope"],
-                },
-                "goals": GOALS,
-                "statements a turn": counted,
-                "racers": {r.name: r.summary() for r in (us, peer)},
-            },
-        )
+        async with Models() as models:
+            built_in, http = [
+                await compare(postgres, valkey.url, Path(place, name), asked, given.rounds, given.count)
+                for name, asked in (("installed", None), ("http", models))
+            ]
+    publish(
+        Path(__file__).parent,
+        {
+            "race": "P9 turn",
+            "figures": built_in["figures"]
+            | {f"models over HTTP: {name}": value for name, value in http["figures"].items()},
+            "goals": GOALS | {f"models over HTTP: {name}": goal for name, goal in GOALS.items()},
+            "statements a turn": built_in["statements a turn"],
+            "racers": built_in["racers"]
+            | {f"{name}, models over HTTP": racer for name, racer in http["racers"].items()},
+        },
+    )
 
 
 if __name__ == "__main__":
