@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-RACES = ("webhook_accept", "overload", "turn", "tenant_flat", "index", "queue", "footprint", "sealing", "up")
+RACES = ("webhook_accept", "overload", "turn", "tenant_flat", "index", "queue", "footprint", "sealing", "token", "up")
 MARKS = ("<!-- figures -->", "<!-- /figures -->")
 
 

@@ -46,6 +46,7 @@ class Kept:
     account: UUID
     passages: list[tuple[UUID, bytes]]
     fields: bytes
+    name: bytes
     addresses: list[tuple[bytes, bytes]]
 
 
@@ -58,8 +59,9 @@ def kept() -> Kept:
         (id_, seal_passage(tx, id_, "Delivery", REPLY * 3, None, (REPLY,) * 3)) for id_ in _ids(12)
     ]
     fields = channel_config._FIELDS.seal(cipher, FIELDS, account)
+    name = channel_config._NAME.seal(cipher, "WhatsApp", account)
     addresses = [seal_address(cipher, account, kind, "966505550101") for kind in ("bsuid", "phone")]
-    return Kept(cipher, tx, account, [(i, p) for i, p in passages if p], fields, addresses)
+    return Kept(cipher, tx, account, [(i, p) for i, p in passages if p], fields, name, addresses)
 
 
 def _ids(count: int) -> list[UUID]:
@@ -86,6 +88,7 @@ def turn(one: Kept) -> None:
     cached = cipher.seal(orjson.dumps([TEXT, REPLY]), HERE, b"session")
     cipher.open(cached, HERE, b"session")
     channel_config._FIELDS.open(cipher, one.fields, one.account)
+    channel_config._NAME.open(cipher, one.name, one.account)
     open_said(cipher, message, said)
     address_key(cipher, "phone", "966505550101")
     platform_key(cipher, WAMID)

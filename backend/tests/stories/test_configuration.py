@@ -112,13 +112,11 @@ async def test_what_was_published_cant_be_changed_by_the_application(shop) -> No
         await connection.close()
 
 
-@pytest.mark.parametrize("head", ["x", r"\x0200000001", r"\x0200000002", r"\x02ffffffff"])
-async def test_what_is_evidence_is_sealed_anew_for_a_new_key_and_not_changed_otherwise(
-    shop, head: str
-) -> None:
-    """A configuration and the words of a consent: neither under the same key, nor under one that there isn't."""
+async def test_evidence_is_sealed_anew_for_a_new_key_and_not_changed_otherwise(shop) -> None:
+    """Published configurations, words of consents: neither under the same key, nor under one that there isn't."""
     await shop.hears("STOP")
     for column in ("client_versions SET configuration", "consents SET wording"):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
-                await tx.run(f"UPDATE {column} = $1::text::bytea", head)
+        for head in ("x", r"\x0200000001", r"\x0200000002", r"\x02ffffffff"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
+                    await tx.run(f"UPDATE {column} = $1::text::bytea", head)
