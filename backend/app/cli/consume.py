@@ -55,14 +55,14 @@ async def _consume(
         asyncio.get_running_loop().call_later(DRAIN_SECONDS, both.cancel)
 
     on_stop(stop)
-    beside = asyncio.create_task(_count_as_intake(services, event_log))
+    beside = asyncio.create_task(count_as_intake(services, event_log))
     try:
         await both
     finally:
         beside.cancel()
 
 
-async def _count_as_intake(services: Services, event_log: EventLog) -> None:
+async def count_as_intake(services: Services, event_log: EventLog) -> None:
     """Counts as open intake while nothing lies unread: only then does a status that is missing mean anything.
 
     Nobody in the group may have anything unread, for who is dead or paused can't say so.

@@ -109,8 +109,9 @@ class Hosts:
 async def separate_hosts() -> AsyncIterator[Hosts]:
     """Joins them, and takes everything away again."""
     pid = os.getpid()  # Others may have theirs beside us.
-    hosts = Hosts(f"wafaa{pid % 100000}", f"10.{200 + pid // 250 % 50}.{pid % 250}")
-    _clear(hosts)
+    hosts = Hosts(f"wafaa{pid}", f"10.{200 + pid // 250 % 50}.{pid % 250}")
+    for left in {hosts.name, *_of_the_dead()}:
+        _clear(left)
     try:
         _run(NFT, f"add table inet {hosts.name}")
         _run(NFT, f"add set inet {hosts.name} cuts {{ type ifname . inet_service ; }}")
@@ -124,7 +125,13 @@ async def separate_hosts() -> AsyncIterator[Hosts]:
         async with hosts.relays:
             yield hosts
     finally:
-        _clear(hosts)
+        _clear(hosts.name)
+
+
+def _of_the_dead() -> set[str]:
+    """What runs have left that were killed."""
+    found = {path.name[:-1] for path in Path("/run/netns").glob("wafaa*")}
+    return {name for name in found if not Path("/proc", name.removeprefix("wafaa")).exists()}
 
 
 def _join(name: str, address: str, here: str) -> None:
@@ -142,9 +149,9 @@ def _join(name: str, address: str, here: str) -> None:
         _run(IP, *words)
 
 
-def _clear(hosts: Hosts) -> None:
-    commands = [[NFT, f"delete table inet {hosts.name}"]]
-    commands += [[IP, "netns", "del", hosts.namespace(role)] for role in ROLES]
+def _clear(name: str) -> None:
+    commands = [[NFT, f"delete table inet {name}"]]
+    commands += [[IP, "netns", "del", f"{name}{role[0]}"] for role in ROLES]
     for command in commands:
         subprocess.run(command, capture_output=True, check=False)  # Only what is there.
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from app.cli.consume import count_as_intake
 from app.embedded.postgres import EmbeddedPostgres
 from app.models.message import DOOR, INTAKE
 from app.services.queue.base import INBOUND, Record
@@ -121,6 +122,24 @@ async def test_while_no_api_appends_to_the_log_a_missing_status_means_nothing(
         await until(replied(shop), 60)
     assert [send.accepted for send in shop.meta.history.sends()] == [False, True]
     reading.cancel()
+
+
+async def test_whoever_reads_counts_as_open_intake_only_while_nobody_has_anything_unread(
+    behind: Behind, kafka: Kafka
+) -> None:
+    shop = await behind(kafka)
+    looking = asyncio.create_task(count_as_intake(shop.product.services, log_of(shop)))
+    async with at_work(shop, "consumer"):
+        await shop.gets(shop.meta.says(NUMBER, LAYLA, "1"))
+        await until(lambda: _is_open(shop, 1), 60)
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, "2"))  # Whose partition it is says nothing.
+    await until(lambda: _is_open(shop, 0), 60)
+    looking.cancel()
+
+
+async def _is_open(shop: Shop, readers: int) -> bool:
+    sql = "SELECT count(*) = $2 FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()"
+    return bool(await shop.value(sql, INTAKE, readers))
 
 
 async def _listen(shop: Shop) -> None:

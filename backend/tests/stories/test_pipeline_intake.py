@@ -37,6 +37,15 @@ async def test_a_webhook_posted_a_hundred_times_at_once_is_one_message_and_one_r
     assert len(shop.replies()) == 1
 
 
+async def test_without_cache_and_log_everything_is_taken_once_and_answered_once(opened) -> None:
+    shop: Shop = await opened(REDIS_URL=None)
+    said = [shop.meta.says(NUMBER, who, ASKED["en"]) for who in (LAYLA, OMAR)]
+    assert set(await asyncio.gather(*(shop.meta.deliver(p) for p in said * 20))) == {200}
+    await shop.product.drain()
+    assert await shop.value("SELECT count(*) FROM messages WHERE author = 'contact'") == 2
+    assert [len(shop.replies(who)) for who in (LAYLA, OMAR)] == [1, 1]
+
+
 async def test_what_comes_again_after_its_month_was_dropped_is_still_known(shop: Shop) -> None:
     payload = shop.meta.says(NUMBER, LAYLA, ASKED["en"])
     await shop.gets(payload)
