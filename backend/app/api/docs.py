@@ -19,6 +19,7 @@ _STYLE = (
     "body{color:#1b1b1f;background:#fff}code{font:14px/1.5 ui-monospace,monospace}"
     "table{border-collapse:collapse;width:100%}"
     "td,th{padding:.4rem .6rem;border-bottom:1px solid #d9d9e0;text-align:start;vertical-align:top}"
+    "td{overflow-wrap:anywhere}"
     "@media(prefers-color-scheme:dark){"
     "body{color:#ececf1;background:#17171a}td,th{border-color:#3a3a42}a{color:#9db8ff}}"
 )

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, expect
 
 from app.core.security import hash_password
 from app.embedded.postgres import EmbeddedPostgres
@@ -21,6 +21,7 @@ from app.embedded.valkey import EmbeddedValkey
 from app.models.staff import Staff
 from app.services.identity.oidc import CALLBACK
 from simulators.oidc import Behaviour, OidcSimulator, Person
+from tests.browser.keyboard import choose, fill_in
 from tests.fixtures._watched import OpenPage, watched
 from tests.fixtures.product import PASSWORD, Business, Product, installed, migrate_now, settings_for
 from tests.fixtures.third_party import NewApplication
@@ -55,26 +56,6 @@ async def new_page(browser: Browser, product: Product) -> AsyncIterator[OpenPage
     """Opens pages of the product."""
     async with watched(browser, near(product.url)) as watch:
         yield watch.open
-
-
-async def fill_in(page: Page, *texts: str) -> None:
-    """Types into a form's lines, one after the other, and sends it."""
-    await expect(page.locator("input:focus")).to_be_visible()
-    await page.keyboard.type(texts[0])
-    for text in texts[1:]:
-        await page.keyboard.press("Tab")
-        await page.keyboard.type(text)
-    await page.keyboard.press("Enter")
-
-
-async def choose(page: Page, wanted: Locator) -> None:
-    """Tabs on until it has the focus, and presses it."""
-    await expect(wanted).to_be_visible()
-    for _ in range(12):
-        await page.keyboard.press("Tab")
-        if await wanted.evaluate("it => it === document.activeElement"):
-            return await page.keyboard.press("Enter")
-    raise AssertionError("It can't be reached by keyboard.")
 
 
 @EITHER

@@ -1,26 +1,15 @@
 """What the chat looks like to people and to machines that help them, in every dress."""
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.browser.installation import Installation
 from tests.browser.panel import Panel, address
 from tests.browser.site import Site
+from tests.browser.tour import SIZES, violations
 from tests.fixtures._watched import OpenPage
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-SIZES = {1280: {"width": 1280, "height": 800}, 390: {"width": 390, "height": 780}}
 BUSINESS = {"ar": "cafe", "en": "clinic"}
-
-
-async def violations(page: Page) -> list[str]:
-    """What axe finds wrong, through shadow roots."""
-    found = await Axe().run(page, options={"runOnly": RULES})
-    return [
-        f"{wrong['id']}: {[node['html'][:120] for node in wrong['nodes']]}"
-        for wrong in found.response["violations"]
-    ]
 
 
 async def fill(panel: Panel, wafaa: Installation) -> None:
