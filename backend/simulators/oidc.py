@@ -16,7 +16,10 @@ from aiohttp import web
 from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 
-Claims = dict[str, Any]
+from simulators._oidc_profiles import PLAIN, Claims, Person, Profile
+
+__all__ = ["Behaviour", "OidcSimulator", "Person"]
+
 ENDLESS = 60.0
 _FORM = (
     '<!doctype html><html lang="en"><title>Provider</title><link rel="icon" href="data:,">'
@@ -53,29 +56,24 @@ class Behaviour:
     asks: bool = False
 
 
-@dataclass
-class Person:
-    """Who signs in next."""
-
-    subject: str = "person-1"
-    email: str = "sara@cafe.example"
-    verified: bool | None = True
-    name: str = "Sara"
-    roles: tuple[str, ...] = ()
-
-
 class OidcSimulator:
     """The issuer.
 
     Attributes:
+        profile: Whose ways it has.
         behaviour: How it lies; may be replaced at any time.
         person: Who signs in next.
         requests: Paths asked for, in order.
     """
 
     # S107: made up, like everything here.
-    def __init__(self, application: str = "wafaa", secret: str = "a/b+c:d") -> None:  # noqa: S107
-        self.application, self.secret = application, secret
+    def __init__(
+        self,
+        profile: Profile = PLAIN,
+        application: str = "wafaa",
+        secret: str = "a/b+c:d",  # noqa: S107
+    ) -> None:
+        self.profile, self.application, self.secret = profile, application, secret
         self.behaviour, self.person = Behaviour(), Person()
         self.requests: list[str] = []
         self.url = ""
@@ -92,7 +90,10 @@ class OidcSimulator:
         app = web.Application(middlewares=[self._misbehave])
         app.add_routes(
             [
-                web.get("/.well-known/openid-configuration", self._metadata),
+                web.get(
+                    f"{self.profile.path.rstrip('/')}/.well-known/openid-configuration",
+                    self._metadata,
+                ),
                 web.get("/keys", self._show_keys),
                 web.get("/authorize", self._ask),
                 web.post("/authorize", self._authorize),
@@ -111,6 +112,11 @@ class OidcSimulator:
         self._hanging.set()
         await self._runner.cleanup()
 
+    @property
+    def issuer(self) -> str:
+        """Its name."""
+        return self.url + self.profile.path
+
     @web.middleware
     async def _misbehave(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.requests.append(request.path)
@@ -124,11 +130,12 @@ class OidcSimulator:
 
     async def _metadata(self, _: web.Request) -> web.Response:
         told: dict[str, Any] = {
-            "issuer": self.url,
+            "issuer": self.issuer,
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/keys",
-            "authorization_response_iss_parameter_supported": True,
+            "authorization_response_iss_parameter_supported": self.profile.names_itself,
+            "token_endpoint_auth_methods_supported": list(self.profile.proofs),
         }
         return web.json_response(told | dict(self.behaviour.metadata))
 
@@ -152,7 +159,9 @@ class OidcSimulator:
             raise web.HTTPBadRequest
         code = secrets.token_urlsafe(16)
         self._codes[code] = asked
-        answer = {"code": code, "state": asked["state"], "iss": self.url}
+        answer = {"code": code, "state": asked["state"]}
+        if self.profile.names_itself:
+            answer["iss"] = self.issuer
         query = urlencode(self.behaviour.answer(answer))
         raise web.HTTPFound(f"{asked['redirect_uri']}?{query}")
 
@@ -161,7 +170,7 @@ class OidcSimulator:
         asked = self._codes.pop(str(form.get("code")), None)
         verifier = hashlib.sha256(str(form.get("code_verifier")).encode()).digest()
         challenge = base64.urlsafe_b64encode(verifier).decode().rstrip("=")
-        known = request.headers.get("authorization") == _basic(self.application, self.secret)
+        known = self._is_known(request, form)
         if asked is None or not known or asked["code_challenge"] != challenge:
             return web.json_response({"error": "invalid_grant"}, status=400)
         if form.get("redirect_uri") != asked["redirect_uri"]:
@@ -169,22 +178,30 @@ class OidcSimulator:
         token = self.behaviour.token(self.sign(self._claims(asked["nonce"])))
         return web.json_response({"token_type": "Bearer", "access_token": "x", "id_token": token})
 
+    def _is_known(self, request: web.Request, form: Mapping[str, Any]) -> bool:
+        """Whether the application proves itself in a way that was told."""
+        basic = request.headers.get("authorization") == _basic(self.application, self.secret)
+        posted = (form.get("client_id"), form.get("client_secret")) == (
+            self.application,
+            self.secret,
+        )
+        proofs = self.profile.proofs
+        return (basic and "client_secret_basic" in proofs) or (
+            posted and "client_secret_post" in proofs
+        )
+
     def _claims(self, nonce: str) -> Claims:
         now, person = int(time.time()), self.person
         claims: Claims = {
-            "iss": self.url,
+            "iss": self.issuer,
             "aud": self.application,
             "sub": person.subject,
             "nonce": nonce,
             "iat": now,
             "exp": now + 300,
-            "email": person.email,
             "name": person.name,
-            "realm_access": {"roles": list(person.roles)},
         }
-        if person.verified is not None:
-            claims["email_verified"] = person.verified
-        return self.behaviour.claims(claims)
+        return self.behaviour.claims(claims | self.profile.claims(person))
 
     def sign(self, claims: Claims) -> str:
         """An ID token."""

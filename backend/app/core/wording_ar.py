@@ -43,6 +43,7 @@ SENTENCES: dict[str, str] = {
     "No business signs in this way. Check what you entered, or sign in with your password.": "لا توجد منشأة تسجّل الدخول بهذه الطريقة. راجع ما أدخلته أو ادخل بكلمة المرور.",
     "This account isn't one of this business's. Ask an owner of the business.": "ليس هذا الحساب من حسابات هذه المنشأة. راجع مالك المنشأة.",
     "Your account has no role here. Ask an owner of the business.": "لا دور لحسابك هنا. راجع مالك المنشأة.",
+    "Your account is in more groups than its provider names. Ask an owner of the business to use roles instead.": "حسابك في مجموعات أكثر مما يذكره مزوّد الهوية. اطلب من مالك المنشأة أن يعتمد الأدوار بدلًا منها.",
     "The identity provider's answer isn't right. Start signing in again.": "جواب مزوّد الهوية غير صحيح. ابدأ تسجيل الدخول من جديد.",
     "The identity provider let nobody in. Start signing in again.": "لم يسمح مزوّد الهوية بالدخول. ابدأ تسجيل الدخول من جديد.",
     "The identity provider signed with a key that it doesn't show.": "وقّع مزوّد الهوية بمفتاح لا يعرضه.",

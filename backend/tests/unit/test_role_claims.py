@@ -6,7 +6,7 @@ import pytest
 
 from app.core.security import Role
 from app.models.identity_provider import IdentityProvider
-from app.services.identity.single_sign_on import role_of
+from app.services.identity.single_sign_on import is_of_business, role_of
 
 AUTH0 = "https://cafe.example/roles"
 ROLES = {"wafaa-owner": "owner", "wafaa-agent": "agent"}
@@ -39,3 +39,32 @@ def test_a_role_is_read_where_the_provider_writes_it(case: str) -> None:
 def test_who_has_none_gets_the_default() -> None:
     provider = IdentityProvider(role_claim=AUTH0, roles=ROLES, default_role="viewer")
     assert role_of(provider, {AUTH0: ["others"]}) == Role.VIEWER
+
+
+GOOGLE = "https://accounts.google.com"
+DIRECTORY = "6c1b3c9e-8c43-4b0f-9e5e-0a8f2f1d7c11"
+ENTRA = f"https://login.microsoftonline.com/{DIRECTORY}/v2.0"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "claims", "belongs"),
+    [
+        (GOOGLE, {"hd": "cafe.example"}, True),
+        (GOOGLE, {"hd": "elsewhere.example"}, False),
+        (GOOGLE, {"hd": ["cafe.example"]}, False),
+        (GOOGLE, {"hd": None}, False),
+        (GOOGLE, {}, False),  # A person's own account, made with an address of the business.
+        ("https://login.cafe.example", {}, True),
+        ("https://login.cafe.example", {"hd": "elsewhere.example"}, False),
+        ("https://login.cafe.example", {"tid": "anything"}, True),
+        (ENTRA, {"tid": DIRECTORY}, True),
+        (ENTRA, {"tid": DIRECTORY.replace("6", "7")}, False),
+        (ENTRA, {"tid": None}, False),
+        (ENTRA, {}, True),
+    ],
+)
+def test_an_account_is_managed_by_the_business_itself(
+    issuer: str, claims: dict[str, Any], belongs: bool
+) -> None:
+    provider = IdentityProvider(issuer=issuer, domains=["cafe.example"])
+    assert is_of_business(provider, claims) is belongs

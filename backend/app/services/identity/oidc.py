@@ -25,6 +25,9 @@ ALGORITHMS = [
 CALLBACK = "/signin/sso/callback"
 """Where providers send people back to."""
 LEEWAY_SECONDS = 60
+GOOGLE = "https://accounts.google.com"
+SPELLINGS = {GOOGLE: ("accounts.google.com",)}
+"""How tokens may name an issuer beside its name: Google's older ones do so without the scheme."""
 LONGEST_TOKEN = 16_384
 LONGEST_SIGN_IN = 600.0
 """Seconds between leaving for the provider and coming back."""
@@ -176,7 +179,10 @@ class OpenIdConnect:
         return JWTClaimsRegistry(
             now=int(self._clock()),
             leeway=LEEWAY_SECONDS,
-            iss={"essential": True, "value": metadata.issuer},
+            iss={
+                "essential": True,
+                "values": [metadata.issuer, *SPELLINGS.get(metadata.issuer, ())],
+            },
             aud={"essential": True, "value": application.id},
             sub={"essential": True},
             nonce={"essential": True, "value": nonce},

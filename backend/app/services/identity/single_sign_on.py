@@ -1,5 +1,6 @@
 """Staff who sign in at their business's own identity provider: found again, taken in when they first come, or not."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from app.models.identity_provider import IdentityProvider, ProviderRef, StaffIde
 from app.models.staff import Staff
 from app.services.identity import sessions, team
 from app.services.identity.oidc import (
+    GOOGLE,
     LONGEST_SIGN_IN,
     NOT_RIGHT,
     Application,
@@ -25,6 +27,8 @@ from app.services.identity.sessions import Begun
 UNKNOWN = "No business signs in this way. Check what you entered, or sign in with your password."
 STRANGER = "This account isn't one of this business's. Ask an owner of the business."
 NO_ROLE = "Your account has no role here. Ask an owner of the business."
+TOO_MANY = "Your account is in more groups than its provider names. Ask an owner of the business to use roles instead."
+_DIRECTORY = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)")
 RANK = (Role.OWNER, Role.AGENT, Role.VIEWER)
 
 
@@ -113,6 +117,10 @@ async def admit(tx: TenantTx, provider: IdentityProvider, claims: Mapping[str, A
     Raises:
         Forbidden: They have no business here.
     """
+    if not is_of_business(provider, claims):
+        raise Forbidden(STRANGER)
+    if are_elsewhere(provider, claims):
+        raise Forbidden(TOO_MANY)
     role = role_of(provider, claims)
     known = await StaffIdentity.find(tx, provider.issuer, claims["sub"])
     staff_id = known or await _take_in(tx, provider, claims, role)
@@ -164,6 +172,28 @@ async def _follow_role(tx: TenantTx, staff: Staff, role: Role) -> None:
     if staff.role == Role.OWNER and await Staff.count_owners(tx) == 1:
         return
     await team.give_role(tx, staff.id, role, actor="system")
+
+
+def is_of_business(provider: IdentityProvider, claims: Mapping[str, Any]) -> bool:
+    """Whether an account is managed by the business itself, where a provider of many says whose accounts are.
+
+    Anybody can make a Google account for an address of the business, and keep it; those of its Workspace have ``hd``.
+    Directories of Entra ID sign with the same keys, and each token tells its own in ``tid``.
+    """
+    if (provider.issuer == GOOGLE or "hd" in claims) and claims.get("hd") not in provider.domains:
+        return False
+    directory = _DIRECTORY.search(provider.issuer)
+    return directory is None or "tid" not in claims or claims["tid"] == directory[1]
+
+
+def are_elsewhere(provider: IdentityProvider, claims: Mapping[str, Any]) -> bool:
+    """Whether roles aren't told but linked to (OpenID Connect Core §5.6.2), as Entra ID does with too many groups.
+
+    To take them for none would make an owner who joins another group a viewer.
+    """
+    linked = claims.get("_claim_names")
+    named = (provider.role_claim or "").partition(".")[0]
+    return isinstance(linked, Mapping) and named in linked
 
 
 def email_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> str | None:
