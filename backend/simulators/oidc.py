@@ -66,12 +66,11 @@ class OidcSimulator:
         requests: Paths asked for, in order.
     """
 
-    # S107: made up, like everything here.
     def __init__(
         self,
         profile: Profile = PLAIN,
         application: str = "wafaa",
-        secret: str = "a/b+c:d",  # noqa: S107
+        secret: str = "a/b+c:d",  # noqa: S107 - Made up, like everything here.
     ) -> None:
         self.profile, self.application, self.secret = profile, application, secret
         self.behaviour, self.person = Behaviour(), Person()
