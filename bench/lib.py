@@ -91,17 +91,17 @@ class Racer:
     name: str
     run: Callable[[], Awaitable[int]]
     pids: Mapping[str, Callable[[], list[int]]]
-    ready: Callable[[], None] = lambda: None
+    ready: Callable[[], Awaitable[None] | None] = lambda: None
     rounds: list[dict[str, float]] = field(default_factory=list)
 
     async def warm(self) -> None:
         """One round that isn't counted."""
-        self.ready()
+        await self._prepare()
         await self.run()
 
     async def round(self) -> None:
         """One round."""
-        self.ready()
+        await self._prepare()
         before = {group: cpu_seconds(pids()) for group, pids in self.pids.items()}
         began = time.perf_counter()
         operations = await self.run()
@@ -110,6 +110,11 @@ class Racer:
         for group, pids in self.pids.items():
             measured[f"{group}_cpu_us"] = (cpu_seconds(pids()) - before[group]) / operations * 1e6
         self.rounds.append(measured)
+
+    async def _prepare(self) -> None:
+        preparing = self.ready()
+        if preparing is not None:
+            await preparing
 
     def median(self, figure: str) -> float:
         """The middle of a figure over all rounds."""

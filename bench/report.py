@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-RACES = ("webhook_accept", "overload", "turn", "tenant_flat", "index", "queue", "footprint", "sealing", "token", "up")
+RACES = (
+    "webhook_accept", "overload", "turn", "tenant_flat", "noisy_neighbour", "growth", "index", "queue", "footprint",
+    "sealing", "token", "up",
+)  # fmt: skip
 MARKS = ("<!-- figures -->", "<!-- /figures -->")
 
 

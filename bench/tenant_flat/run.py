@@ -149,7 +149,7 @@ def _texts(vectors: np.ndarray) -> str:
     )
 
 
-async def crowd(env: dict[str, str], url: str, clients: int) -> Crowd:
+async def crowd(env: dict[str, str], url: str, clients: int, sample: int = SAMPLE) -> Crowd:
     """Makes a database of so many clients."""
     random = np.random.default_rng(11)
     topics, noises = _unit(random, CHUNKS, 1.0), _unit(random, 97, 0.8)
@@ -169,17 +169,16 @@ async def crowd(env: dict[str, str], url: str, clients: int) -> Crowd:
         await connection.execute(_FILL % values)
         ids = [
             row["id"]
-            for row in await connection.fetch("SELECT id FROM clients ORDER BY id LIMIT $1", SAMPLE)
+            for row in await connection.fetch("SELECT id FROM clients ORDER BY id LIMIT $1", sample)
         ]
     finally:
         await connection.close()
     asked = topics + _unit(random, CHUNKS, 0.6)
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
-    sample = (ids * SAMPLE)[:SAMPLE]
     db = product.database(settings, size=1)
     for client_id in ids:
         await _seal(db, client_id)
-    return Crowd(db, sample, asked.tolist(), [])
+    return Crowd(db, (ids * sample)[:sample], asked.tolist(), [])
 
 
 async def main() -> None:

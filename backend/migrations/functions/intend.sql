@@ -8,7 +8,7 @@ SET ROLE wafaa_definer;
 
 CREATE OR REPLACE FUNCTION app.intend(token text, client uuid, talk uuid, message uuid, least_seconds float8, held bigint,
   job uuid, most_seconds float8) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   c record;
   m record;

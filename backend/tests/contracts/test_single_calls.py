@@ -8,9 +8,10 @@ import asyncpg
 import orjson
 import pytest
 
-from app.bootstrap import app_url, signer
+from app.bootstrap import app_url, owner_url, signer
 from app.core.clock import SteadyClock
 from app.core.multi_tenant import Database
+from app.core.pool import driver_url
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.contact import Contact
 from app.models.conversation import Conversation
@@ -24,6 +25,13 @@ from tests.fixtures.product import migrate_now, settings_for
 LOAD = "SELECT app.load_turn($1, $2, $3, 20, 12)"
 CLAIM = "SELECT app.claim($1::text::jsonb, -1, $2, 20, 12) AS claimed"
 INTEND = "SELECT app.intend($1, $2, $3, $4, 60, 1, $4, 900)"
+SENT = "SELECT app.record_sent($1, $2, $3, $4, '', '{queued}', 1, $4)"
+RECORD = "SELECT app.record_turn($1, $2, jsonb_build_object('conversation_id', $3::text))"
+SEARCH = "SELECT * FROM app.search($1, $2, 'en', '{}', 6, NULL, NULL, NULL, '{}', '{}')"
+MONTHS = """
+SELECT vault.make_partition(p.name, p.key, p.key_type, m.month) FROM vault.partitioned p,
+generate_series(date_trunc('month', now()) + interval '4 months', now() + interval '12 months', '1 month') AS m(month)
+"""
 
 
 @pytest.fixture(params=["postgres18", "postgres15"])
@@ -122,3 +130,38 @@ async def test_turns_come_along_with_their_lanes_for_whom_a_token_is_given(
     crossed = {str(two[0]): db.tokens([two[1]])[str(two[1])]}
     [row] = await db.call(CLAIM, orjson.dumps(wanted).decode(), crossed)
     assert [lease["turn"] for lease in row["claimed"]["leases"]] == [None, None]
+
+
+async def test_a_turns_calls_are_planned_once_however_many_months_there_are(
+    settings, db: Database, two
+) -> None:
+    """A plan for a call's own values looks better where it leaves out months; making it costs more than the call."""
+    talk, planned = await talk_of(db, two[0]), []
+    owner = await asyncpg.connect(driver_url(owner_url(settings)))
+    await owner.execute(MONTHS)
+    name = await owner.fetchval("SELECT current_database()")
+    await owner.execute(f"ALTER ROLE wafaa_app IN DATABASE {name} SET log_planner_stats = on")
+    await owner.execute(f"ALTER ROLE wafaa_app IN DATABASE {name} SET client_min_messages = log")
+    await owner.close()
+    connection = await asyncpg.connect(driver_url(app_url(settings)))
+    connection.add_log_listener(lambda _, told: planned.append(str(told)))
+    token = signer(settings).token(two[0])
+    wanted = orjson.dumps([Wanted(CHAT, 4, 4, {}, None, 0)]).decode()
+    calls = {
+        CLAIM: (wanted, orjson.dumps({str(two[0]): token}).decode()),
+        LOAD: (token, two[0], talk),
+        SEARCH: (token, two[0]),
+        RECORD: (token, two[0], str(talk)),
+        INTEND: (token, two[0], talk, uuid7()),
+        SENT: (token, two[0], talk, uuid7()),
+    }
+    for sql, args in calls.items():
+        call = await connection.prepare(sql)
+        counts = []
+        for _ in range(10):
+            planned.clear()
+            await call.fetch(*args)
+            counts.append(len(planned))
+        assert counts[0] > 0, sql
+        assert counts[-1] == 0, (sql, counts)
+    await connection.close()
