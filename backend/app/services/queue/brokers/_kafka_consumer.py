@@ -98,12 +98,13 @@ class KafkaConsumer:
 
 
 def _taken(message: Message) -> Taken:
+    headers = message.headers()
     return Taken(
-        key=message.key() or b"",
-        value=message.value() or b"",
+        message.key() or b"",
+        message.value() or b"",
         # Its stubs allow for values of text or none; what we publish has bytes only.
-        headers=dict(message.headers() or ()),  # type: ignore[arg-type]
-        topic=message.topic() or "",
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
+        dict(headers) if headers else {},  # type: ignore[arg-type]
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
     )

@@ -32,11 +32,12 @@ class _Waiter:
         self.error: KafkaError | None = None
         self._done = done
 
-    def __call__(self, error: KafkaError | None, _: Message) -> None:
+    def reported(self, error: KafkaError | None, _: Message) -> None:
         """A record is durable, or given up."""
-        self.error = self.error or error
+        if error is not None:
+            self.error = self.error or error
         self.left -= 1
-        if self.left == 0:
+        if not self.left:
             self._done.append(self)
 
 
@@ -90,15 +91,15 @@ class KafkaProducer:
         self._room += count
 
     def _produce(self, topic: str, records: Sequence[Record], waiter: _Waiter) -> None:
-        producer = self._open()
+        produce, reported = self._open().produce, waiter.reported
         for sent, record in enumerate(records):
             try:
-                producer.produce(
+                produce(
                     topic,
                     record.value,
                     record.key,
-                    headers=list(record.headers.items()) or None,
-                    on_delivery=waiter,
+                    headers=list(record.headers.items()) if record.headers else None,
+                    on_delivery=reported,
                 )
             except (BufferError, KafkaException) as error:
                 # Those before it come in their time, to nobody.
