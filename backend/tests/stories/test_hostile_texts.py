@@ -65,7 +65,10 @@ def texts_for(place: Place, turn: int) -> Sequence[str]:
         return [*ALL, *long, *big_list()]
     if place.path in DEAR or not place.textual:
         return DEAR.get(place.path, FEW)
-    return [*FEW, *long, *ALL[turn % 3 :: 3], *big_list()[turn % 16 :: 16]]
+    share = (
+        12 if place.where == "header" else 3
+    )  # All heads of a name are read by the same few lines.
+    return [*FEW, *long, *ALL[turn % share :: share], *big_list()[turn % 16 :: 16]]
 
 
 async def send(fortress: Fortress, document: Document, place: Place, text: str) -> Answer:
