@@ -1,6 +1,5 @@
 """The role that serves HTTP."""
 
-import gc
 import socket
 
 import uvicorn
@@ -14,9 +13,6 @@ from app.core.config import Settings
 from app.core.errors import Misconfigured
 
 GRACE_SECONDS = 8
-SELDOM = (20_000, 50, 20)
-"""From how many new objects on cycles are looked for, and how seldom among older ones: a request leaves none behind,
-and looking took a seventh of the time."""
 
 
 class Server(uvicorn.Server):
@@ -30,12 +26,6 @@ class Server(uvicorn.Server):
         """Stops serving."""
         self._services.followers.close()
         await super().shutdown(sockets)
-
-
-def spare_the_collector() -> None:
-    """Leaves out of every collection what stays for as long as the process."""
-    gc.freeze()
-    gc.set_threshold(*SELDOM)
 
 
 async def serve(settings: Settings, patience: float) -> None:
@@ -64,7 +54,7 @@ async def serve(settings: Settings, patience: float) -> None:
     server = Server(config, services)
     starting.end()
     await until_migrated(services, patience)
-    spare_the_collector()
+    starting.spare_the_collector()
     await server.serve()
     if not server.started:
         raise Misconfigured("The API didn't start. Its log says why; `wafaa doctor` may too.")

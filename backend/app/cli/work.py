@@ -33,6 +33,7 @@ async def work(settings: Settings, patience: float) -> None:
         await until_migrated(services, patience)
         await until_embedding(services, patience)
         await services.open()
+        starting.spare_the_collector()
         await _work(services)
     finally:
         await services.close()

@@ -9,12 +9,13 @@ from typing import TypeVar, cast
 
 import structlog
 from pydantic import BaseModel, Field, SecretStr
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.core.errors import UpstreamUnavailable
+from app.core.redis_link import Connections
 from app.core.tools import Tools
 from app.services.cache.base import Cache
 
@@ -37,7 +38,7 @@ class RedisCache:
     """Speaks RESP2: the cache needs nothing newer, and the client then discards any connection with unread data."""
 
     def __init__(self, config: Config, tools: Tools) -> None:
-        pool = BlockingConnectionPool.from_url(
+        pool = Connections.from_url(
             config.url.get_secret_value(),
             protocol=2,
             max_connections=config.connections,
