@@ -37,13 +37,21 @@ class Proxies:
         names = [name.strip() for name in trusted.split(",") if name.strip()]
         self._unix = "unix" in names
         self._networks = tuple(_network(name) for name in names if name != "unix")
+        self._plain = lru_cache(4096)(self._untrusted)
 
     def caller(self, scope: Scope) -> str:
         """The address of the first that isn't one of ours, counted from us."""
-        peer = _parse(scope["client"][0]) if scope.get("client") else None
-        if not (self._trusts(peer) if peer else self._unix):
-            return str(peer or UNKNOWN)
-        nearest = peer
+        client = scope.get("client")
+        peer = client[0] if client else None
+        return self._plain(peer) or self._forwarded(scope, _parse(peer) if peer else None)
+
+    def _untrusted(self, peer: str | None) -> str | None:
+        """The address of a connection that no proxy of ours has opened; None for one that was."""
+        address = _parse(peer) if peer else None
+        trusted = self._trusts(address) if address else self._unix
+        return None if trusted else str(address or UNKNOWN)
+
+    def _forwarded(self, scope: Scope, nearest: Address | None) -> str:
         for name in _from_the_right(Headers(scope=scope).getlist(HEADER)):
             hop = _parse(name)
             if hop is None:
@@ -57,6 +65,7 @@ class Proxies:
         return any(address in network for network in self._networks)
 
 
+@lru_cache(4096)
 def group_of(address: str) -> str:
     """Whom an address is counted as. A household has 2^64 of IPv6, so its network counts as one."""
     parsed = _parse(address)

@@ -34,7 +34,7 @@ def swollen(scope: Scope) -> int:
     """The status of a request whose head is larger than any that we know a reason for; nothing of another."""
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MOST_ADDRESS_BYTES:
         return 414
-    size = sum(len(name) + len(value) for name, value in scope["headers"])
+    size = sum([len(name) + len(value) for name, value in scope["headers"]])
     return 431 if size > MOST_HEAD_BYTES else 0
 
 

@@ -37,7 +37,8 @@ class Guesses:
             return await find(shown)
         charge = Charge(self._limit, group_of(address))
         digest = hashlib.sha256(shown.encode(errors="replace")).digest()
-        wait = 0 if digest in self._good else self._limits.wait(charge.subject, charge)
+        count = self._limits.count(charge.subject, charge)
+        wait = 0 if digest in self._good else count.wait()
         if wait:
             raise RateLimited(retry_after=wait / SECOND)
         try:

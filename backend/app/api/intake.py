@@ -21,7 +21,7 @@ from app.api.middleware import REQUEST_ID, has_nul, id_of, safe_headers, tell
 from app.api.v1.endpoints import webhooks
 from app.bootstrap import Services
 from app.core.errors import TooLarge, WafaaError
-from app.core.logs import log_context
+from app.core.logs import in_request
 from app.schemas.webhooks import Taken
 from app.utils.places import Places
 
@@ -87,7 +87,7 @@ class Intake:
         self, scope: Scope, receive: Receive, send: Send, channel: str, slug: str
     ) -> None:
         began, request_id = time.perf_counter(), id_of(scope)
-        with log_context(request_id=request_id):
+        with in_request(request_id):
             refused = await self._refusal(scope, receive, channel, slug)
             if refused is None:
                 head = [*self._head, (REQUEST_ID.encode(), request_id.encode())]
@@ -150,7 +150,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > webhooks.MOST_BYTES:
             raise TooLarge
-    pieces, size, more = [], 0, True
+    pieces, size, more = list[bytes](), 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -160,4 +160,4 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
         more = message.get("more_body", False)
         if size > webhooks.MOST_BYTES:
             raise TooLarge
-    return b"".join(pieces)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

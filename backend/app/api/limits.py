@@ -20,7 +20,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api import errors
 from app.api.addresses import Proxies, group_of
 from app.core.errors import RateLimited, WafaaError
-from app.core.limits import SECOND, Charge, Decision, Limit, Limits, LocalLimits, Policy, Standing
+from app.core.limits import (
+    SECOND,
+    Charge,
+    Count,
+    Decision,
+    Limit,
+    Limits,
+    LocalLimits,
+    Policy,
+    Standing,
+)
 from app.core.principal import Principal, Role
 
 Identify = Callable[[Scope], Awaitable[Principal | None]]
@@ -115,9 +125,8 @@ class WebhookGate:
     """Limits webhook calls by how earlier ones were answered; in this process, which costs them no time."""
 
     def __init__(self, policy: Policy, limits: LocalLimits) -> None:
-        self._limits = limits
-        self._genuine = lru_cache(MOST_KNOWN)(partial(_charge, policy.webhook))
-        self._refused = lru_cache(MOST_KNOWN)(partial(_charge, policy.refused))
+        self._genuine = lru_cache(MOST_KNOWN)(partial(_count, limits, policy.webhook))
+        self._refused = lru_cache(MOST_KNOWN)(partial(_count, limits, policy.refused))
 
     async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one call."""
@@ -134,7 +143,7 @@ class WebhookGate:
     def open(self, scope: Scope) -> "Account":
         """How a call's client and address stand, before it is served."""
         genuine = self._genuine(_client_slug(scope["path"]))
-        return Account(self._limits, genuine, self._refused(group_of(scope["client"][0])))
+        return Account(genuine, self._refused(group_of(scope["client"][0])))
 
 
 class Account:
@@ -144,18 +153,15 @@ class Account:
         wait: Microseconds until it may be served.
     """
 
-    def __init__(self, limits: LocalLimits, genuine: Charge | None, refused: Charge | None) -> None:
-        self._limits, self._genuine, self._refused = limits, genuine, refused
-        self.wait = max(
-            limits.wait(genuine.subject, genuine) if genuine else 0,
-            limits.wait(refused.subject, refused) if refused else 0,
-        )
+    def __init__(self, genuine: Count | None, refused: Count | None) -> None:
+        self._genuine, self._refused = genuine, refused
+        self.wait = max(genuine.wait() if genuine else 0, refused.wait() if refused else 0)
 
     def settle(self, status: int) -> None:
         """Takes the charge; what failed on our side is charged to nobody."""
-        charge = self._genuine if status < 400 else self._refused
-        if charge and status < 500:
-            self._limits.take_one(charge.subject, charge)
+        count = self._genuine if status < 400 else self._refused
+        if count and status < 500:
+            count.take()
 
 
 class _Status:
@@ -173,8 +179,8 @@ class _Status:
         return watched
 
 
-def _charge(limit: Limit | None, subject: str) -> Charge | None:
-    return Charge(limit, subject) if limit is not None else None
+def _count(limits: LocalLimits, limit: Limit | None, subject: str) -> Count | None:
+    return limits.count(subject, Charge(limit, subject)) if limit is not None else None
 
 
 def _charges(*pairs: tuple[Limit | None, str]) -> list[Charge]:

@@ -7,20 +7,21 @@ Decisions look at ``scope["path"]`` only, never at a URL built from the Host hea
 import re
 import time
 from collections.abc import Callable
-from secrets import token_hex
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import errors
-from app.core.logs import get_logger, log_context
+from app.core.logs import get_logger, in_request
 from app.core.metrics import Metrics
 from app.core.principal import Principal
+from app.utils.chance import Chance
 
 REQUEST_ID = "x-request-id"
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _ID = REQUEST_ID.encode()
 _SANE_ID = re.compile(r"[\w.-]{8,64}", re.ASCII)
+_IDS = Chance(16)
 _PROBES = ("/health/live", "/health/ready", "/metrics")
 
 log = get_logger()
@@ -45,7 +46,7 @@ class Context:
             return
         request_id = id_of(scope)
         ended = _Ended()
-        with log_context(request_id=request_id):
+        with in_request(request_id):
             await self._app(scope, receive, _with_id(ended.watch(send), request_id))
             route = getattr(scope.get("route"), "path", "unknown")
             tell(scope, self._metrics, route, ended.status, ended.ms())
@@ -95,7 +96,7 @@ class _Ended:
 def id_of(scope: Scope) -> str:
     """Gives a request its id: the caller's where it is a sane one, else one of ours."""
     given = next((value for name, value in scope["headers"] if name == _ID), b"").decode("latin-1")
-    request_id = given if _SANE_ID.fullmatch(given) else token_hex(16)
+    request_id = given if _SANE_ID.fullmatch(given) else _IDS.take().hex()
     scope.setdefault("state", {})["request_id"] = request_id
     return request_id
 
@@ -206,4 +207,4 @@ def has_nul(scope: Scope) -> bool:
     """Whether path, query or a header has a NUL: no text of ours has one, and PostgreSQL refuses it."""
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         return True
-    return any(b"\0" in value for _, value in scope["headers"])
+    return b"\0" in b"".join([value for _, value in scope["headers"]])

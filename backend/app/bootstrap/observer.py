@@ -15,8 +15,8 @@ class Observer:
 
     def received(self, client_id: UUID, channel: str, messages: int) -> None:
         """New messages were written."""
-        for _ in range(messages):
-            self._metrics.message(client_id, channel, "in")
+        if messages:
+            self._metrics.message(client_id, channel, "in", messages)
 
     def refused(self, client_id: UUID, code: str, events: int) -> None:
         """Events were kept unprocessed."""

@@ -34,21 +34,20 @@ class Limit:
         name: What is limited, as callers read it in ``RateLimit-Policy``.
         quota: How many.
         window: Seconds in which a quota that is used up has grown back.
+        price: The debt that one takes on.
+        bound: The highest debt.
     """
 
     name: str
     quota: int
     window: int
+    price: int = field(init=False)
+    bound: int = field(init=False)
 
-    @property
-    def price(self) -> int:
-        """The debt that one takes on."""
-        return -(-self.window * SECOND // self.quota)
-
-    @property
-    def bound(self) -> int:
-        """The highest debt."""
-        return self.price * self.quota
+    def __post_init__(self) -> None:
+        price = -(-self.window * SECOND // self.quota)
+        object.__setattr__(self, "price", price)
+        object.__setattr__(self, "bound", price * self.quota)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +150,21 @@ class LocalLimits:
         """Takes all charges or none. Nothing here waits, so nobody comes between."""
         return self.take_now(group, charges)
 
-    def wait(self, group: str, charge: Charge) -> int:
+    def count(self, group: str, charge: Charge) -> "Count":
+        """What a charge is taken from, looked for once: for those who come most often."""
+        return Count(self, key_of(group, charge), charge)
+
+    def wait(self, key: str, charge: Charge) -> int:
         """Microseconds until a charge could be taken; nothing is."""
-        debt = self._debt(key_of(group, charge), charge.limit, self._clock())
+        debt = self._debt(key, charge.limit, self._clock())
         return max(0, debt + charge.price - charge.limit.bound)
 
-    def take_one(self, group: str, charge: Charge) -> bool:
-        """Takes one charge if it can be, and tells only whether: for those who come most often."""
-        key, now = key_of(group, charge), self._clock()
+    def take_one(self, key: str, charge: Charge) -> None:
+        """Takes one charge if it can be."""
+        now = self._clock()
         debt = self._debt(key, charge.limit, now) + charge.price
-        if debt > charge.limit.bound:
-            return False
-        self._note({key: now + debt})
-        return True
+        if debt <= charge.limit.bound:
+            self._note({key: now + debt})
 
     def take_now(self, group: str, charges: Sequence[Charge]) -> Decision:
         """The same, for callers that can't wait."""
@@ -180,8 +181,8 @@ class LocalLimits:
 
     def _debt(self, key: str, limit: Limit, now: int) -> int:
         """What is owed now. Nobody can owe more than the bound: then the clock was set back, and it counts anew."""
-        debt = max(self._paid_off.get(key, now) - now, 0)
-        return debt if debt <= limit.bound else 0
+        debt = self._paid_off.get(key, now) - now
+        return debt if 0 < debt <= limit.bound else 0
 
     def _note(self, paid_off: Mapping[str, int]) -> None:
         for key, moment in paid_off.items():
@@ -189,6 +190,23 @@ class LocalLimits:
             self._paid_off.move_to_end(key)
         while len(self._paid_off) > self._most:
             self._paid_off.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One charge of one subject, in this process."""
+
+    limits: LocalLimits
+    key: str
+    charge: Charge
+
+    def wait(self) -> int:
+        """Microseconds until it could be taken; nothing is."""
+        return self.limits.wait(self.key, self.charge)
+
+    def take(self) -> None:
+        """Takes it if it can be."""
+        self.limits.take_one(self.key, self.charge)
 
 
 def key_of(group: str, charge: Charge) -> str:

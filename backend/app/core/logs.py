@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import PurePath
@@ -49,6 +50,8 @@ REFUSED_FIELDS = frozenset(_REFUSED_FIELDS.split())
 
 Event = MutableMapping[str, Any]
 
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
 
 class UnsafeField(TypeError):
     """A log field that might carry what must not be logged."""
@@ -60,8 +63,23 @@ def get_logger(**fields: object) -> FilteringBoundLogger:
 
 
 def log_context(**fields: object) -> AbstractContextManager[None]:
-    """Adds fields to every line that is logged inside: a request's id, a job's id."""
+    """Adds fields to every line that is logged inside, such as a job's id."""
     return bound_contextvars(**fields)
+
+
+class in_request:  # noqa: N801 # Used as a function, and made for every request: a class costs least.
+    """Adds a request's id to every line that is logged inside."""
+
+    __slots__ = ("_id", "_token")
+
+    def __init__(self, request_id: str) -> None:
+        self._id = request_id
+
+    def __enter__(self) -> None:
+        self._token = _request_id.set(self._id)
+
+    def __exit__(self, *_: object) -> None:
+        _request_id.reset(self._token)
 
 
 def configure_logging(
@@ -96,11 +114,19 @@ def _processors(strict: bool, json: bool) -> list[Processor]:
         merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_the_request,
         _name_the_client,
         _tell_exception,
         _Guard(strict),
         _as_json if json else structlog.dev.ConsoleRenderer(colors=False),
     ]
+
+
+def _name_the_request(_logger: object, _method: str, event: Event) -> Event:
+    request_id = _request_id.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
 
 
 def _name_the_client(_logger: object, _method: str, event: Event) -> Event:

@@ -4,6 +4,7 @@ A client is a label, and a label costs memory for ever: after the first thousand
 ``other``.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -43,6 +44,7 @@ class Metrics:
         self._clients = self._known_clients()
         self._define_counts()
         self._define_times()
+        self._direction = lru_cache(4 * MOST_CLIENTS)(self._direction_of)
 
     def _define_counts(self) -> None:
         self._messages = self._counter("messages", "Messages", "channel", "direction")
@@ -87,7 +89,10 @@ class Metrics:
 
     def message(self, client_id: UUID, channel: str, direction: str, count: int = 1) -> None:
         """Counts messages; ``direction`` is in or out."""
-        self._messages.labels(self._client(client_id), channel, direction).inc(count)
+        self._direction(client_id, channel, direction).inc(count)
+
+    def _direction_of(self, client_id: UUID, channel: str, direction: str) -> Counter:
+        return self._messages.labels(self._client(client_id), channel, direction)
 
     def response(self, client_id: UUID, channel: str, seconds: float) -> None:
         """Keeps how long an answer took."""

@@ -19,6 +19,7 @@ def names(package: str) -> tuple[str, ...]:
     return tuple(sorted(m.name for m in found if not m.name.startswith("_") and m.name != "base"))
 
 
+@cache
 def load(package: str, name: str) -> ModuleType:
     """Imports one adapter of a seam.
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.core.errors import Unavailable, Unreadable
+from app.utils.chance import Chance
 from app.utils.kept import Kept
 
 V = TypeVar("V")
@@ -29,6 +30,7 @@ INDEX_BYTES = 16
 _HEAD = 5
 _BODY = 17
 _SHORTEST = _BODY + 16
+_NONCES = Chance(12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Cipher:
 
     def seal(self, plaintext: bytes, place: bytes, row: bytes) -> bytes:
         """Seals a value for one row of a place."""
-        nonce = os.urandom(12)
+        nonce = _NONCES.take()
         bound = self.head + self._client + place + row
         return self.head + nonce + self._key.encrypt(nonce, plaintext, bound)
 
@@ -163,8 +165,11 @@ def place(table: str, column: str) -> bytes:
 
 def join(*parts: bytes | str) -> bytes:
     """Joins parts with their lengths, so that no two lists of parts give the same bytes."""
-    raw = [part.encode() if isinstance(part, str) else part for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in raw)
+    pieces: list[bytes] = []
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        pieces += (len(raw).to_bytes(4, "big"), raw)
+    return b"".join(pieces)
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:

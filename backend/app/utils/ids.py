@@ -1,11 +1,13 @@
 """Ids that sort by time."""
 
-import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
+from app.utils.chance import Chance
+
+_CHANCE = Chance(10)
 _RANDOM_BITS = 74
 _ALLOWANCE_MS = 35 * 86_400_000
 _SETBACK_MS = 10_000
@@ -15,9 +17,13 @@ _SETBACK_MS = 10_000
 class _Latest:
     """The latest id of this process: its millisecond, and the random bits behind it; and whose time it is."""
 
-    ms = 0
-    random = 0
-    clock: Callable[[], float] = time.time
+    def __init__(self) -> None:
+        self.ms = 0
+        self.random = 0
+        self.clock: Callable[[], float] = time.time
+
+
+_latest = _Latest()
 
 
 def use_clock(seconds: Callable[[], float]) -> None:
@@ -25,7 +31,7 @@ def use_clock(seconds: Callable[[], float]) -> None:
 
     Rows are found by the months of their ids, so all processes must mean the same month: the database's.
     """
-    _Latest.clock = staticmethod(seconds)
+    _latest.clock = seconds
 
 
 def uuid7() -> UUID:
@@ -35,15 +41,15 @@ def uuid7() -> UUID:
     id is greater than the one before (the RFC's method 2): a lane's jobs run in the order in which they were added,
     however many a millisecond brings.
     """
-    ms = int(_Latest.clock() * 1000)
-    fresh = os.urandom(10)
-    if _Latest.ms - _SETBACK_MS <= ms <= _Latest.ms:
-        ms, random = _Latest.ms, _Latest.random + 1 + int.from_bytes(fresh[:4], "big")
+    latest, fresh = _latest, _CHANCE.take()
+    ms = int(latest.clock() * 1000)
+    if latest.ms - _SETBACK_MS <= ms <= latest.ms:
+        ms, random = latest.ms, latest.random + 1 + int.from_bytes(fresh[:4], "big")
     else:
         random = int.from_bytes(fresh, "big") >> 80 - _RANDOM_BITS
     if random >> _RANDOM_BITS:
         ms, random = ms + 1, random & (1 << _RANDOM_BITS) - 1
-    _Latest.ms, _Latest.random = ms, random
+    latest.ms, latest.random = ms, random
     value = (ms & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (random >> 62) << 64
     return UUID(int=value | 0x2 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF)
 

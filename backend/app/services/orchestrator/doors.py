@@ -16,7 +16,7 @@ from app.services.orchestrator.channels import Channels
 from app.utils.remembered import Remembered
 
 FRESH_SECONDS = 1.0
-TOLD_SECONDS = 15.0
+TOLD_SECONDS = 120.0
 """A change counts within a second; where changes are told, at once, and within the latter if a word was lost."""
 
 LONGEST_SECONDS = 24 * 3600.0

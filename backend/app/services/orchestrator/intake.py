@@ -112,15 +112,18 @@ class DirectIntake:
         self, kind: str, signer: Signer, events: Sequence[Event], given: str | None
     ) -> None:
         """Writes events. When this returns, everything is committed."""
+        if len(events) == 1:  # As platforms send them most often.
+            return await self._deliver(kind, signer, events[0].account, events)
         by_account: dict[str, list[Event]] = defaultdict(list)
         for event in events:
             by_account[event.account].append(event)
         # One order for everybody, as within an account: batches that overlap wait for each other, not in a circle.
         for external_id in sorted(by_account):
             await self._deliver(kind, signer, external_id, by_account[external_id])
+        return None
 
     async def _deliver(
-        self, kind: str, signer: Signer, external_id: str, events: list[Event]
+        self, kind: str, signer: Signer, external_id: str, events: Sequence[Event]
     ) -> None:
         if not external_id:
             return await self._keep(signer, "unparsed", events)

@@ -3,6 +3,8 @@
 Calls come in through ``app.api.intake``, which serves the second route in front of the framework.
 """
 
+from collections.abc import Iterable
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.types import Scope
@@ -42,8 +44,14 @@ async def take(services: Services, channel: str, slug: str, scope: Scope, body: 
 
 def _headers(scope: Scope) -> dict[str, str]:
     """The headers by lower-case name; one that came twice is both, so that no signature can hide behind another."""
+    given = scope["headers"]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in given}
+    return headers if len(headers) == len(given) else _joined(given)
+
+
+def _joined(given: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for raw, value in scope["headers"]:
+    for raw, value in given:
         name, text = raw.decode("latin-1"), value.decode("latin-1")
         headers[name] = f"{headers[name]}, {text}" if name in headers else text
     return headers
