@@ -1,7 +1,7 @@
 """Whatever a stranger writes into a form, an address or a cookie of our pages and of OAuth: read off the routes."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -84,7 +84,7 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-async def visitor(fortress: Fortress) -> Visitor:
+async def visitor(fortress: Fortress) -> AsyncIterator[Visitor]:
     body = (
         b'{"name":"Ledger","rights":["knowledge:read"],"redirect_uris":["%s"]}' % CALLBACK.encode()
     )
@@ -101,7 +101,9 @@ async def visitor(fortress: Fortress) -> Visitor:
     )
     session = await sign_in(fortress, fortress.cafe)
     halfway = await sign_in(fortress, fortress.spare)
-    return Visitor(fortress, mate, session, halfway, tries, application)
+    yield Visitor(fortress, mate, session, halfway, tries, application)
+    for name in tries:  # Whoever signs in next has all of their own.
+        await fortress.product.services.sign_in.attempts.forgive(name)
 
 
 async def owner_of(fortress: Fortress, business: Business) -> UUID:

@@ -168,7 +168,7 @@ async def test_no_word_of_any_form_is_logged_traced_or_counted(product: Product)
     """Check 15: what people write into our pages and applications into OAuth, in every place that a route reads."""
     traces = Traces()
     app = create_app(product.services, traces)
-    business = await product.business("cafe")
+    business = await product.business(f"cafe-{uuid4().hex[:8]}")  # Guesses are counted by address.
     good = {"email": business.email, "password": PASSWORD}
     with listening() as heard:
         entered = await send(app, _form("POST", "/signin", form=good))
