@@ -137,7 +137,7 @@ FULL = Plan(
         Fault.POISON: 4,
     },
     ambiguous=1_000,
-    storm=1_000,
+    storm=400,
 )
 """A hundred kills, fifty pauses and a thousand sends of which nobody heard the end."""
 

@@ -25,6 +25,8 @@ from tests.fixtures.wired import free_port, lives, plain, until
 
 MENU = "# Menu\n\nA flat white costs 18 SAR. We open at 7 in the morning.\n"
 LOOPBACK = "127.0.0.1"
+SHED = "60,120,180,240,300"
+"""Everybody waits long where everything dies, on a slow machine above all; turning people away is told elsewhere."""
 PLATFORM_PATIENCE = 120.0
 """How long the platform tries to tell something: longer than anything is away."""
 
@@ -61,7 +63,7 @@ async def installation(
         settings = settings_for(
             database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(), WAFAA_HOST=address,
             WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=lost_send,
-            WAFAA_MAX_ATTEMPTS=MOST_ATTEMPTS,
+            WAFAA_MAX_ATTEMPTS=MOST_ATTEMPTS, WAFAA_SHED_SECONDS=SHED,
         )  # fmt: skip
         if (CACHE / "models").exists():  # Built once a machine.
             (home / "models").symlink_to(CACHE / "models")
