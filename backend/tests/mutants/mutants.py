@@ -51,8 +51,8 @@ INTAKE = (
     Mutant(
         "the log is told that a batch is in before it is",
         "app/services/queue/consumer.py",
-        "elif await self._until_taken(batch):\n            await self._log.commit(batch)",
-        "else:\n            await self._log.commit(batch)\n            await self._until_taken(batch)",
+        "if batch and await self._until_taken(batch):\n            await self._log.commit(batch)",
+        "if batch:\n            await self._log.commit(batch)\n            await self._until_taken(batch)",
         CONTRACTS
         + "test_log_members.py::test_what_a_consumer_had_read_and_not_written_when_it_died_is_read_again",
     ),
