@@ -98,6 +98,7 @@ class _Line(asyncio.Protocol):
         self._answer = b""
         self._answered: asyncio.Future[int] | None = None
         self.rest = 0.0
+        self.is_gone = False
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -118,6 +119,7 @@ class _Line(asyncio.Protocol):
             self._answered.set_result(int(head[9:12]))
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.is_gone = True  # A server hangs up what was idle for a while.
         if self._answered and not self._answered.done():
             self._answered.set_exception(error or ConnectionError("The server hung up."))
 
@@ -136,14 +138,25 @@ class Answered:
 async def post_at(url: str, requests: Iterable[bytes], per_second: float, lines: int = 256) -> list[Answered]:
     """Posts requests at a steady rate over ``lines`` connections; one that finds none free waits, and its time runs."""
     parts, loop = urlsplit(url), asyncio.get_running_loop()
-    free = deque([(await loop.create_connection(_Line, parts.hostname, parts.port))[1] for _ in range(lines)])
+    free = [(await loop.create_connection(_Line, parts.hostname, parts.port))[1] for _ in range(lines)]
     every, ended, waiting, running = list(free), [], deque[tuple[bytes, float]](), 0
-    done = loop.create_future()
+    done, renewals = loop.create_future(), set[asyncio.Future[None]]()
 
     def begin(request: bytes, moment: float) -> None:
         nonlocal running
         running += 1
-        line = free.popleft()
+        line = free.pop()
+        if line.is_gone:
+            renewals.add(asyncio.ensure_future(renewed(request, moment)))
+        else:
+            post(line, request, moment)
+
+    async def renewed(request: bytes, moment: float) -> None:
+        line = (await loop.create_connection(_Line, parts.hostname, parts.port))[1]
+        every.append(line)
+        post(line, request, moment)
+
+    def post(line: _Line, request: bytes, moment: float) -> None:
         line.post(request).add_done_callback(lambda answer: end(line, answer, moment))
 
     def end(line: _Line, answer: "asyncio.Future[int]", moment: float) -> None:
@@ -174,6 +187,7 @@ async def post_at(url: str, requests: Iterable[bytes], per_second: float, lines:
     sent_all = True
     if running:
         await done
+    await asyncio.gather(*renewals)
     for line in every:
         line.close()
     return ended
