@@ -177,7 +177,7 @@ async def main() -> None:
                 "others' messages answered": us["answered"],
                 **{f"ours, {name}": value for name, value in us.items() if name != "answered"},
                 **{
-                    f"naive, {name} (ms)": value
+                    f"naive, {name}": value
                     for name, value in them.items()
                     if name != "answered"
                 },
