@@ -7,7 +7,7 @@ from typing import Any
 HERE = Path(__file__).parent
 RACES = (
     "webhook_accept", "overload", "turn", "tenant_flat", "noisy_neighbour", "growth", "index", "queue", "footprint",
-    "sealing", "token", "up",
+    "sealing", "token", "export", "up",
 )  # fmt: skip
 MARKS = ("<!-- figures -->", "<!-- /figures -->")
 
