@@ -56,6 +56,7 @@ class Town:
     numbers: list[str]
     graph: Heard
     serial: "itertools.count[int]"
+    neighbours: int = OTHERS
 
     def ask(self, n: int, sender: str) -> bytes:
         """A contact's question to a client, in words of its own."""
@@ -67,14 +68,14 @@ class Town:
 
     async def others(self, seconds: float) -> list[float]:
         """One message a second to each of the others; the seconds until each reply, all patience where none came."""
-        senders = [f"96651{next(self.serial):07d}" for _ in range(int(seconds * OTHERS))]
+        senders = [f"96651{next(self.serial):07d}" for _ in range(int(seconds * self.neighbours))]
         due: dict[str, float] = {}
         requests = []
         for place, sender in enumerate(senders):
-            requests.append(self.ask(1 + place % OTHERS, sender))
-            due[sender] = place / OTHERS
+            requests.append(self.ask(1 + place % self.neighbours, sender))
+            due[sender] = place / self.neighbours
         began = time.perf_counter()
-        await post_at(self.url, requests, OTHERS)
+        await post_at(self.url, requests, self.neighbours)
         while time.perf_counter() < began + seconds + PATIENCE:
             if all(sender in self.graph.at for sender in senders):
                 break
@@ -139,7 +140,7 @@ async def naive_town(
             await until_answers(f"{url}/health", naive)
             texts = [f"{question} {answer}" for question, answer in knowledge.faq()]
             await product.prepare_naive(database, numbers, texts)
-            yield lambda _: Town(url, "/webhook", numbers, graph, itertools.count())
+            yield lambda _: Town(url, "/webhook", numbers, graph, itertools.count(), len(numbers) - 1)
 
 
 async def main() -> None:
@@ -149,20 +150,24 @@ async def main() -> None:
     parser.add_argument(
         "--flood", type=float, default=50, help="Messages a second to the one client."
     )
+    parser.add_argument(
+        "--others", type=int, default=OTHERS, help="As many as are answered at once when nobody floods."
+    )
     given = parser.parse_args()
     with workplace() as place, servers(Path(place)) as (postgres, valkey):
         home = Path(place)
         ours, theirs = postgres.createdb("ours"), postgres.createdb("naive")
         async with Heard() as graph:
             env = environment(ours, valkey.url, home, product.free_port())
-            numbers = await product.prepare(env, OTHERS + 1, graph.url)
+            numbers = await product.prepare(env, given.others + 1, graph.url)
             async with product.running(env, home) as installed:
-                slugs = [f"client-{n}" for n in range(OTHERS + 1)]
+                slugs = [f"client-{n}" for n in range(given.others + 1)]
                 await product.teach(env, slugs, knowledge.as_text())
                 pin(0)
                 town = Town(
-                    installed.url, "/webhook/whatsapp/client-{n}", numbers, graph, itertools.count()
-                )
+                    installed.url, "/webhook/whatsapp/client-{n}", numbers, graph, itertools.count(),
+                    given.others,
+                )  # fmt: skip
                 us = await measure(town, given.flood, given.seconds)
         async with naive_town(theirs, home, numbers) as theirs_of:
             them = await measure(theirs_of(graph), given.flood, given.seconds)
@@ -175,6 +180,7 @@ async def main() -> None:
                 "others' p99, naive / ours, beside the flood": them["beside p99 (ms)"]
                 / us["beside p99 (ms)"],
                 "others' messages answered": us["answered"],
+                "others, a second": float(given.others),
                 **{f"ours, {name}": value for name, value in us.items() if name != "answered"},
                 **{
                     f"naive, {name}": value
