@@ -348,7 +348,7 @@ class Database:
             beat = time.monotonic()
             while (silent := time.monotonic() - beat) < 2 * pulse:
                 if silent >= pulse:  # A cable may be cut: whoever only listens never learns of it.
-                    await connection.execute("SELECT 1", timeout=pulse)
+                    await connection.execute(f'LISTEN "{channel}"', timeout=pulse)
                     beat = time.monotonic()
                 payload = await _next_of(queue, beat + pulse - time.monotonic())
                 if payload is _CLOSED:
