@@ -34,9 +34,9 @@ UNLIMITED = {"WAFAA_LIMITS": NO_LIMITS, "WAFAA_SHED_SECONDS": "9001,9002,9003,90
 OPEN_HERE = r"^/metrics$"
 """Needs its token from other machines only; the run comes from this one."""
 ENDS_THE_RUN = r"^/v1/auth/(logout|password|reset)"
-"""Would end the session that the run is made with."""
+"""Would end the session that a run is made with: they have a run of their own."""
 ASKS_OTHERS = r"^/v1/identity-provider"
-"""Answers with what another server says, and there is none here."""
+"""Answers with what another server says, and there is none here: that takes its time."""
 CONFIG = """
 [parameters]
 # A stream that waits for more never ends.
@@ -127,6 +127,8 @@ PARTS = {
         "--exclude-checks",
         "negative_data_rejection",
     ],
+    "owner who asks others": ["--include-path-regex", ASKS_OTHERS],
+    "owner who leaves": ["--include-path-regex", ENDS_THE_RUN],
 }
 """Who calls what: everybody where they have business."""
 

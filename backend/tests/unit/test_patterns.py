@@ -135,6 +135,7 @@ def stopwatch() -> Iterator[None]:
     signal.signal(signal.SIGVTALRM, before)
 
 
+@pytest.mark.timeout(900)  # Half a minute of CPU, which may be shared with many.
 def test_no_pattern_takes_longer_than_its_text_is_long() -> None:
     """Check 52: every pattern of the product, on texts that are made against it."""
     known = patterns()
