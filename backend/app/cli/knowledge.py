@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,17 @@ from app.services.ai.nlu_service import language_of
 from app.services.orchestrator import library
 from app.utils.media import media_type
 
-_INTERNAL = ("chunk_id", "sentences")
+_SHOWN = (
+    "document_id",
+    "title",
+    "text",
+    "language",
+    "score",
+    "question",
+    "dense",
+    "lexical",
+    "url",
+)
 _SETTLED = ("ready", "failed")
 
 
@@ -73,7 +82,7 @@ def search(query: str, slug: str | None, limit: int) -> list[dict[str, Any]]:
         client = await choose_client(here.services, slug)
         language = language_of(query) or "ar"
         found = await here.services.retriever.retrieve(client.id, query, language, limit=limit)
-        return [{k: v for k, v in asdict(p).items() if k not in _INTERNAL} for p in found]
+        return [{name: getattr(passage, name) for name in _SHOWN} for passage in found]
 
     return with_services(work, embedder=True)
 

@@ -7,6 +7,7 @@ in the database by changing the copy that the killer gets.
 import importlib
 import re
 from collections.abc import Iterator
+from inspect import unwrap
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -106,7 +107,7 @@ def _essence(code: CodeType) -> tuple[Any, ...]:
 def _functions(owner: ModuleType | type, module: ModuleType) -> Iterator[FunctionType]:
     """The functions that a module defines, those of its classes among them."""
     for one in vars(owner).values():
-        one = getattr(one, "__func__", getattr(one, "fget", one))
+        one = unwrap(getattr(one, "__func__", getattr(one, "fget", one)))
         if getattr(one, "__module__", None) != module.__name__:
             continue
         if isinstance(one, FunctionType) and one.__code__.co_filename == module.__file__:
