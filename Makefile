@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := ../.venv/bin
-PYTEST := $(BIN)/python -m pytest -q -n 2
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: chaos-release help up check test lint unit tests web prove thorough security bench chaos lock
 
