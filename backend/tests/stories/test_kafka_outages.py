@@ -225,7 +225,7 @@ async def test_a_consumer_that_is_asked_to_stop_while_its_database_hangs_goes_an
             consumer = nursery.start("consume", own | {"DATABASE_URL": url})
             await shop.gets(shop.meta.says(NUMBER, LAYLA, "1"))
             await until(lambda: _has(shop, 1), 90)
-            cable.cut()
+            cable.cut_off()
             await shop.gets(shop.meta.says(NUMBER, LAYLA, "2"))
             await asyncio.sleep(1.0)  # It has it in hand.
             consumer.signal(signal.SIGTERM)

@@ -18,7 +18,9 @@ async def shop(opened: Any) -> Shop:
     for guest in GUESTS[:3]:
         shop.meta.behave(131016)
         await shop.hears(ASKED["en"], sender=guest)
-        await shop.hears(ASKED["en"], sender=LAYLA)  # What works in between keeps the platform's circuit closed.
+        await shop.hears(
+            ASKED["en"], sender=LAYLA
+        )  # What works in between keeps the platform's circuit closed.
     await shop.gets(shop.meta.says("900200", GUESTS[3], ASKED["en"]))
     await shop.value(
         "UPDATE jobs SET payload = payload || '{\"message_id\": \"poison\"}' WHERE state = 'pending' RETURNING 1"
