@@ -197,14 +197,22 @@ async def test_an_address_that_makes_keys_up_waits_and_those_beside_it_dont(prod
     key = (await makes(product, cafe.staff))["key"]
     assert await gets(product, "/v1/conversations", key) == 200
     alphabet = base62.encode(bytes(32), 43)[:1] * 22
-    made_up = [f"wf_live_{alphabet}{n:043d}" for n in range(310)]
-    answers = [await gets(product, "/v1/conversations", one) for one in made_up]
+    answers: list[int] = []
+    while (
+        429 not in answers and len(answers) < 3_000
+    ):  # Guesses grow back while a slow machine asks.
+        made_up = f"wf_live_{alphabet}{len(answers):043d}"
+        answers.append(await gets(product, "/v1/conversations", made_up))
     assert answers[:300] == [401] * 300
     assert answers[-1] == 429
     assert await gets(product, "/v1/conversations", key) == 200
-    cookie = {"Cookie": f"wafaa_session={'a' * 43}; __Host-wafaa_session={'a' * 43}"}
-    async with product.api.get("/v1/conversations", headers=cookie) as guessed:
-        assert guessed.status == 429
-        assert int(guessed.headers["Retry-After"]) >= 1
+    assert 429 in await asyncio.gather(*(_guesses_a_session(product, n) for n in range(50)))
     async with product.api.get("/v1/conversations", headers=cafe.staff) as signed:
         assert signed.status == 200
+
+
+async def _guesses_a_session(product: Product, number: int) -> int:
+    cookie = {"Cookie": f"wafaa_session={number:043d}; __Host-wafaa_session={number:043d}"}
+    async with product.api.get("/v1/conversations", headers=cookie) as guessed:
+        assert guessed.status == 401 or int(guessed.headers["Retry-After"]) >= 1
+        return guessed.status
