@@ -297,9 +297,9 @@ def test_a_policy_that_cant_be_read_names_what_is_wrong(wrong: str) -> None:
 async def test_a_decision_costs_microseconds() -> None:
     app = gate()
     await statuses(app, 10, headers=signed_in("a"))
-    began = time.perf_counter()
+    began = time.process_time()
     await statuses(app, 500)
-    assert (time.perf_counter() - began) / 500 < 0.002
+    assert (time.process_time() - began) / 500 < 0.002
 
 
 class Books:

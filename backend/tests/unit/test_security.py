@@ -36,9 +36,10 @@ async def test_an_unknown_account_costs_the_same_work() -> None:
 
 
 async def _seconds(password: str, stored: str | None) -> float:
-    start = time.perf_counter()
+    """CPU time, of whichever thread does it."""
+    start = time.process_time()
     await verify_password(password, stored)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 class Clock:
