@@ -5,10 +5,9 @@ cookies back from what another site began.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -16,14 +15,12 @@ from aiohttp import web
 from playwright.async_api import Browser, expect
 
 from app.core.security import hash_password
-from app.embedded.postgres import EmbeddedPostgres
-from app.embedded.valkey import EmbeddedValkey
 from app.models.staff import Staff
 from app.services.identity.oidc import CALLBACK
 from simulators.oidc import Behaviour, OidcSimulator, Person
 from tests.browser.keyboard import choose, fill_in
 from tests.fixtures._watched import OpenPage, watched
-from tests.fixtures.product import PASSWORD, Business, Product, installed, migrate_now, settings_for
+from tests.fixtures.product import PASSWORD, Business, Product
 from tests.fixtures.third_party import NewApplication
 
 EITHER = pytest.mark.parametrize("language", ["ar", "en"])
@@ -35,20 +32,10 @@ def near(url: str) -> str:
 
 
 @pytest.fixture
-async def product(
-    postgres18: EmbeddedPostgres,
-    valkey: EmbeddedValkey,
-    embed_home: Path,
-    fresh_database: Callable[..., str],
-) -> AsyncIterator[Product]:
+async def product(near_providers: Product) -> Product:
     """An installation whose people come to ``localhost``; providers and applications are at 127.0.0.1."""
-    settings = settings_for(
-        fresh_database(postgres18, migrate_now), embed_home, REDIS_URL=valkey.url,
-        WAFAA_IDENTITY_NETWORKS="127.0.0.0/8",
-    )  # fmt: skip
-    async with installed(settings) as made:
-        made.services.single_sign_on.oidc.redirect_uri = near(made.url) + CALLBACK
-        yield made
+    near_providers.services.single_sign_on.oidc.redirect_uri = near(near_providers.url) + CALLBACK
+    return near_providers
 
 
 @pytest.fixture

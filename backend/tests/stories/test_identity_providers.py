@@ -14,16 +14,12 @@ What the profiles of the simulator hold to:
 * Keycloak: ``realm_access.roles`` (the real one is in ``test_keycloak.py``).
 """
 
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.core.errors import Unauthenticated
-from app.embedded.postgres import EmbeddedPostgres
-from app.embedded.valkey import EmbeddedValkey
 from app.services.identity.issuers import Metadata
 from app.services.identity.oidc import GOOGLE as GOOGLES_NAME
 from app.services.identity.oidc import Application
@@ -38,7 +34,7 @@ from simulators._oidc_profiles import (
     Profile,
 )
 from simulators.oidc import Behaviour, OidcSimulator
-from tests.fixtures.product import Business, Product, installed, migrate_now, settings_for
+from tests.fixtures.product import Business, Product
 from tests.fixtures.signin import Browser, NewBrowser, Seen
 
 SILENT = Person(roles=("wafaa-agent",), verified=None)
@@ -48,20 +44,9 @@ OTHER_TENANT = TENANT.replace("6c1b", "ffff")
 
 
 @pytest.fixture
-async def product(
-    postgres18: EmbeddedPostgres,
-    valkey: EmbeddedValkey,
-    embed_home: Path,
-    fresh_database: Callable[..., str],
-) -> AsyncIterator[Product]:
+async def product(near_providers: Product) -> Product:
     """An installation whose operator lets identity providers be on loopback."""
-    settings = settings_for(
-        fresh_database(postgres18, migrate_now), embed_home, REDIS_URL=valkey.url,
-        WAFAA_IDENTITY_NETWORKS="127.0.0.0/8",
-    )  # fmt: skip
-    async with installed(settings) as made:
-        made.services.single_sign_on.oidc.redirect_uri = f"{made.url}/signin/sso/callback"
-        yield made
+    return near_providers
 
 
 async def configure(product: Product, cafe: Business, issuer: OidcSimulator, **more: Any) -> int:

@@ -1,7 +1,6 @@
 """Staff sign in at a real Keycloak; it changes its keys, and goes away."""
 
 import signal
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -11,33 +10,20 @@ from playwright.async_api import expect
 from yarl import URL
 
 from app.core.errors import Unauthenticated
-from app.embedded.postgres import EmbeddedPostgres
-from app.embedded.valkey import EmbeddedValkey
 from app.services.identity.issuers import Issuers
 from app.services.identity.oidc import Application
 from tests.fixtures._watched import watched
 from tests.fixtures.keycloak import PASSWORD, SECRET, Keycloak
-from tests.fixtures.product import Product, installed, migrate_now, settings_for
+from tests.fixtures.product import Product
 from tests.fixtures.signin import Browser, NewBrowser, Seen
 
 pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
-async def product(
-    postgres18: EmbeddedPostgres,
-    valkey: EmbeddedValkey,
-    embed_home: Any,
-    fresh_database: Callable[..., str],
-) -> AsyncIterator[Product]:
+async def product(near_providers: Product) -> Product:
     """An installation whose operator lets identity providers be on loopback."""
-    settings = settings_for(
-        fresh_database(postgres18, migrate_now), embed_home, REDIS_URL=valkey.url,
-        WAFAA_IDENTITY_NETWORKS="127.0.0.0/8",
-    )  # fmt: skip
-    async with installed(settings) as made:
-        made.services.single_sign_on.oidc.redirect_uri = f"{made.url}/signin/sso/callback"
-        yield made
+    return near_providers
 
 
 async def connect(product: Product, keycloak: Keycloak) -> Any:

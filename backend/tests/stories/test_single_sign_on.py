@@ -1,37 +1,24 @@
 """Staff sign in at their business's identity provider; one that lies lets nobody in."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from app.embedded.postgres import EmbeddedPostgres
-from app.embedded.valkey import EmbeddedValkey
 from app.models.staff import Staff
 from app.services.identity.issuers import Issuers
 from simulators.oidc import Behaviour, OidcSimulator, Person
-from tests.fixtures.product import Business, Product, installed, migrate_now, settings_for
+from tests.fixtures.product import Business, Product
 from tests.fixtures.signin import Browser, NewBrowser, Seen
 
 ROLES = {"wafaa-owner": "owner", "wafaa-agent": "agent"}
 
 
 @pytest.fixture
-async def product(
-    postgres18: EmbeddedPostgres,
-    valkey: EmbeddedValkey,
-    embed_home: Any,
-    fresh_database: Callable[..., str],
-) -> AsyncIterator[Product]:
+async def product(near_providers: Product) -> Product:
     """An installation whose operator lets identity providers be on loopback."""
-    settings = settings_for(
-        fresh_database(postgres18, migrate_now), embed_home, REDIS_URL=valkey.url,
-        WAFAA_IDENTITY_NETWORKS="127.0.0.0/8",
-    )  # fmt: skip
-    async with installed(settings) as made:
-        made.services.single_sign_on.oidc.redirect_uri = f"{made.url}/signin/sso/callback"
-        yield made
+    return near_providers
 
 
 @pytest.fixture
