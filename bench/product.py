@@ -23,7 +23,7 @@ from app.core.config import Settings
 from app.core.multi_tenant import Database
 from app.migration import migrate
 from app.models.client import Client, ClientSettings
-from app.models.job import Lane
+from app.models.lane import Lane
 from app.models.knowledge_base import KnowledgeDocument
 from app.services.keyring import Keyring
 from app.services.keys.file import Config as FileConfig

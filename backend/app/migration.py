@@ -12,8 +12,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.errors import Misconfigured
-from app.core.multi_tenant import APP_ROLE, TenantSigner
+from app.core.multi_tenant import APP_ROLE
 from app.core.revision import MIGRATIONS, wanted
+from app.core.tenant_token import TenantSigner
 from app.models import outbox
 from app.models.knowledge_search import make_vectors
 from app.services.keys.base import KeyService

@@ -13,7 +13,7 @@ from app.models import arrival, knowledge_search
 from app.models.arrival import Arrival
 from app.models.contact import Contact
 from app.models.dispatch import Dispatch
-from app.models.job import Along, Lane, Lease, Wanted
+from app.models.lane import Along, Lane, Lease, Wanted
 from app.models.knowledge_search import Sought
 from app.models.message import Author, Message, NewMessage
 from app.models.turn import FinishedTurn, Outcome

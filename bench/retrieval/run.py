@@ -23,7 +23,8 @@ from uuid import UUID, uuid4
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
+from app.core.multi_tenant import APP_ROLE, Database
+from app.core.tenant_token import TenantSigner
 from app.embedded.postgres import EmbeddedPostgres
 from app.migration import migrate
 from app.models.knowledge_base import KnowledgeDocument, KnowledgeSource, Upload

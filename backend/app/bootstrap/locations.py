@@ -5,7 +5,8 @@ from pathlib import Path
 from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.errors import Misconfigured
-from app.core.multi_tenant import APP_ROLE, Database, TenantSigner
+from app.core.multi_tenant import APP_ROLE, Database
+from app.core.tenant_token import TenantSigner
 
 
 def app_url(settings: Settings) -> str:

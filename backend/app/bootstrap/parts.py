@@ -5,7 +5,7 @@ from app.core.errors import Unavailable
 from app.core.multi_tenant import Database
 from app.core.observability import Part
 from app.core.room import Room
-from app.models.job import Lane
+from app.models.lane import Lane
 from app.services.cache.base import Cache
 from app.services.knowledge.base import Embedder, Purpose
 from app.services.queue.base import EventLog

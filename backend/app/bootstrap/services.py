@@ -13,6 +13,7 @@ from app.core.revision import wanted
 from app.core.security import Tokens
 from app.core.tools import Tools
 from app.core.visits import Visits
+from app.core.weak_role import refuse_strong_role
 from app.models.message import DOOR, INTAKE
 from app.services.ai.prices import Prices
 from app.services.cache.base import Cache
@@ -97,7 +98,7 @@ class Services:
         Raises:
             Misconfigured: The database's role is too strong, or its revision isn't this code's.
         """
-        await self.db.refuse_strong_role()
+        await refuse_strong_role(self.db)
         found = await self.db.revision()
         if found != wanted():
             raise Misconfigured(

@@ -14,6 +14,7 @@ from app.core.config import Settings
 from app.core.errors import Misconfigured, WafaaError
 from app.core.observability import check_parts
 from app.core.revision import MIGRATIONS, wanted
+from app.core.weak_role import refuse_strong_role
 from app.models.channel_config import ChannelConfig
 from app.models.client import Client
 
@@ -73,7 +74,7 @@ async def postgresql(services: Services) -> Finding:
 async def role(services: Services) -> Finding:
     """Whether row-level security binds us."""
     try:
-        await services.db.refuse_strong_role()
+        await refuse_strong_role(services.db)
     except WafaaError as error:
         fix = "Let DATABASE_URL name a plain role, and WAFAA_ADMIN_DATABASE_URL the owner."
         return Finding("role", FAIL, error.message, fix)

@@ -10,7 +10,7 @@ from app.cli.roles import on_stop
 from app.core.config import Settings
 from app.core.errors import Unavailable, WafaaError
 from app.core.observability import get_logger
-from app.models.job import Lane
+from app.models.lane import Lane
 
 GAUGE_SECONDS = 5.0
 

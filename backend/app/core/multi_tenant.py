@@ -6,30 +6,22 @@ when it ends, rolls back on an exception; nobody calls commit. The database lear
 ``app.current_client()``: an injected ``set_config`` can't name another client.
 """
 
-import asyncio
-import hashlib
-import hmac
-import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NewType, cast
 from uuid import UUID
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
-from app.core.clock import SteadyClock
 from app.core.errors import Conflict, Misconfigured, Unavailable
+from app.core.listening import PULSE_SECONDS, listen
 from app.core.pool import Connection, Pool, as_role, connect, undivided
 from app.core.sealing import Cipher, Ciphers
+from app.core.tenant_token import TenantSigner
 from app.utils.tenant_context import TenantContext
 
 TENANT_SETTING = "app.current_tenant_id"
-TOKEN_SECONDS = 300
-SIGNED_AGAIN_SECONDS = 10
-PULSE_SECONDS = 2.0
-MOST_SIGNED = 1000
 APP_ROLE = "wafaa_app"
 
 Row = Mapping[str, Any]
@@ -86,38 +78,6 @@ def cipher_of(tx: TenantTx) -> Cipher:
     if tx.cipher is None:
         raise Misconfigured("A tenant's transaction without the client's key.")
     return tx.cipher
-
-
-class TenantSigner:
-    """Signs tenant tokens: ``key id . client . expiry . HMAC-SHA256``."""
-
-    def __init__(self, secret: str, clock: SteadyClock | None = None) -> None:
-        if len(secret.encode()) < 32:
-            raise Misconfigured("WAFAA_TENANT_KEY needs at least 32 bytes.")
-        self._key = hashlib.sha256(b"wafaa tenant token\0" + secret.encode()).digest()
-        self.clock = clock or SteadyClock()
-        self.key_id = hashlib.sha256(self._key).hexdigest()[:2]
-        self._signed: dict[UUID, tuple[int, str]] = {}
-
-    def token(self, client_id: UUID) -> str:
-        """A token for one client, good for ``TOKEN_SECONDS``, less the few for which it is used again."""
-        now = int(self.clock.seconds())
-        at, token = self._signed.get(client_id, (0, ""))
-        if 0 <= now - at < SIGNED_AGAIN_SECONDS:
-            return token
-        if len(self._signed) >= MOST_SIGNED:
-            self._signed.clear()
-        self._signed[client_id] = (now, token := self._sign(client_id, now + TOKEN_SECONDS))
-        return token
-
-    def _sign(self, client_id: UUID, expires: int) -> str:
-        head = f"{self.key_id}.{client_id}.{expires:010d}"
-        return f"{head}.{hmac.digest(self._key, head.encode(), 'sha256').hex()}"
-
-    def pads(self) -> tuple[bytes, bytes]:
-        """The inner and outer padded blocks of HMAC, as the database keeps the key (RFC 2104)."""
-        block = self._key.ljust(64, b"\0")
-        return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
 
 
 class Database:
@@ -310,54 +270,11 @@ class Database:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
 
-    async def listen(
+    def listen(
         self, channel: str, *, name: str = "wafaa", pulse: float = PULSE_SECONDS
     ) -> AsyncIterator[str | None]:
-        """Yields the payloads of a NOTIFY channel; None when listening begins, or begins again after a break.
-
-        It keeps a connection of its own, which others see under ``name`` for as long as this process lives and can be
-        reached. What was notified while it was away is lost: read after every None.
-        """
-        while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                async for payload in self._listen_once(channel, name, pulse):
-                    yield payload
-            await asyncio.sleep(0.5)
-
-    async def _listen_once(
-        self, channel: str, name: str, pulse: float
-    ) -> AsyncIterator[str | None]:
-        connection = await connect(self._direct, cached=100, application_name=name, **_MISSED)
-        queue: asyncio.Queue[str | None] = asyncio.Queue()
-
-        def heard(
-            _: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]",
-            _pid: int,
-            _c: str,
-            payload: object,
-        ) -> None:
-            queue.put_nowait(str(payload))
-
-        def closed(_: object) -> None:
-            queue.put_nowait(_CLOSED)
-
-        try:
-            await connection.add_listener(channel, heard)
-            connection.add_termination_listener(closed)
-            yield None
-            beat = time.monotonic()
-            while (silent := time.monotonic() - beat) < 2 * pulse:
-                if silent >= pulse:  # A cable may be cut: whoever only listens never learns of it.
-                    await connection.execute(f'LISTEN "{channel}"', timeout=pulse)
-                    beat = time.monotonic()
-                payload = await _next_of(queue, beat + pulse - time.monotonic())
-                if payload is _CLOSED:
-                    return
-                if payload is not None:
-                    yield payload
-            # It was stopped itself, and begins anew: nobody shall think that it was there all the time.
-        finally:
-            connection.terminate()
+        """Yields the payloads of a NOTIFY channel, as ``core/listening.py`` says."""
+        return listen(self._direct, channel, name=name, pulse=pulse)
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -380,29 +297,6 @@ class Database:
             found: str | None = await tx.value("SELECT version_num FROM alembic_version")
             return found
 
-    async def refuse_strong_role(self) -> None:
-        """Refuses to work as a role that row-level security doesn't bind.
-
-        Raises:
-            Misconfigured: The role is a superuser, bypasses row-level security, may make roles, or owns a table.
-        """
-        async with self.directory() as tx:
-            reasons = await tx.value(_STRONG_ROLE)
-        if reasons:
-            raise Misconfigured(
-                f"The database role {reasons} Row-level security would not bind it. Let DATABASE_URL name the "
-                f"tables' owner and run `wafaa migrate`, which makes {APP_ROLE}; or set WAFAA_ADMIN_DATABASE_URL to "
-                "the owner and DATABASE_URL to a plain role."
-            )
-
-
-async def _next_of(queue: asyncio.Queue[str | None], seconds: float) -> str | None:
-    """What comes next; None when nothing has come in time."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            return await queue.get()
-    return None
-
 
 _ONLY_NAMES = {"application_name": "wafaa", "timezone": "UTC"}
 """What a pooler keeps apart for each of its clients; other settings would meet whoever has the session next."""
@@ -424,32 +318,6 @@ SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8 FROM entered
 """Enters a client's scope, and tells the time."""
 
 _NOW = "SELECT extract(epoch FROM pg_catalog.clock_timestamp())::float8"
-
-_CLOSED = "\0closed"
-
-_MISSED = {
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "3",
-    "tcp_keepalives_count": "3",
-}
-"""How soon the server gives up a listener that can't be reached: those of the way in count as open intake till then."""
-
-_STRONG_ROLE = """
-SELECT string_agg(reason, ' ') FROM (
-  SELECT rolname || ' is a superuser.' AS reason FROM pg_roles WHERE rolname = current_user AND rolsuper
-  UNION ALL SELECT rolname || ' has BYPASSRLS.' FROM pg_roles WHERE rolname = current_user AND rolbypassrls
-  UNION ALL SELECT rolname || ' may make roles.' FROM pg_roles WHERE rolname = current_user AND rolcreaterole
-  UNION ALL SELECT current_user || ' owns ' || min(relname) || '.' FROM pg_class
-    WHERE relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user) AND relkind IN ('r', 'p')
-      AND relpersistence = 'p' AND relnamespace = 'public'::regnamespace HAVING count(*) > 0
-  UNION ALL SELECT current_user || ' may make temporary tables.'
-    WHERE has_database_privilege(current_user, current_database(), 'TEMP')
-  UNION ALL SELECT current_user || ' is a member of ' || min(g.rolname) || '.' FROM pg_roles g
-    WHERE g.rolname <> current_user AND (g.rolsuper OR g.rolbypassrls) AND pg_has_role(current_user, g.oid, 'MEMBER')
-    HAVING count(*) > 0
-) reasons
-"""
-
 
 _GONE = (
     OSError,

@@ -16,8 +16,10 @@ from app import models as _models  # noqa: F401  # Names every table.
 from app.bootstrap import app_url, bootstrap, owner_url, signer
 from app.core.clock import SteadyClock
 from app.core.errors import Conflict, Misconfigured
-from app.core.multi_tenant import Database, TenantSigner
+from app.core.multi_tenant import Database
 from app.core.revision import MIGRATIONS
+from app.core.tenant_token import TenantSigner
+from app.core.weak_role import refuse_strong_role
 from app.models.base import Base
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.client_version import ClientVersion
@@ -297,7 +299,7 @@ async def test_it_refuses_to_work_as_a_strong_role(settings) -> None:
     """Check 2."""
     db = Database.connect(owner_url(settings), signer(settings))
     with pytest.raises(Misconfigured, match="superuser"):
-        await db.refuse_strong_role()
+        await refuse_strong_role(db)
     await db.close()
 
 

@@ -14,7 +14,8 @@ import pytest
 from app.bootstrap import app_url, owner_url, signer
 from app.core.multi_tenant import Database
 from app.models.client import Client, ClientSettings, new_client_id
-from app.models.job import Job, Lane, Lease, Wanted
+from app.models.job import Job
+from app.models.lane import Lane, Lease, Wanted
 from app.services.queue.bench import Bench
 from tests.fixtures.keys import sealed
 from tests.fixtures.product import migrate_now, settings_for

@@ -19,7 +19,8 @@ from app.models.client import Client, ClientSettings, new_client_id
 from app.models.contact import Contact
 from app.models.conversation import Conversation
 from app.models.dispatch import Dispatch
-from app.models.job import Job, Lane, Lease, LeaseLost, Wanted
+from app.models.job import Job
+from app.models.lane import Lane, Lease, LeaseLost, Wanted
 from app.models.message import Author, Message, NewMessage
 from app.models.turn import FinishedTurn, Outcome
 from app.services.orchestrator.events import say

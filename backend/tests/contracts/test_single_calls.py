@@ -15,7 +15,7 @@ from app.core.pool import driver_url
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.contact import Contact
 from app.models.conversation import Conversation
-from app.models.job import Along, Lane, Wanted
+from app.models.lane import Along, Lane, Wanted
 from app.services.orchestrator.jobs import AnswerMessage
 from app.services.queue.jobs import CHAT, enqueue
 from app.utils.ids import uuid7

@@ -19,8 +19,9 @@ from app.bootstrap import app_url, owner_url, signer
 from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.logs import tell
-from app.core.multi_tenant import TENANT_SETTING, TOKEN_SECONDS, Database, TenantSigner
+from app.core.multi_tenant import TENANT_SETTING, Database
 from app.core.pool import Connection, driver_url
+from app.core.tenant_token import TOKEN_SECONDS, TenantSigner
 from app.models.audit import AuditEntry
 from app.models.client import Client, ClientSettings, new_client_id
 from tests.fixtures.keys import sealed

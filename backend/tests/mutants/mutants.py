@@ -194,7 +194,7 @@ LANES = (
     ),
     Mutant(
         "a lane is held by whoever comes, fence or not",
-        "app/models/job.py",
+        "app/models/lane.py",
         "AND id = $2 AND fence = $3 AND lease_until IS NOT NULL FOR UPDATE",
         "AND id = $2 AND fence >= $3 FOR UPDATE",
         CONTRACTS

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.models.job import Lane
+from app.models.lane import Lane
 from tests.fixtures.strangers import Fortress, ask, check
 from tests.naughty import ALL, FEW, Document, Place, as_json, big_list
 from tests.thorough import THOROUGH

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from app.models.job import Lane, Lease, LeaseLost, Wanted
+from app.models.lane import Lane, Lease, LeaseLost, Wanted
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.queue.jobs import CHAT, Work
 from tests.fixtures.nursery import Child

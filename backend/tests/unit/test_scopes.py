@@ -25,7 +25,8 @@ from app.models.attachment import Attachment
 from app.models.conversation import Conversation
 from app.models.conversation_event import ConversationEvent
 from app.models.export import Export, ExportPart
-from app.models.job import Job, Lease
+from app.models.job import Job
+from app.models.lane import Lease
 from app.models.knowledge_base import KnowledgeDocument
 from app.services.orchestrator import events
 from app.services.knowledge.base import VectorStore, namespace_of

@@ -12,7 +12,8 @@ from app.core.errors import Unavailable, UpstreamUnavailable
 from app.core.multi_tenant import Database
 from app.core.shedding import Shed
 from app.models.conversation_event import ConversationEvent
-from app.models.job import Job, Lane, LeaseLost
+from app.models.job import Job
+from app.models.lane import Lane, LeaseLost
 from app.models.message import Message
 from app.services.ai.base import Question
 from app.services.ai.rag_engine import Answer, Released

@@ -34,7 +34,8 @@ from app.models.client import Client
 from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation, Owner
 from app.models.dispatch import Dispatch
-from app.models.job import Job, Lane
+from app.models.job import Job
+from app.models.lane import Lane
 from app.models.message import Author, Message
 from app.services.ai.text import without_citations
 from app.services.channels.base import Address, Channel, Citation, Outgoing, Sent

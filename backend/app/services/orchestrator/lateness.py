@@ -10,7 +10,7 @@ from uuid import UUID
 from app.core.multi_tenant import Database, TenantTx
 from app.models.contact import Contact
 from app.models.conversation import Conversation, Owner
-from app.models.job import Lane
+from app.models.lane import Lane
 from app.models.message import Message
 from app.models.turn import LoadedTurn
 from app.services.orchestrator import consents

@@ -10,7 +10,8 @@ from app.core.errors import NotFound
 from app.core.multi_tenant import Database, TenantTx
 from app.models.client import ClientSettings
 from app.models.conversation import Conversation, Owner
-from app.models.job import Job, LeaseLost
+from app.models.job import Job
+from app.models.lane import LeaseLost
 from app.models.message import Author, Message, NewMessage
 from app.models.turn import FinishedTurn, LoadedTurn, Outcome
 from app.services.ai.base import Persona, Question, Tokens, Turn

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from app.models.job import Lease, Wanted
+from app.models.lane import Lease, Wanted
 
 
 class Bench:

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from app.core.multi_tenant import TenantTx
-from app.models.job import Job, Lease, LeaseLost
+from app.models.job import Job
+from app.models.lane import Lease, LeaseLost
 
 CHAT, INDEXING, NOTIFY, PROACTIVE = "chat", "indexing", "notify", "proactive"
 

@@ -11,7 +11,7 @@ import structlog
 from app.core.errors import Unavailable
 from app.core.multi_tenant import Database
 from app.core.shedding import Overloaded, Shed, Steps
-from app.models.job import Lane
+from app.models.lane import Lane
 from app.services.queue.jobs import CHAT, INDEXING, PROACTIVE
 
 log = structlog.get_logger(__name__)

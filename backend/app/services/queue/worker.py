@@ -14,7 +14,8 @@ import structlog
 from app.core.errors import NotFound, RateLimited, Unavailable, WafaaError
 from app.core.multi_tenant import Database
 from app.core.resilience import RetryBudget, full_jitter
-from app.models.job import Along, Claimed, Job, Lane, Lease, LeaseLost, Wanted
+from app.models.job import Job
+from app.models.lane import Along, Claimed, Lane, Lease, LeaseLost, Wanted
 from app.services.queue.bench import Bench
 from app.services.queue.jobs import Handler, Work
 
