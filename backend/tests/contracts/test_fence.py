@@ -1,6 +1,5 @@
 """What keeps clients apart in the database: the same on the newest PostgreSQL and on the oldest we support."""
 
-from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,10 @@ from app.core.revision import MIGRATIONS
 from app.core.tenant_token import TenantSigner
 from app.core.weak_role import refuse_strong_role
 from app.models.base import Base
-from app.models.client import Client, ClientSettings, new_client_id
+from app.models.client import Client, ClientSettings
 from app.models.client_version import ClientVersion
 from app.models.declared import tables
-from tests.fixtures.keys import sealed
-from tests.fixtures.product import SECRET, migrate_now, settings_for
+from tests.fixtures.product import SECRET, settings_for
 
 LINT = (Path(__file__).parents[2] / "migrations" / "rls_lint.sql").read_text("utf-8")
 
@@ -35,43 +33,6 @@ DEFINITIONS = """
 SELECT pg_get_functiondef(p.oid) AS text, p.proacl::text AS grants FROM pg_proc p
 WHERE p.pronamespace = 'app'::regnamespace AND p.proname = $1 ORDER BY p.oid
 """
-
-
-@pytest.fixture(params=["postgres18", "postgres15"])
-def settings(request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path):
-    server = request.getfixturevalue(request.param)
-    return settings_for(fresh_database(server, migrate_now), tmp_path)
-
-
-@pytest.fixture
-async def owner(settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await asyncpg.connect(owner_url(settings).replace("+asyncpg", ""))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def app(settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """A bare connection of the application's role: what an attacker who can inject SQL has."""
-    connection = await asyncpg.connect(app_url(settings).replace("+asyncpg", ""))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def db(settings) -> AsyncIterator[Database]:
-    database = sealed(Database.connect(app_url(settings), signer(settings), size=2, overflow=0))
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def two(db: Database) -> tuple[UUID, UUID]:
-    ids = (new_client_id(), new_client_id())
-    for client_id, slug in zip(ids, ("one", "two"), strict=True):
-        async with db.tenant(client_id) as tx:
-            await Client.add(tx, slug.title(), slug, ClientSettings())
-    return ids
 
 
 async def test_the_fence_has_no_hole(owner) -> None:

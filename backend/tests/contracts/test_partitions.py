@@ -1,42 +1,18 @@
 """What grows is kept by months: made ahead, pruned when read, dropped when nobody keeps it."""
 
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from app.bootstrap import app_url, owner_url, signer
 from app.core.multi_tenant import Database
 from app.models import partition
 from app.models.client import Client, ClientSettings, new_client_id
 from app.utils.ids import floor_of, moment_of, uuid7, uuid7_at
-from tests.fixtures.product import migrate_now, settings_for
 
 TABLES = ("attachments", "answer_traces", "messages", "conversation_events")
 Connection = "asyncpg.Connection[asyncpg.Record]"
-
-
-@pytest.fixture(params=["postgres18", "postgres15"])
-def settings(request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path):
-    server = request.getfixturevalue(request.param)
-    return settings_for(fresh_database(server, migrate_now), tmp_path)
-
-
-@pytest.fixture
-async def owner(settings) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(owner_url(settings).replace("+asyncpg", ""))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def db(settings) -> AsyncIterator[Database]:
-    database = Database.connect(app_url(settings), signer(settings), size=2, overflow=0)
-    yield database
-    await database.close()
 
 
 @pytest.fixture

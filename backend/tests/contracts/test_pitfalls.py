@@ -8,47 +8,15 @@ there, `test_an_injected_set_config_names_no_other_client` · 14 plans: `test_pl
 
 import re
 import subprocess
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
-import pytest
 
-from app.bootstrap import app_url, owner_url, signer
+from app.bootstrap import app_url, owner_url
 from app.core.config import Settings
 from app.core.multi_tenant import Database
 from app.core.pool import driver_url
 from app.embedded.postgres_ways import find_binaries
-from app.models.client import Client, ClientSettings, new_client_id
-from tests.fixtures.product import migrate_now, settings_for
-
-PAIR = ("one", "two")
-
-
-@pytest.fixture(params=["postgres18", "postgres15"])
-def settings(
-    request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path
-) -> Settings:
-    server = request.getfixturevalue(request.param)
-    return settings_for(fresh_database(server, migrate_now), tmp_path)
-
-
-@pytest.fixture
-async def db(settings: Settings) -> AsyncIterator[Database]:
-    database = Database.connect(app_url(settings), signer(settings), size=2, overflow=0)
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def two(db: Database) -> tuple[UUID, UUID]:
-    """Two clients, each with an account and a conversation."""
-    ids = (new_client_id(), new_client_id())
-    for client_id, slug in zip(ids, PAIR, strict=True):
-        async with db.tenant(client_id) as tx:
-            await Client.add(tx, slug.title(), slug, ClientSettings())
-    return ids
 
 
 async def _refusal(db: Database, client_id: UUID, sql: str, *args: object) -> str:

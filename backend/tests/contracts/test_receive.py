@@ -3,22 +3,19 @@
 Called as whoever can inject SQL would call it: on a bare connection of the application's role, without a token.
 """
 
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from app.bootstrap import app_url, owner_url, signer
+from app.bootstrap import app_url, signer
 from app.core.multi_tenant import Database
 from app.models.client import Client, ClientSettings, new_client_id
 from app.utils.ids import uuid7
 from tests.fixtures.keys import sealed
-from tests.fixtures.product import migrate_now, settings_for
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 RECEIVE = f"SELECT * FROM app.receive({', '.join(f'${n}' for n in range(1, 23))})"
@@ -67,26 +64,6 @@ class House:
     @property
     def client(self) -> UUID:
         return self.first.client
-
-
-@pytest.fixture(params=["postgres18", "postgres15"])
-def settings(request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path):
-    server = request.getfixturevalue(request.param)
-    return settings_for(fresh_database(server, migrate_now), tmp_path)
-
-
-@pytest.fixture
-async def owner(settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await asyncpg.connect(owner_url(settings).replace("+asyncpg", ""))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def app(settings) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    connection = await asyncpg.connect(app_url(settings).replace("+asyncpg", ""))
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The hot path's single calls enter a client's scope by its token, and see nothing by another's."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import asyncpg
@@ -12,7 +11,6 @@ from app.bootstrap import app_url, owner_url, signer
 from app.core.clock import SteadyClock
 from app.core.multi_tenant import Database
 from app.core.pool import driver_url
-from app.models.client import Client, ClientSettings, new_client_id
 from app.models.contact import Contact
 from app.models.conversation import Conversation
 from app.models.lane import Along, Lane, Wanted
@@ -20,7 +18,6 @@ from app.services.orchestrator.jobs import AnswerMessage
 from app.services.queue.jobs import CHAT, enqueue
 from app.utils.ids import uuid7
 from tests.fixtures.keys import sealed
-from tests.fixtures.product import migrate_now, settings_for
 
 LOAD = "SELECT app.load_turn($1, $2, $3, 20, 12)"
 CLAIM = "SELECT app.claim($1::text::jsonb, -1, $2, 20, 12) AS claimed"
@@ -34,12 +31,6 @@ generate_series(date_trunc('month', now()) + interval '4 months', now() + interv
 """
 
 
-@pytest.fixture(params=["postgres18", "postgres15"])
-def settings(request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path):
-    server = request.getfixturevalue(request.param)
-    return settings_for(fresh_database(server, migrate_now), tmp_path)
-
-
 @pytest.fixture
 async def clock() -> SteadyClock:
     return SteadyClock()
@@ -50,15 +41,6 @@ async def db(settings, clock: SteadyClock) -> AsyncIterator[Database]:
     database = sealed(Database.connect(app_url(settings), signer(settings, clock), size=2))
     yield database
     await database.close()
-
-
-@pytest.fixture
-async def two(db: Database) -> tuple[UUID, UUID]:
-    ids = (new_client_id(), new_client_id())
-    for client_id, slug in zip(ids, ("one", "two"), strict=True):
-        async with db.tenant(client_id) as tx:
-            await Client.add(tx, slug.title(), slug, ClientSettings())
-    return ids
 
 
 async def talk_of(db: Database, client_id: UUID) -> UUID:

@@ -7,7 +7,7 @@ What remains is named in decision 0001.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.bootstrap import app_url, owner_url, signer
+from app.bootstrap import app_url, signer
 from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.logs import tell
@@ -23,35 +23,12 @@ from app.core.multi_tenant import TENANT_SETTING, Database
 from app.core.pool import Connection, driver_url
 from app.core.tenant_token import TOKEN_SECONDS, TenantSigner
 from app.models.audit import AuditEntry
-from app.models.client import Client, ClientSettings, new_client_id
+from app.models.client import new_client_id
 from tests.fixtures.keys import sealed
-from tests.fixtures.product import SECRET, migrate_now, settings_for
+from tests.fixtures.product import SECRET
 
 APP = Path(__file__).parents[2] / "app"
 MANY = 2000
-
-
-@pytest.fixture(params=["postgres18", "postgres15"])
-def settings(
-    request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path
-) -> Settings:
-    server = request.getfixturevalue(request.param)
-    return settings_for(fresh_database(server, migrate_now), tmp_path)
-
-
-@pytest.fixture
-async def owner(settings: Settings) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(driver_url(owner_url(settings)))
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[Connection]:
-    """A bare session of the application's role."""
-    connection = await asyncpg.connect(driver_url(app_url(settings)))
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
@@ -60,15 +37,6 @@ async def db(settings: Settings) -> AsyncIterator[Database]:
     made = sealed(Database.connect(app_url(settings), signer(settings), size=1, overflow=0))
     yield made
     await made.close()
-
-
-@pytest.fixture
-async def two(db: Database) -> tuple[UUID, UUID]:
-    ids = (new_client_id(), new_client_id())
-    for client_id, slug in zip(ids, ("one", "two"), strict=True):
-        async with db.tenant(client_id) as tx:
-            await Client.add(tx, slug.title(), slug, ClientSettings())
-    return ids
 
 
 async def _enter(session: Connection, token: str) -> None:
