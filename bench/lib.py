@@ -14,10 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import uvloop
 
 ROOT = Path(__file__).parents[1]
 BACKEND = ROOT / "backend"
@@ -25,6 +28,8 @@ sys.path.insert(0, str(BACKEND))
 
 from app.embedded.postgres import EmbeddedPostgres  # noqa: E402
 from app.embedded.valkey import EmbeddedValkey  # noqa: E402
+
+from bench.disk import Disk, PostgresOn  # noqa: E402
 
 SECRET = "a secret of the benchmarks, longer than thirty-two bytes"  # noqa: S105
 
@@ -149,16 +154,25 @@ def ratio(a: Racer, b: Racer, figure: str) -> float:
     return a.median(figure) / b.median(figure)
 
 
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs a race on the event loop that costs the load least."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
 @contextmanager
-def servers(home: Path, **settings: str) -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
+def servers(
+    home: Path, disk: Disk | None = None, **settings: str
+) -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
     """PostgreSQL as in production (fsync on), and Valkey.
 
     Args:
         home: Where they live.
+        disk: How PostgreSQL's behaves; as this machine's when absent.
         settings: More settings of PostgreSQL.
     """
     with (
-        EmbeddedPostgres(home, max_connections=200, settings=settings) as postgres,
+        PostgresOn(home, disk or Disk(), max_connections=200, settings=settings) as postgres,
         EmbeddedValkey(home) as cache,
     ):
         yield postgres, cache

@@ -6,10 +6,14 @@ again later (``Retry-After``) does so, as platforms back off: it rests meanwhile
 """
 
 import asyncio
+import re
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import cast
 from urllib.parse import urlsplit
+
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 
 def request(url: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -32,25 +36,23 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._next()
 
     def _next(self) -> None:
-        self._answer = b""
         if self._left:
             return self._transport.write(self._left.pop())
         self._transport.close()
         return self._done.set_result(None) if not self._done.done() else None
 
     def data_received(self, data: bytes) -> None:
-        self._answer += data
-        head, end, body = self._answer.partition(b"\r\n\r\n")
-        if end and len(body) >= _length(head):
-            if not head.startswith(b"HTTP/1.1 200"):
-                return self._fail(RuntimeError(self._answer.decode(errors="replace")))
-            self._next()
-        return None
+        answer = self._answer + data if self._answer else data
+        self._answer = b"" if (whole := _is_whole(answer)) else answer
+        if not whole:
+            return None
+        if not answer.startswith(b"HTTP/1.1 200"):
+            return self._fail(RuntimeError(answer.decode(errors="replace")))
+        return self._next()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(error or ConnectionError("The server hung up."))
@@ -62,6 +64,11 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
+def _is_whole(answer: bytes) -> bool:
+    head = answer.find(b"\r\n\r\n")
+    return head >= 0 and len(answer) - head - 4 >= _length(answer[:head])
+
+
 def _retry_after(head: bytes) -> float:
     """Seconds to wait, as the answer says; none where it says nothing."""
     for line in head.lower().split(b"\r\n"):
@@ -71,10 +78,10 @@ def _retry_after(head: bytes) -> float:
 
 
 def _length(head: bytes) -> int:
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            return int(line.partition(b":")[2])
-    raise RuntimeError("An answer without a length.")
+    found = _LENGTH.search(head)
+    if found is None:
+        raise RuntimeError("An answer without a length.")
+    return int(found[1])
 
 
 async def post_all(url: str, requests: Iterable[bytes], at_once: int) -> int:
@@ -102,8 +109,7 @@ class _Line(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def post(self, request: bytes) -> "asyncio.Future[int]":
         """Sends a request; the future becomes the answer's status."""
@@ -113,8 +119,8 @@ class _Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._answer += data
-        head, end, body = self._answer.partition(b"\r\n\r\n")
-        if end and len(body) >= _length(head) and self._answered:
+        if _is_whole(self._answer) and self._answered:
+            head = self._answer.partition(b"\r\n\r\n")[0]
             self.rest = _retry_after(head)
             self._answered.set_result(int(head[9:12]))
 

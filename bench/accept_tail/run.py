@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import knowledge, product
 from bench.graph import Graph
-from bench.lib import environment, process, publish, servers, workplace
+from bench.lib import environment, process, publish, run, servers, workplace
 from bench.load import percentile, post_all, post_at, request
 
 PER_SECOND, SECONDS, WORKERS = 20, 10, 2
@@ -102,4 +102,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

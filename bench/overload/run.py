@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from bench import product
-from bench.lib import environment, pin, process, publish, servers, until_answers, workplace
+from bench.lib import environment, pin, process, publish, run, servers, until_answers, workplace
 from bench.load import Answered, percentile, post_all, post_at, request
 
 SECONDS, TIMES = 10, 4
@@ -110,4 +110,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())
