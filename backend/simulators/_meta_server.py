@@ -113,7 +113,7 @@ class GraphServer:
                 code=error.code,
             )
         )
-        headers = {"Retry-After": "1"} if error.status == 429 else {}
+        headers = {"Retry-After": str(self._meta.pause)} if error.status == 429 else {}
         return _answer(error.body(uuid.uuid4().hex[:12]), error.status, headers)
 
     async def _send(

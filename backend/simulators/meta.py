@@ -39,6 +39,7 @@ class MetaSimulator:
         chaos: How it misbehaves by chance; may be replaced at any time.
         statuses: What it reports of each accepted message, in order.
         patience: For how many seconds it tries to get a 200.
+        pause: How many seconds it asks whoever sends too much to wait.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class MetaSimulator:
         self.enforce_window = enforce_window
         self.pair_seconds = pair_seconds
         self.patience = patience
+        self.pause = 1
         self.numbers: dict[str, Number] = {}
         self._secret, self._verify_token = app_secret, verify_token
         self._callback_url, self._post = callback_url, post

@@ -19,9 +19,9 @@ from app.embedded.server import EmbeddedServer
 from app.embedded.valkey import EmbeddedValkey
 
 _ROOT = Path(__file__).parents[2]
-_LISTENERS = 5
-"""Connections of their own: the API and the worker each listen for events, the API for changed doors, the worker for
-work too; one to spare."""
+_LISTENERS = 3
+"""Connections of its own that a process may have: the API and the worker each listen for events, the API for changed
+doors, the worker for work too; one to spare."""
 
 _COMMANDS_AND_PEOPLE = 40
 _PATIENT = ("--patience", "300")
@@ -87,11 +87,9 @@ class EmbeddingServer(EmbeddedServer):
 
 def postgres(settings: Settings) -> EmbeddedPostgres:
     """The embedded PostgreSQL, with room for the pools of all processes, for commands and people."""
-    processes = 3 if settings.queue_broker else 2
-    pools = processes * (settings.pool_size + settings.pool_overflow)
-    return EmbeddedPostgres(
-        settings.home, max_connections=pools + _LISTENERS + _COMMANDS_AND_PEOPLE
-    )
+    processes = settings.api_processes + (2 if settings.queue_broker else 1)
+    each = settings.pool_size + settings.pool_overflow + _LISTENERS
+    return EmbeddedPostgres(settings.home, max_connections=processes * each + _COMMANDS_AND_PEOPLE)
 
 
 def valkey(settings: Settings) -> EmbeddedValkey:
@@ -99,14 +97,19 @@ def valkey(settings: Settings) -> EmbeddedValkey:
     return EmbeddedValkey(settings.home)
 
 
-def api(settings: Settings, env: Mapping[str, str]) -> Part:
-    """What serves HTTP."""
-    return Part(
-        "api",
-        ourselves("serve", *_PATIENT),
-        {**our_path(), **env},
-        ready=lambda: listening(settings.host, settings.port),
-    )
+def apis(settings: Settings, env: Mapping[str, str], door: socket.socket) -> list[Part]:
+    """What serves HTTP, at one door: where one dies, others serve or connections wait until it is back."""
+    names = ["api", *(f"api-{n}" for n in range(2, settings.api_processes + 1))]
+    return [
+        Part(
+            name,
+            ourselves("serve", *_PATIENT, "--socket", str(door.fileno())),
+            {**our_path(), **env},
+            ready=lambda: listening(settings.host, settings.port),
+            descriptors=(door.fileno(),),
+        )
+        for name in names
+    ]
 
 
 def worker(env: Mapping[str, str]) -> Part:
@@ -139,16 +142,28 @@ def refuse_taken_port(host: str, port: int) -> None:
     Raises:
         Conflict: Somebody else listens there.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with closing(socket.socket(family)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Conflict(
-                f"Port {port} on {host} can't be used: {error.strerror}. Choose another: "
-                f"`wafaa up --port {port + 1}`."
-            ) from error
+    bound(host, port).close()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket at a port that nobody else can take; whoever serves begins to listen.
+
+    Raises:
+        Conflict: Somebody else listens there.
+    """
+    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if door.family == socket.AF_INET6:
+        door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        door.bind((host, port))
+    except OSError as error:
+        door.close()
+        raise Conflict(
+            f"Port {port} on {host} can't be used: {error.strerror}. Choose another: "
+            f"`wafaa up --port {port + 1}`."
+        ) from error
+    return door
 
 
 def address(settings: Settings) -> str:

@@ -28,12 +28,13 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(settings: Settings, patience: float) -> None:
+async def serve(settings: Settings, patience: float, door: socket.socket | None = None) -> None:
     """Serves until asked to stop.
 
     Args:
         settings: The installation's.
         patience: Seconds to wait for the database to be there and migrated.
+        door: Where connections come in, if whoever started us keeps it open; else a socket of our own.
 
     Raises:
         Misconfigured: It can't begin; the log says why.
@@ -55,6 +56,6 @@ async def serve(settings: Settings, patience: float) -> None:
     starting.end()
     await until_migrated(services, patience)
     starting.spare_the_collector()
-    await server.serve()
+    await server.serve([door] if door else None)
     if not server.started:
         raise Misconfigured("The API didn't start. Its log says why; `wafaa doctor` may too.")

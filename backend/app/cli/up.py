@@ -1,6 +1,7 @@
 """`wafaa up`: everything on this machine, from nothing to the first answer."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -74,12 +75,12 @@ class Up:
 
     def run(self) -> None:
         """Starts everything, tells so, and stops everything when asked to."""
-        parts.refuse_taken_port(self._settings.host, self._settings.port)
+        door = parts.bound(self._settings.host, self._settings.port)
         if self._gateway:
             parts.refuse_taken_port(
                 self._gateway.addresses[0].strip("[]"), self._gateway.https_port
             )
-        with ExitStack() as stack:
+        with door, ExitStack() as stack:
             stack.callback(self._logs.close)
             stream = stack.enter_context((self._logs.directory / "up.log").open("a"))
             configure_logging(json=self._settings.log_json, stream=stream)
@@ -89,7 +90,7 @@ class Up:
                 stack.callback(server.release)
             stack.enter_context(parts.posted(self._settings))
             stack.callback(self._progress.clear)
-            asyncio.run(self._supervise(servers))
+            asyncio.run(self._supervise(servers, door))
 
     def _servers(self) -> list[EmbeddedServer]:
         """What comes along, where nothing else was given."""
@@ -101,9 +102,9 @@ class Up:
         local = self._settings.embedder == "local"
         return [*databases, *([parts.EmbeddingServer(self._settings.home)] if local else [])]
 
-    async def _supervise(self, servers: Sequence[EmbeddedServer]) -> None:
+    async def _supervise(self, servers: Sequence[EmbeddedServer], door: socket.socket) -> None:
         async with Supervisor(self._logs) as supervisor:
-            starting = asyncio.create_task(self._start(supervisor, servers))
+            starting = asyncio.create_task(self._start(supervisor, servers, door))
             asked = asyncio.create_task(supervisor.wait())
             await asyncio.wait([starting, asked], return_when=asyncio.FIRST_COMPLETED)
             if asked.done():
@@ -115,7 +116,7 @@ class Up:
             self._progress.at("Stopping …")
 
     async def _start(
-        self, supervisor: Supervisor, servers: Sequence[EmbeddedServer]
+        self, supervisor: Supervisor, servers: Sequence[EmbeddedServer], door: socket.socket
     ) -> tuple[dict[str, Any], list[str]]:
         """Starts everything at once; each part waits for what it needs.
 
@@ -124,7 +125,7 @@ class Up:
         """
         self._progress.at("Starting …")
         self._env |= {_ADDRESSES[s.name]: s.url for s in servers if s.name in _ADDRESSES}
-        ours = [parts.api(self._settings, self._env), parts.worker(self._env)]
+        ours = [*parts.apis(self._settings, self._env, door), parts.worker(self._env)]
         ours += [self._gateway.part()] if self._gateway else []
         if self._settings.queue_broker:
             ours.append(parts.consumer(self._env))

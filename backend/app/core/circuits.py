@@ -4,7 +4,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.errors import CircuitOpen, Indeterminate, UpstreamUnavailable, WafaaError
+from app.core.errors import (
+    CircuitOpen,
+    Indeterminate,
+    RateLimited,
+    UpstreamUnavailable,
+    WafaaError,
+)
 from app.core.resilience import Breaker, Clock
 
 TRUST_SECONDS = 1.0
@@ -27,7 +33,7 @@ class Circuits:
 
     @asynccontextmanager
     async def call(self, key: str) -> AsyncIterator[None]:
-        """One call, and what became of it: whoever refuses answers, and is well.
+        """One call, and what became of it: whoever refuses answers, and is well; whoever asks for a pause gets it.
 
         Raises:
             CircuitOpen: It may not be made now.
@@ -45,6 +51,12 @@ class Circuits:
             slow = self._clock() - began >= SLOW_SECONDS
             await (self._failed(key) if slow else self._breaker.released(key))
             raise
+        except RateLimited as error:
+            if error.concerns_one:
+                await self._succeeded(key, trusted=trusted)
+            else:
+                await self._failed(key, error.retry_after)
+            raise
         except WafaaError:
             await self._succeeded(key, trusted=trusted)
             raise
@@ -53,9 +65,9 @@ class Circuits:
             raise
         await self._succeeded(key, trusted=trusted)
 
-    async def _failed(self, key: str) -> None:
+    async def _failed(self, key: str, pause: float | None = None) -> None:
         self._trusted.pop(key, None)
-        await self._breaker.failed(key)
+        await self._breaker.failed(key, pause)
 
     async def _succeeded(self, key: str, *, trusted: bool) -> None:
         if not trusted or key not in self._trusted:

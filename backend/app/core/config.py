@@ -72,6 +72,13 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", alias="WAFAA_HOST")
     port: int = Field(8000, alias="WAFAA_PORT", ge=1, le=65535)
+    api_processes: int = Field(
+        1,
+        alias="WAFAA_API_PROCESSES",
+        ge=1,
+        le=64,
+        description="How many processes serve HTTP where `wafaa up` runs them: one a core.",
+    )
     public_url: str | None = Field(
         None, alias="WAFAA_PUBLIC_URL", description="How the outside reaches us."
     )

@@ -137,10 +137,23 @@ class RateLimited(WafaaError):
     code = "rate_limited"
     retryable = True
 
-    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
-        """Keeps the message and the seconds to wait, where they are known."""
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        concerns_one: bool = False,
+    ) -> None:
+        """Keeps what is known.
+
+        Args:
+            message: The words.
+            retry_after: Seconds to wait.
+            concerns_one: Whether only this call's addressee is meant, and not whoever calls with these credentials.
+        """
         super().__init__(message)
         self.retry_after = retry_after
+        self.concerns_one = concerns_one
 
 
 class UpstreamRefused(WafaaError):

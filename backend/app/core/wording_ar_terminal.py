@@ -161,6 +161,7 @@ SENTENCES: dict[str, str] = {
     "Only those made then or later (UTC).": "ما أُنشئ حينها أو بعدها فقط (UTC).",
     "Only those that ended with an error.": "ما انتهى بخطأ فقط.",
     "Seconds to wait until they are learned.": "ثواني الانتظار حتى تُتعلّم.",
+    "The number of an open socket to serve at, instead of a port of its own.": "رقم مقبس مفتوح تُقدَّم عليه الخدمة بدل منفذ خاص.",
     "Seconds to wait for the database to be there and migrated.": "ثواني انتظار قاعدة البيانات حتى تحضر وتُهجّر.",
     "Show what the parts log.": "اعرض ما تسجله الأجزاء.",
     "Where to listen.": "أين يُنصت.",

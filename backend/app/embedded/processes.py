@@ -31,6 +31,7 @@ class Part:
         stop_signal: Asks it to end in order.
         orphan_signal: What it gets when whoever started it dies, however that happens.
         unprivileged: Run as ``nobody``; only root can ask for that.
+        descriptors: Open files of ours that it keeps, under their numbers.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     unprivileged: bool = False
+    descriptors: Sequence[int] = ()
 
     def options(self) -> dict[str, Any]:
         """What ``subprocess`` and ``asyncio`` need beside the command.
@@ -56,6 +58,7 @@ class Part:
             "cwd": self.directory,
             "start_new_session": True,
             "preexec_fn": dies_with_us(self.orphan_signal),
+            "pass_fds": self.descriptors,
             **identity,
         }
 

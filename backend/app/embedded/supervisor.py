@@ -40,7 +40,9 @@ def to_stdout(name: str, line: bytes) -> None:
 
 def pause_after(failures: int) -> float:
     """Seconds before the next start, after so many starts in a row that didn't last."""
-    return float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures, 16)))
+    return (
+        float(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 16))) if failures else 0.0
+    )
 
 
 class Keeper:
@@ -104,7 +106,7 @@ class Keeper:
             failures = 0 if lasted >= _PROVEN_SECONDS else failures + 1
             if not self._stopping:
                 self.restarts += 1
-                await asyncio.sleep(pause_after(failures - 1 if failures else 0))
+                await asyncio.sleep(pause_after(failures))
 
     async def _run_once(self) -> None:
         """One life of the part, from preparing to clearing away what it left."""

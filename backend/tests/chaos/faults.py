@@ -2,14 +2,14 @@
 
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from simulators.meta import Behaviour
 
 
 class Fault(StrEnum):
-    """What happens to a part."""
+    """What happens to a part. The name of a cut says between which role and what."""
 
     KILL_WORKER = "kill_worker"
     KILL_WORKERS = "kill_workers"
@@ -23,15 +23,21 @@ class Fault(StrEnum):
     PAUSE_WORKER = "pause_worker"
     PAUSE_CONSUMER = "pause_consumer"
     POISON = "poison"
-    CUT_DOOR = "cut_door"
-    CUT_API_DATABASE = "cut_api_database"
-    CUT_API_CACHE = "cut_api_cache"
-    CUT_API_LOG = "cut_api_log"
-    CUT_WORKER_DATABASE = "cut_worker_database"
-    CUT_WORKER_CACHE = "cut_worker_cache"
-    CUT_WORKER_PLATFORM = "cut_worker_platform"
-    CUT_CONSUMER_DATABASE = "cut_consumer_database"
-    CUT_CONSUMER_LOG = "cut_consumer_log"
+    CUT_SERVE_DOOR = "cut_serve_door"
+    CUT_SERVE_DATABASE = "cut_serve_database"
+    CUT_SERVE_CACHE = "cut_serve_cache"
+    CUT_SERVE_LOG = "cut_serve_log"
+    CUT_WORK_DATABASE = "cut_work_database"
+    CUT_WORK_CACHE = "cut_work_cache"
+    CUT_WORK_PLATFORM = "cut_work_platform"
+    CUT_CONSUME_DATABASE = "cut_consume_database"
+    CUT_CONSUME_LOG = "cut_consume_log"
+
+    @property
+    def between(self) -> tuple[str, str] | None:
+        """Whose connections to what are cut. Where one is dealt, every role has a host of its own."""
+        what, *ends = self.split("_")
+        return (ends[0], ends[1]) if what == "cut" else None
 
 
 DOORS = (Fault.KILL_API, Fault.CRASH_DATABASE, Fault.KILL_BROKER, Fault.KILL_CACHE_AND_LOG)
@@ -40,31 +46,20 @@ all of them die in the first part of a run, one after the other, so that whoever
 
 PAUSES = (Fault.PAUSE_WORKER, Fault.PAUSE_CONSUMER)
 
-CUTS = {
-    Fault.CUT_DOOR: ("serve", "door"),
-    Fault.CUT_API_DATABASE: ("serve", "database"),
-    Fault.CUT_API_CACHE: ("serve", "cache"),
-    Fault.CUT_API_LOG: ("serve", "log"),
-    Fault.CUT_WORKER_DATABASE: ("work", "database"),
-    Fault.CUT_WORKER_CACHE: ("work", "cache"),
-    Fault.CUT_WORKER_PLATFORM: ("work", "platform"),
-    Fault.CUT_CONSUMER_DATABASE: ("consume", "database"),
-    Fault.CUT_CONSUMER_LOG: ("consume", "log"),
-}
-"""Whose connections to what are cut. Where one is dealt, every role has a host of its own."""
-
-
-SENDS = {
-    Behaviour.ACCEPT_THEN_DROP: 0.50,
-    Behaviour.ACCEPT_THEN_BREAK: 0.15,
+OFTEN = {
+    Behaviour.ACCEPT_THEN_DROP: 0.60,
+    Behaviour.ACCEPT_THEN_BREAK: 0.20,
     Behaviour.STATUS_FIRST: 0.05,
-    Behaviour.DROP: 0.01,
-    Behaviour.DOWN: 0.01,
-    Behaviour.RATE_LIMITED: 0.03,
+    Behaviour.DROP: 0.005,
+    Behaviour.DOWN: 0.005,
+    Behaviour.RATE_LIMITED: 0.005,
     Behaviour.BROKEN: 0.03,
     Behaviour.ACCEPT_THEN_HANG: 0.003,
 }
 """The chance of each bad manner of the platform; the rest is accepted. It always tells what became of what it took."""
+
+RARELY = {Behaviour.ACCEPT_THEN_DROP: 0.05, Behaviour.DROP: 0.02, Behaviour.STATUS_FIRST: 0.05}
+NEVER: Mapping[Behaviour, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +68,38 @@ class Plan:
 
     Attributes:
         seconds: How long faults are dealt, at least.
-        patience: How long everything may take to come to rest afterwards.
+        patience: How long everything may take to come to rest afterwards, beside as long as faults were dealt: what
+            a door's death left open waits for as long again.
         contacts: How many people write at once.
         lost_send: How long a lost send waits for its status while an API is up.
-        deck: How often each fault is dealt.
         ambiguous: So many sends are to end without an answer; people write on until then.
         brokers: How many brokers of Kafka stand in front; none where webhooks are written directly.
-        sends: The chance of each bad manner of the platform towards a send.
-        cut_seconds: How long the network is cut, at least and at most.
         storm: So many webhooks come beside, half of them for the second time, in any order.
+        longest_cut: For how long the network is cut, at most; ten seconds at least.
+        sends: The chance of each bad manner of the platform towards a send.
+        deck: How often each fault is dealt.
     """
 
-    seconds: float
-    patience: float
+    seconds: int
+    patience: int
     contacts: int
-    lost_send: float
-    deck: dict[Fault, int]
-    ambiguous: int = 0
-    brokers: int = 0
-    sends: Mapping[Behaviour, float] = field(default_factory=lambda: SENDS)
-    cut_seconds: tuple[float, float] = (10.0, 10.0)
-    storm: int = 0
+    lost_send: int
+    ambiguous: int
+    brokers: int
+    storm: int
+    longest_cut: int
+    sends: Mapping[Behaviour, float]
+    deck: Mapping[Fault, int]
 
     @property
     def is_apart(self) -> bool:
         """Whether every role has a host of its own."""
-        return any(fault in CUTS for fault in self.deck)
+        return any(fault.between for fault in self.deck)
+
+    @property
+    def cuts(self) -> int:
+        """How often the network is cut."""
+        return self.count(fault for fault in self.deck if fault.between)
 
     def count(self, faults: Iterable[Fault]) -> int:
         """How often any of these is dealt."""
@@ -121,151 +122,50 @@ def _shuffled(seed: int, cards: list[Fault]) -> list[Fault]:
     return cards
 
 
-FULL = Plan(
-    seconds=110.0,
-    patience=240.0,
-    contacts=24,
-    lost_send=8.0,
-    deck={
-        Fault.KILL_WORKER: 48,
-        Fault.KILL_WORKERS: 4,
-        Fault.KILL_API: 16,
-        Fault.KILL_EMBEDDER: 10,
-        Fault.CRASH_DATABASE: 6,
-        Fault.KILL_CACHE: 12,
-        Fault.PAUSE_WORKER: 50,
-        Fault.POISON: 4,
-    },
-    ambiguous=1_000,
-    storm=400,
-)
-"""A hundred kills, fifty pauses and a thousand sends of which nobody heard the end."""
-
-LOGGED = Plan(
-    seconds=100.0,
-    patience=240.0,
-    contacts=16,
-    lost_send=12.0,
-    deck={
-        Fault.KILL_WORKER: 10,
-        Fault.KILL_API: 5,
-        Fault.KILL_CONSUMER: 16,
-        Fault.CRASH_DATABASE: 3,
-        Fault.KILL_BROKER: 6,
-        Fault.KILL_CACHE_AND_LOG: 2,
-        Fault.PAUSE_WORKER: 5,
-        Fault.PAUSE_CONSUMER: 8,
-        Fault.POISON: 4,
-    },
-    ambiguous=200,
-    brokers=3,
-)
-"""With the event log in front: of its three brokers the one dies that leads, or all of them, and the cache as well."""
-
-QUICK = Plan(
-    seconds=20.0,
-    patience=150.0,
-    contacts=10,
-    lost_send=15.0,
-    deck={
-        Fault.KILL_WORKER: 1,
-        Fault.KILL_API: 1,
-        Fault.KILL_CONSUMER: 2,
-        Fault.CRASH_DATABASE: 1,
-        Fault.KILL_CACHE_AND_LOG: 1,
-        Fault.PAUSE_CONSUMER: 1,
-        Fault.POISON: 1,
-        Fault.CUT_API_LOG: 1,
-        Fault.CUT_CONSUMER_LOG: 1,
-        Fault.CUT_CONSUMER_DATABASE: 1,
-    },
-    ambiguous=10,
-    brokers=1,
-)
-"""The same in half a minute, with one broker, and cuts beside."""
-
-_RARELY = {Behaviour.ACCEPT_THEN_DROP: 0.05, Behaviour.DROP: 0.02, Behaviour.STATUS_FIRST: 0.05}
-
-APART = Plan(
-    seconds=24.0,
-    patience=120.0,
-    contacts=10,
-    lost_send=20.0,
-    deck={
-        Fault.CUT_DOOR: 1,
-        Fault.CUT_API_DATABASE: 1,
-        Fault.CUT_API_CACHE: 1,
-        Fault.CUT_WORKER_DATABASE: 1,
-        Fault.CUT_WORKER_CACHE: 1,
-        Fault.CUT_WORKER_PLATFORM: 1,
-    },
-    sends={},
-)
-"""The network is cut between any two, for ten seconds each; some cuts meet."""
-
-CUT = Plan(
-    seconds=330.0,
-    patience=300.0,
-    contacts=16,
-    lost_send=90.0,
-    deck={
-        Fault.KILL_WORKER: 6,
-        Fault.KILL_API: 3,
-        Fault.CRASH_DATABASE: 1,
-        Fault.KILL_CACHE: 2,
-        Fault.CUT_DOOR: 2,
-        Fault.CUT_API_DATABASE: 2,
-        Fault.CUT_API_CACHE: 2,
-        Fault.CUT_WORKER_DATABASE: 2,
-        Fault.CUT_WORKER_CACHE: 2,
-        Fault.CUT_WORKER_PLATFORM: 2,
-    },
-    sends=_RARELY,
-    cut_seconds=(10.0, 60.0),
-)
-"""The same for up to a minute each, while parts die."""
-
-LOGGED_CUT = replace(
-    CUT,
-    deck={
-        Fault.KILL_WORKER: 3,
-        Fault.KILL_API: 2,
-        Fault.KILL_CONSUMER: 4,
-        Fault.KILL_CACHE_AND_LOG: 1,
-        Fault.CUT_DOOR: 1,
-        Fault.CUT_API_DATABASE: 2,
-        Fault.CUT_API_LOG: 2,
-        Fault.CUT_CONSUMER_DATABASE: 2,
-        Fault.CUT_CONSUMER_LOG: 2,
-        Fault.CUT_WORKER_DATABASE: 1,
-        Fault.CUT_WORKER_PLATFORM: 1,
-    },
-    brokers=3,
-)
-"""The same behind a log."""
-
-STORM = Plan(
-    seconds=60.0,
-    patience=1_200.0,
-    contacts=4,
-    lost_send=20.0,
-    deck={
-        Fault.KILL_WORKER: 4,
-        Fault.KILL_API: 4,
-        Fault.CRASH_DATABASE: 2,
-        Fault.KILL_CACHE: 2,
-    },
-    sends=_RARELY,
-    storm=100_000,
-)
-"""A hundred thousand webhooks, fifty thousand of them for the second time."""
-
-PLANS = {
-    "storm": STORM,
-    "full": FULL,
-    "logged": LOGGED,
-    "cut": CUT,
-    "logged-cut": LOGGED_CUT,
-    "quick": QUICK,
-    "apart": APART,
+# Where the network is cut for a minute, a status may be as late, and a lost send has to wait for longer than that.
+# fmt: off
+_NAMES =                   ("full", "long", "logged", "quick", "apart", "cut", "logged-cut", "storm")
+_SIZES: dict[str, tuple[int, ...]] = {
+    "seconds":              (  110,    220,      100,      20,      24,   330,          330,      60),
+    "patience":             (  240,    300,      240,     150,     120,   300,          300,   1_200),
+    "contacts":             (   36,     48,       24,      10,      10,    16,           16,       4),
+    "lost_send":            (    8,      8,        8,       8,      20,    90,           90,      20),
+    "ambiguous":            (1_000,  2_000,      200,      10,       0,     0,            0,       0),
+    "brokers":              (    0,      0,        3,       1,       0,     0,            3,       0),
+    "storm":                (1_000,  1_000,        0,       0,       0,     0,            0, 100_000),
+    "longest_cut":          (   10,     10,       10,      10,      10,    60,           60,      10),
 }
+_MANNERS =                 (OFTEN,  OFTEN,    OFTEN,   OFTEN,   NEVER, RARELY,      RARELY,  RARELY)
+_DEALT: dict[Fault, tuple[int, ...]] = {
+    Fault.KILL_WORKER:      (   48,     96,       10,       1,       0,     6,            3,       4),
+    Fault.KILL_WORKERS:     (    4,      8,        0,       0,       0,     0,            0,       0),
+    Fault.KILL_API:         (   16,     32,        5,       1,       0,     3,            2,       4),
+    Fault.KILL_CONSUMER:    (    0,      0,       16,       2,       0,     0,            4,       0),
+    Fault.KILL_EMBEDDER:    (   10,     20,        0,       0,       0,     0,            0,       0),
+    Fault.CRASH_DATABASE:   (    6,     12,        3,       1,       0,     1,            0,       2),
+    Fault.KILL_CACHE:       (   12,     24,        0,       0,       0,     2,            0,       2),
+    Fault.KILL_BROKER:      (    0,      0,        6,       0,       0,     0,            0,       0),
+    Fault.KILL_CACHE_AND_LOG: (  0,      0,        2,       1,       0,     0,            1,       0),
+    Fault.PAUSE_WORKER:     (   50,    100,        5,       0,       0,     0,            0,       0),
+    Fault.PAUSE_CONSUMER:   (    0,      0,        8,       1,       0,     0,            0,       0),
+    Fault.POISON:           (    4,      8,        4,       1,       0,     0,            0,       0),
+    Fault.CUT_SERVE_DOOR:   (    0,      0,        0,       0,       1,     2,            1,       0),
+    Fault.CUT_SERVE_DATABASE: (  0,      0,        0,       0,       1,     2,            2,       0),
+    Fault.CUT_SERVE_CACHE:  (    0,      0,        0,       0,       1,     2,            0,       0),
+    Fault.CUT_SERVE_LOG:    (    0,      0,        0,       1,       0,     0,            2,       0),
+    Fault.CUT_WORK_DATABASE: (   0,      0,        0,       0,       1,     2,            1,       0),
+    Fault.CUT_WORK_CACHE:   (    0,      0,        0,       0,       1,     2,            0,       0),
+    Fault.CUT_WORK_PLATFORM: (   0,      0,        0,       0,       1,     2,            1,       0),
+    Fault.CUT_CONSUME_DATABASE: (0,      0,        0,       1,       0,     0,            2,       0),
+    Fault.CUT_CONSUME_LOG:  (    0,      0,        0,       1,       0,     0,            2,       0),
+}
+# fmt: on
+
+
+def _plan(n: int) -> Plan:
+    size = {name: sizes[n] for name, sizes in _SIZES.items()}
+    deck = {fault: dealt[n] for fault, dealt in _DEALT.items() if dealt[n]}
+    return Plan(**size, sends=_MANNERS[n], deck=deck)
+
+
+PLANS = {name: _plan(n) for n, name in enumerate(_NAMES)}

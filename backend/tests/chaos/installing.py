@@ -5,11 +5,13 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 
 from app.bootstrap import bootstrap
+from app.cli.parts import bound
 from app.core.config import Settings
 from app.models.client import ClientSettings
 from app.services.orchestrator import accounts, clients, library
@@ -18,15 +20,13 @@ from tests.chaos.hosts import Hosts
 from tests.chaos.keeper import servers
 from tests.chaos.stage import LEASE, MOST_ATTEMPTS, NUMBER, PREFIX, Stage, keeper_of
 from tests.fixtures.kafka import Kafka
-from tests.fixtures.nursery import Child, Nursery
+from tests.fixtures.nursery import Nursery
 from tests.fixtures.product import APP_SECRET, CACHE, settings_for
 from tests.fixtures.shop_logged import kafka_settings
 from tests.fixtures.wired import free_port, lives, plain, until
 
 MENU = "# Menu\n\nA flat white costs 18 SAR. We open at 7 in the morning.\n"
 LOOPBACK = "127.0.0.1"
-SHED = "60,120,180,240,300"
-"""Everybody waits long where everything dies, on a slow machine above all; turning people away is told elsewhere."""
 PLATFORM_PATIENCE = 120.0
 """How long the platform tries to tell something: longer than anything is away."""
 
@@ -57,23 +57,31 @@ async def installation(
         keeper = await keeper_of(home)
         stack.push_async_callback(keeper.end)
         database, cache = servers(home)
-        nursery = stack.enter_context(Nursery(log or home / "parts.log", warm=not timed))
+        port, address = free_port(), hosts.address("serve") if hosts else LOOPBACK
+        door = None if hosts else stack.enter_context(bound(address, port))
+        descriptors = [door.fileno()] if door else []
+        nursery = stack.enter_context(Nursery(log or home / "parts.log", descriptors=descriptors))
+        cold = replace(nursery, children=[], warm=False) if timed else None
+        if cold:
+            stack.enter_context(cold)
         kafka = stack.enter_context(_brokers(home, brokers, hosts)) if brokers else None
-        address = hosts.address("serve") if hosts else LOOPBACK
         settings = settings_for(
-            database.url, home, REDIS_URL=cache.url, WAFAA_PORT=free_port(), WAFAA_HOST=address,
+            database.url, home, REDIS_URL=cache.url, WAFAA_PORT=port, WAFAA_HOST=address,
             WAFAA_LEASE_SECONDS=LEASE, WAFAA_INDETERMINATE_SECONDS=lost_send,
-            WAFAA_MAX_ATTEMPTS=MOST_ATTEMPTS, WAFAA_SHED_SECONDS=SHED,
+            WAFAA_MAX_ATTEMPTS=MOST_ATTEMPTS,
         )  # fmt: skip
         if (CACHE / "models").exists():  # Built once a machine.
             (home / "models").symlink_to(CACHE / "models")
         ready = plain(settings) | (_behind(kafka) if kafka else {})
         await _migrate(nursery, ready)
-        embedder = nursery.start("embed", ready)
         callback = f"http://{address}:{settings.port}/webhook/whatsapp/cafe"
         meta = await stack.enter_async_context(
             MetaSimulator(
-                app_secret=APP_SECRET, callback_url=callback, seed=seed, patience=PLATFORM_PATIENCE
+                app_secret=APP_SECRET,
+                callback_url=callback,
+                seed=seed,
+                patience=PLATFORM_PATIENCE,
+                statuses=("sent", "delivered"),
             )
         )
         await _open_shop(settings, await hosts.reach_platform(meta.url) if hosts else meta.url)
@@ -84,17 +92,10 @@ async def installation(
             hosts.ports["log"] = [broker.port for broker in kafka.brokers] if kafka else []
         meta.connect(Number(NUMBER, "token"))
 
-        def born(role: str) -> Child:
-            return nursery.start(role, ready, hosts and hosts.network(role))
-
-        workers = [born("work") for _ in range(2)]
-        consumers = [born("consume") for _ in range(2 if kafka else 0)]
-        api = born("serve")
+        stage = Stage(meta, settings, database, keeper, nursery, ready, kafka, hosts, cold, door)
+        stage.begin()
         async with aiohttp.ClientSession() as http:
             await until(lambda: lives(http, settings.port, address), 60)
-        stage = Stage(
-            meta, settings, database, keeper, nursery, ready, embedder, workers, consumers, api, kafka, hosts
-        )  # fmt: skip
         assert await stage.rest(60), "The shop's menu isn't learned."
         await until(stage.takes_in, 60)
         supervisor = asyncio.create_task(stage.supervise())

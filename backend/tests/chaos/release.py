@@ -20,7 +20,7 @@ from tests.fixtures.nursery import ROOT
 KILLS, PAUSES, AMBIGUOUS = 1_000, 500, 10_000
 """What a release has to have been through, and every kind of round in it."""
 
-ROUNDS = ("full", "logged", "full", "cut", "full", "logged-cut", "full", "beside", "full", "storm")
+ROUNDS = ("long", "logged", "long", "cut", "long", "logged-cut", "long", "beside", "long", "storm")
 """What is dealt, in turns; ``beside`` is what no deck holds."""
 
 BESIDE = ("test_clock.py", "test_disk.py", "test_fsync.py")

@@ -1,26 +1,23 @@
 """One run: people write, parts die, the checker judges."""
 
 import asyncio
-import os
 import random
-import sys
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from simulators.meta import Chaos, MetaSimulator, SendReceived, WebhookPosted
+from simulators.meta import Chaos, MetaSimulator, WebhookPosted
 from tests.chaos.checker import check
-from tests.chaos.faults import CUTS, PAUSES, Fault, Plan
+from tests.chaos.faults import PAUSES, Fault, Plan
 from tests.chaos.hosts import separate_hosts
 from tests.chaos.installing import installation
 from tests.chaos.kept import kept
-from tests.chaos.stage import LEASE, Stage
+from tests.chaos.stage import Stage
+from tests.chaos.timing import one_by_one, seconds_until, summary
 from tests.chaos.traffic import Crowd, storm
-from tests.fixtures.nursery import ROOT
 from tests.fixtures.wired import until
 
 Dealt = list[tuple[Fault, float]]
@@ -28,15 +25,6 @@ Deal = Callable[[Fault, random.Random], Awaitable[None]]
 
 BREATH = 1.0
 """Seconds between the first webhook that a door takes and the next that dies."""
-
-CALM = 4.0
-"""Seconds between what dies alone."""
-
-LIMITS = {Fault.KILL_WORKERS: LEASE + 1, Fault.KILL_API: 3.0, Fault.CRASH_DATABASE: 10.0}
-"""Seconds within which it goes on after a part died alone, each time; longer as far as the machine is crowded."""
-
-TIMES = 3
-"""How often each of those dies alone in a run that is timed."""
 
 
 def run(
@@ -66,25 +54,28 @@ async def _run(
         stage = await stack.enter_async_context(
             installation(seed, plan.lost_send, log, hosts, plan.brokers, timed=timed)
         )
-        stage.cut_seconds = plan.cut_seconds
-        stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, sends=plan.sends, late=0.3)
+        stage.longest_cut = plan.longest_cut
+        stage.meta.chaos = Chaos(duplicate=0.3, reorder=True, late=0.3)
+        alone = await one_by_one(stage, seed) if timed else []
+        stage.meta.chaos = replace(stage.meta.chaos, sends=plan.sends)
+        stage.cold = None  # From here on it is the order that counts.
         crowd = Crowd(stage.meta, plan.contacts, seed)
         writing = asyncio.create_task(crowd.write())
         raging = asyncio.create_task(storm(stage.meta, plan.storm, seed))
-        alone, crowding = await _one_by_one(stage) if timed else ([], [])
+        dealing = time.monotonic()
         dealt = await _deal(stage, plan, seed)
+        patience = plan.patience + time.monotonic() - dealing
         with suppress(TimeoutError):  # The report tells how many there were.
-            await until(_so_many(stage.meta, plan.ambiguous), plan.patience)
+            await until(_so_many(stage.meta, plan.ambiguous), patience)
         await raging
         stage.meta.chaos = Chaos()
         crowd.fall_silent()
         await writing
-        at_rest = await stage.rest(plan.patience)
-        await stage.meta.settle(plan.patience)
+        at_rest = await stage.rest(patience)
+        await stage.meta.settle(patience)
         lines = [*stage.meta.history.lines(), *await kept(stage.own, "cafe")]
         parked, unanswered = stage.left("parked"), stage.unanswered()
-        recovery, calm = _recovery(stage.meta, dealt), _recovery(stage.meta, alone)
-        slow = _slow(stage.meta, alone, crowding)
+        recoveries = summary((f, seconds_until(stage.meta, f, at)) for f, at in dealt)
     judged = check(lines).as_json()
     if parked or unanswered or not at_rest or judged["sends_ambiguous"] < plan.ambiguous:
         judged["verdict"] = "fail"
@@ -98,12 +89,11 @@ async def _run(
         "kills": stage.kills.total(),
         "kills_by_part": dict(stage.kills),
         "pauses": plan.count(PAUSES),
-        "cuts": plan.count(CUTS),
+        "cuts": plan.cuts,
         "poisoned": stage.poisoned,
-        "recovery_seconds": recovery,
-        "recovery_seconds_alone": calm,
-        "crowding": crowding,
-        "slow": slow,
+        "recovery_seconds": recoveries,
+        "alone": [str(recovery) for recovery in alone],
+        "slow": [str(recovery) for recovery in alone if recovery.is_slow],
         "ended_by_themselves": dict(stage.restarted),
     }
     return report, lines
@@ -164,63 +154,3 @@ async def _others(deal: Deal, plan: Plan, seed: int) -> None:
             due = began + pace * (place + rng.uniform(-0.4, 0.4))
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             suffering.create_task(deal(fault, rng))
-
-
-async def _one_by_one(stage: Stage) -> tuple[Dealt, list[float]]:
-    """What is timed dies alone, and again when things have gone on for a while; first, while nobody waits yet.
-
-    Gives beside how crowded the machine was each time.
-    """
-    dealt: Dealt = []
-    crowding: list[float] = []
-    rng = random.Random(0)  # noqa: S311 - chance, not secrecy.
-    for fault in [*LIMITS] * TIMES:
-        await asyncio.sleep(CALM)
-        before = await _crowding()
-        dealt.append((fault, stage.meta.now()))
-        await stage.suffer(fault, rng)
-        crowding.append(round(max(before, await _crowding()), 2))
-    return dealt, crowding
-
-
-async def _crowding() -> float:
-    """How much longer a process takes to begin here than it computes: 1 where it has the machine to itself."""
-    began, before = time.monotonic(), os.times()
-    words = (sys.executable, "-c", "import app.cli.serve")
-    await (await asyncio.create_subprocess_exec(*words, cwd=ROOT)).wait()
-    wall, after = time.monotonic() - began, os.times()
-    computed = sum(after[2:4]) - sum(before[2:4])
-    return max(1.0, wall / computed)
-
-
-def _slow(meta: MetaSimulator, dealt: Dealt, crowding: list[float]) -> list[str]:
-    """What took longer than it may, and not because of the machine."""
-    times = [(fault, _seconds(meta, fault, at)) for fault, at in dealt]
-    return [
-        f"{fault}: {seconds or 0:.1f} s, on a machine {crowded} times as slow"
-        for (fault, seconds), crowded in zip(times, crowding, strict=True)
-        if seconds is None or seconds > LIMITS[fault] * crowded
-    ]
-
-
-def _recovery(meta: MetaSimulator, dealt: Dealt) -> dict[str, dict[str, float]]:
-    """Seconds from a fault to the first sign that things go on: a new reply, or, for the API, a webhook taken."""
-    times: dict[str, list[float]] = defaultdict(list)
-    for fault, at in dealt:
-        if (seconds := _seconds(meta, fault, at)) is not None:
-            times[fault].append(seconds)
-    return {
-        fault: {"median": round(median(all_), 2), "worst": round(max(all_), 2)}
-        for fault, all_ in sorted(times.items())
-    }
-
-
-def _seconds(meta: MetaSimulator, fault: Fault, at: float) -> float | None:
-    signs = (r.at for r in meta.history.records if r.at > at and _is_sign(fault, r))
-    return next((first - at for first in signs), None)
-
-
-def _is_sign(fault: Fault, record: object) -> bool:
-    if fault is Fault.KILL_API:
-        return isinstance(record, WebhookPosted) and record.status == 200
-    return isinstance(record, SendReceived) and record.accepted

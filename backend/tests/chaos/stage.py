@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import socket
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from app.core.errors import Unavailable
 from app.embedded.postgres import EmbeddedPostgres
 from app.models.message import INTAKE
 from simulators.meta import MetaSimulator
-from tests.chaos.faults import CUTS, Fault
+from tests.chaos.faults import Fault
 from tests.chaos.hosts import Hosts
 from tests.fixtures.kafka import Broker, Kafka
 from tests.fixtures.nursery import ROOT, Child, Nursery
@@ -24,7 +25,7 @@ from tests.fixtures.wired import lives, until
 
 NUMBER = "900200"
 PREFIX = "chaos."
-LEASE, PAUSE = 2.0, 3.0
+LEASE, PAUSE, SHORTEST_CUT = 2.0, 3.0, 10.0
 MOST_ATTEMPTS = 12
 """A kill costs an attempt, and here one comes every few seconds."""
 
@@ -79,7 +80,15 @@ async def keeper_of(home: Path) -> Keeper:
 
 @dataclass
 class Stage:
-    """An installation whose parts are killed."""
+    """An installation whose parts are killed.
+
+    Attributes:
+        nursery: Where parts come from.
+        cold: Where they come from instead, while it is measured: they begin as slowly as in life.
+        door: Where platforms come in: it stays open while no API is there, as where `wafaa up` keeps it. Hosts of
+            their own have doors of their own.
+        longest_cut: For how long the network is cut, at most.
+    """
 
     meta: MetaSimulator
     own: Settings
@@ -87,16 +96,24 @@ class Stage:
     keeper: Keeper
     nursery: Nursery
     settings: dict[str, object]
-    embedder: Child
-    workers: list[Child]
-    consumers: list[Child]
-    api: Child
     kafka: Kafka | None = None
     hosts: Hosts | None = None
-    cut_seconds: tuple[float, float] = (10.0, 10.0)
+    cold: Nursery | None = None
+    door: socket.socket | None = None
+    longest_cut: float = SHORTEST_CUT
     kills: Counter[str] = field(default_factory=Counter)
     restarted: Counter[str] = field(default_factory=Counter)
     poisoned: int = 0
+    embedder: Child = field(init=False)
+    api: Child = field(init=False)
+    workers: list[Child] = field(init=False)
+    consumers: list[Child] = field(init=False)
+
+    def begin(self) -> None:
+        """Starts every part."""
+        self.embedder, self.api = self._start("embed"), self._start("serve")
+        self.workers = [self._start("work") for _ in range(2)]
+        self.consumers = [self._start("consume") for _ in range(2 if self.kafka else 0)]
 
     async def suffer(self, fault: Fault, rng: random.Random) -> None:
         """One fault, and what a supervisor does about it."""
@@ -122,7 +139,7 @@ class Stage:
             case Fault.POISON:
                 await self._poison()
             case _:
-                await self._cut(fault, rng.uniform(*self.cut_seconds))
+                await self._cut(fault, rng.uniform(SHORTEST_CUT, self.longest_cut))
 
     def _crew(self, fault: Fault) -> list[Child]:
         of_workers = fault in (Fault.KILL_WORKER, Fault.PAUSE_WORKER)
@@ -151,7 +168,10 @@ class Stage:
         return self._start(child.role)
 
     def _start(self, role: str) -> Child:
-        return self.nursery.start(role, self.settings, self.hosts and self.hosts.network(role))
+        nursery = self.cold or self.nursery
+        network = self.hosts.network(role) if self.hosts else None
+        words = ["--socket", str(self.door.fileno())] if self.door and role == "serve" else []
+        return nursery.start(role, self.settings, network, words)
 
     async def _kill_api(self) -> None:
         self.api = self._reborn(self.api)
@@ -188,7 +208,8 @@ class Stage:
 
     async def _cut(self, fault: Fault, seconds: float) -> None:
         assert self.hosts
-        await self.hosts.cut(*CUTS[fault], seconds)
+        assert fault.between
+        await self.hosts.cut(*fault.between, seconds)
 
     async def _poison(self) -> None:
         """A job on somebody's lane that breaks whoever runs it; a webhook that nobody can read."""

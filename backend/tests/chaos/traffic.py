@@ -15,10 +15,13 @@ ANSWER_SECONDS = 60.0
 class Crowd:
     """Everybody who writes."""
 
-    def __init__(self, meta: MetaSimulator, contacts: int, seed: int) -> None:
+    def __init__(
+        self, meta: MetaSimulator, contacts: int, seed: int, numbers: str = "96650"
+    ) -> None:
         self._meta = meta
         self._contacts = contacts
         self._seed = seed
+        self._numbers = numbers
         self._answered: dict[str, asyncio.Event] = {}
         self._posted: list[Payload] = []
         self._closing = asyncio.Event()
@@ -45,7 +48,9 @@ class Crowd:
             last = ""
             for _ in range(rng.choice((1, 1, 1, 2, 3))):
                 asked += 1
-                last = await self._say(f"96650{n:07d}", f"How much is a flat white? {asked}")
+                last = await self._say(
+                    f"{self._numbers}{n:07d}", f"How much is a flat white? {asked}"
+                )
             with suppress(TimeoutError):  # The checker will see what is lost.
                 await asyncio.wait_for(self._answer(last).wait(), ANSWER_SECONDS)
             await asyncio.sleep(rng.uniform(0.0, 0.5))
@@ -74,7 +79,7 @@ class Crowd:
         """The platform posts again what it posted before, in any order, and slips in forgeries."""
         rng = random.Random(f"{self._seed} again")  # noqa: S311
         while True:
-            await asyncio.sleep(rng.uniform(0.02, 0.2))
+            await asyncio.sleep(rng.uniform(0.05, 0.5))
             if self._posted:
                 await self._meta.deliver(rng.choice(self._posted), forged=rng.random() < 0.05)
 

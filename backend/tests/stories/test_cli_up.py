@@ -48,12 +48,17 @@ class Running:
     @property
     def parts(self) -> dict[str, int]:
         """The processes it keeps alive, by what they are."""
+        return {name: pid for pid, name in self.processes.items()}
+
+    @property
+    def processes(self) -> dict[int, str]:
+        """What each of them is."""
         found = {}
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 if parent == self.process.pid:
-                    found[_name((entry / "cmdline").read_bytes())] = int(entry.name)
+                    found[int(entry.name)] = _name((entry / "cmdline").read_bytes())
         return found
 
     def is_well(self) -> bool:
@@ -372,6 +377,23 @@ def test_a_part_that_is_killed_comes_back(up: Running, part: str) -> None:
     assert wait_until(up.is_well, WITHIN)
 
 
+def test_whoever_comes_while_the_api_begins_again_is_waited_for(up: Running) -> None:
+    """The port stays open in whoever keeps the parts: nobody is refused."""
+    killed = up.parts["serve"]
+    os.kill(killed, signal.SIGKILL)
+    assert wait_until(lambda: killed not in up.processes, WITHIN)
+    assert lives(up)
+    assert up.parts["serve"] != killed
+
+
+def lives(up: Running) -> bool:
+    """Asks once."""
+    connection = http.client.HTTPConnection("127.0.0.1", up.port, timeout=WITHIN)
+    with closing(connection):
+        connection.request("GET", "/health/live")
+        return connection.getresponse().status == 200
+
+
 def test_what_is_left_of_a_killed_installation_hinders_nothing(
     up: Running, runs: list[Running], home: Path
 ) -> None:
@@ -430,6 +452,25 @@ def test_the_gateway_is_started_where_tls_is_wanted(down: None, home: Path) -> N
         assert up.process.stdout
         up.process.stdout.close()
     assert wait_until(lambda: not left_in(home), 20.0)
+
+
+@pytest.mark.usefixtures("down")
+def test_where_several_serve_the_others_go_on_when_one_dies(home: Path) -> None:
+    up = start(home, free_port(), "--no-demo", WAFAA_API_PROCESSES="2")
+    try:
+        serving = [pid for pid, name in up.processes.items() if name == "serve"]
+        assert len(serving) == 2
+        for paused in serving:  # Only the other can answer then.
+            os.kill(paused, signal.SIGSTOP)
+            assert lives(up)
+            os.kill(paused, signal.SIGCONT)
+        os.kill(serving[0], signal.SIGKILL)
+        assert all(lives(up) for _ in range(20))
+        assert wait_until(lambda: list(up.processes.values()).count("serve") == 2, WITHIN)
+    finally:
+        assert stop(up) == 0
+        assert up.process.stdout
+        up.process.stdout.close()
 
 
 @pytest.mark.usefixtures("down")

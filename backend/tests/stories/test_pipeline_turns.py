@@ -143,7 +143,7 @@ async def test_of_a_days_words_the_fresh_ones_alone_are_answered_and_a_stop_stil
 
 async def test_a_reply_that_could_not_go_out_all_day_is_left_to_people(shop) -> None:
     await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
-    shop.meta.behave(Behaviour.RATE_LIMITED)
+    shop.meta.behave(Behaviour.BROKEN)
     await until(lambda: _waits_to_go_out(shop))
     await _a_day_passes(shop)
     await shop.product.drain()

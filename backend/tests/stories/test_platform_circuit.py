@@ -29,12 +29,40 @@ async def test_after_three_failures_an_account_is_spared_and_everybody_is_answer
     assert _sends_to(shop, OTHER) == 1  # Another account's sends go on.
 
     await _says_another_process_that_it_is_well(shop)
-    await shop.rows("UPDATE jobs SET due_at = now() WHERE state = 'pending' RETURNING 1")
-    await shop.rows("UPDATE lanes SET due_at = now() WHERE due_at IS NOT NULL RETURNING 1")
-    await shop.product.drain()
+    await _all_is_due(shop)
     sent = [send.to for send in shop.meta.history.sends() if send.accepted]
     assert len(sent) == len({*sent}) + 1 == len(PEOPLE) + 2  # Layla was answered by both.
     assert await shop.get("/v1/jobs/parked") == []  # Being spared is no attempt.
+
+
+async def test_an_account_that_sends_too_much_is_spared_as_long_as_the_platform_asks(
+    opened: Any,
+) -> None:
+    """Retry-After is the account's, not one message's: others wait too, and lose no attempt."""
+    shop: Shop = await opened(WAFAA_MAX_ATTEMPTS=2)
+    shop.meta.pause = 50
+    shop.meta.behave(Behaviour.RATE_LIMITED)
+    for person in PEOPLE:
+        await shop.hears(ASKED["en"], sender=person)
+    assert _sends_to(shop, NUMBER) == 1
+    await _says_another_process_that_it_is_well(shop)
+    await _all_is_due(shop)
+    assert [send.accepted for send in shop.meta.history.sends()] == [False, True, True, True]
+    assert await shop.get("/v1/jobs/parked") == []
+
+
+async def test_a_contact_who_gets_too_much_makes_nobody_else_wait(opened: Any) -> None:
+    shop: Shop = await opened()
+    shop.meta.behave(Behaviour.PAIR_RATE)
+    for person in PEOPLE:
+        await shop.hears(ASKED["en"], sender=person)
+    assert [send.accepted for send in shop.meta.history.sends()] == [False, True, True]
+
+
+async def _all_is_due(shop: Shop) -> None:
+    await shop.rows("UPDATE jobs SET due_at = now() WHERE state = 'pending' RETURNING 1")
+    await shop.rows("UPDATE lanes SET due_at = now() WHERE due_at IS NOT NULL RETURNING 1")
+    await shop.product.drain()
 
 
 def _sends_to(shop: Shop, number: str) -> int:

@@ -69,7 +69,8 @@ async def call(circuits: Circuits, ends: Exception | None = None) -> None:
         (UpstreamUnavailable(), True),
         (Indeterminate(), False),
         (UpstreamRefused(), False),
-        (RateLimited(), False),
+        (RateLimited(), True),
+        (RateLimited(retry_after=6, concerns_one=True), False),
         (KeyError(), False),
     ],
 )
@@ -81,6 +82,15 @@ async def test_what_opens_a_circuit(circuits: Circuits, ends: Exception, opens: 
             await call(circuits)
     else:
         await call(circuits)
+
+
+async def test_whoever_asks_for_a_pause_gets_it_at_once(circuits: Circuits, clock: Clock) -> None:
+    await call(circuits, RateLimited(retry_after=30))
+    clock.now += 29
+    with pytest.raises(CircuitOpen):
+        await call(circuits)
+    clock.now += 1
+    await call(circuits)
 
 
 async def test_what_took_long_and_ended_in_nothing_is_a_failure(

@@ -298,6 +298,8 @@ def test_the_embedded_server_has_room_for_every_pool(tmp_path: Path) -> None:
     argv = parts.postgres(one).argv()
     room = next(int(w.partition("=")[2]) for w in argv if w.startswith("max_connections="))
     assert room >= 2 * 50 + 3 + 20
+    several = parts.postgres(settings(WAFAA_HOME=tmp_path, WAFAA_API_PROCESSES=4)).argv()
+    assert next(int(w.partition("=")[2]) for w in several if w.startswith("max_conn")) >= 5 * 30
 
 
 def test_commands_elsewhere_learn_where_the_api_listens(tmp_path: Path) -> None:

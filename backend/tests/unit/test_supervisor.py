@@ -67,7 +67,8 @@ def supervisor(lines: list[tuple[str, bytes]]) -> Supervisor:
 
 
 @pytest.mark.parametrize(
-    ("failures", "seconds"), [(0, 0.2), (1, 0.4), (2, 0.8), (5, 6.4), (6, 10.0), (1000, 10.0)]
+    ("failures", "seconds"),
+    [(0, 0.0), (1, 0.2), (2, 0.4), (3, 0.8), (6, 6.4), (7, 10.0), (1000, 10.0)],
 )
 def test_pauses_grow_to_a_limit(failures: int, seconds: float) -> None:
     assert pause_after(failures) == pytest.approx(seconds)

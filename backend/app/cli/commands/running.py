@@ -53,15 +53,28 @@ Patience = Annotated[
 ]
 
 
-def serve(patience: Patience = 10.0) -> None:
+def serve(
+    patience: Patience = 10.0,
+    descriptor: Annotated[
+        int | None,
+        typer.Option(
+            "--socket",
+            min=0,
+            help="The number of an open socket to serve at, instead of a port of its own.",
+        ),
+    ] = None,
+) -> None:
     """Serve HTTP; one of the parts that `up` runs."""
     starting.begin()
+    from socket import socket
+
     from app.cli.roles import run
     from app.cli.serve import serve
     from app.core.config import Settings
 
     settings = Settings.load()
-    run(settings, serve(settings, patience))
+    door = None if descriptor is None else socket(fileno=descriptor)
+    run(settings, serve(settings, patience, door))
 
 
 def work(patience: Patience = 10.0) -> None:

@@ -52,7 +52,9 @@ def explain(fault: Fault) -> WafaaError:
 def _waiting(fault: Fault) -> WafaaError | None:
     """The errors after which another try may help; the platform's own word on that counts more than the code."""
     if fault.code == PAIR_RATE:
-        return RateLimited(retry_after=max(PAIR_SECONDS, fault.retry_after or 0.0))
+        return RateLimited(
+            retry_after=max(PAIR_SECONDS, fault.retry_after or 0.0), concerns_one=True
+        )
     if fault.code in RATE or fault.status == 429:
         return RateLimited(retry_after=fault.retry_after)
     if fault.transient or fault.code in TRANSIENT:
