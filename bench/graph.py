@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from typing import cast
 
 import orjson
 
@@ -57,8 +58,7 @@ class _Call(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._received += data

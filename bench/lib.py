@@ -33,6 +33,9 @@ from bench.disk import Disk, PostgresOn  # noqa: E402
 
 SECRET = "a secret of the benchmarks, longer than thirty-two bytes"  # noqa: S105
 
+IDLE_WORKERS = {"WAFAA_SHED_SECONDS": "10000,20000,30000,40000,50000"}
+"""Where nobody works off what comes in: how long it has waited says nothing then."""
+
 
 def tree(pid: int) -> list[int]:
     """A process and its descendants."""

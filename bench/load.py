@@ -141,8 +141,18 @@ class Answered:
         self.status, self.seconds, self.at = status, seconds, at
 
 
-async def post_at(url: str, requests: Iterable[bytes], per_second: float, lines: int = 256) -> list[Answered]:
-    """Posts requests at a steady rate over ``lines`` connections; one that finds none free waits, and its time runs."""
+async def post_at(
+    url: str, requests: Iterable[bytes], per_second: float, lines: int = 256, *, patient: bool = True
+) -> list[Answered]:
+    """Posts requests at a steady rate over ``lines`` connections; one that finds none free waits, and its time runs.
+
+    Args:
+        url: Where to.
+        requests: What is posted.
+        per_second: The rate.
+        lines: How many connections there are.
+        patient: Whether what has found none by the end is posted afterwards; otherwise it never is.
+    """
     parts, loop = urlsplit(url), asyncio.get_running_loop()
     free = [(await loop.create_connection(_Line, parts.hostname, parts.port))[1] for _ in range(lines)]
     every, ended, waiting, running = list(free), [], deque[tuple[bytes, float]](), 0
@@ -191,6 +201,8 @@ async def post_at(url: str, requests: Iterable[bytes], per_second: float, lines:
             await asyncio.sleep(0)  # Late by itself: answers are read all the same.
         begin(request, moment) if free else waiting.append((request, moment))
     sent_all = True
+    if not patient:
+        waiting.clear()
     if running:
         await done
     await asyncio.gather(*renewals)

@@ -1,17 +1,21 @@
 """P2 webhook-ack-tail: how long a platform waits for its 200 while the workers have more to do than they can.
 
-Twenty webhooks a second at their moments, first while nothing else happens, then while as many workers as the machine
-has processors work off a backlog of turns. Only the shares of the same run are compared.
+Twenty webhooks a second at their moments, each a question of somebody new: first while nothing else happens, then while
+as many workers as the machine has processors work off a backlog of turns, more than they can until the end. They stand
+still while it piles up. Only the shares of the same run are compared.
 """
 
 import argparse
 import asyncio
 import itertools
+import os
 import random
 import statistics
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 
 from bench import knowledge, product
 from bench.graph import Graph
@@ -35,7 +39,7 @@ class Tail:
         return request(self._url, f"/webhook/whatsapp/client-{n}", raw, headers)
 
     async def measure(self) -> list[float]:
-        """Seconds until each 200, of messages that ask for no answer: what is old is stored and no more."""
+        """Seconds until each 200."""
         asked = [self._ask("Do you deliver to Hittin?") for _ in range(PER_SECOND * SECONDS)]
         answers = await post_at(self._url, asked, PER_SECOND, lines=16)
         assert {answer.status for answer in answers} == {200}
@@ -44,7 +48,7 @@ class Tail:
     async def pile_up(self, count: int) -> None:
         """Gives the workers a backlog."""
         questions = [question for question, _ in knowledge.faq()]
-        await post_all(self._url, [self._ask(self._chance.choice(questions)) for _ in range(count)], 16)
+        await post_all(self._url, [self._ask(self._chance.choice(questions)) for _ in range(count)], 64)
 
     async def waiting(self) -> int:
         """Turns that nobody has begun."""
@@ -56,11 +60,23 @@ class Tail:
             await asyncio.sleep(0.2)
 
 
+@contextmanager
+def standing_still(pids: Sequence[int]) -> Iterator[None]:
+    """Stops processes meanwhile."""
+    for pid in pids:
+        os.kill(pid, SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, SIGCONT)
+
+
 async def main() -> None:
     """Runs the race."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--backlog", type=int, default=3000)
+    parser.add_argument("--backlog", type=int, default=6000)
     given = parser.parse_args()
     with workplace() as place, servers(Path(place)) as (postgres, valkey):
         home, ours = Path(place), postgres.createdb("ours")
@@ -74,12 +90,15 @@ async def main() -> None:
                 await tail.until_quiet()
                 idle, busy, left = [], [], []
                 with ExitStack() as more:
-                    for n in range(1, WORKERS):
-                        more.enter_context(process(product.role("work"), env, home / f"work{n}.log"))
+                    further = [
+                        more.enter_context(process(product.role("work"), env, home / f"work{n}.log")).pid
+                        for n in range(1, WORKERS)
+                    ]
                     for _ in range(given.rounds):
                         await tail.until_quiet()
                         idle.append(await tail.measure())
-                        await tail.pile_up(given.backlog)
+                        with standing_still([installed.worker, *further]):
+                            await tail.pile_up(given.backlog)
                         busy.append(await tail.measure())
                         left.append(await tail.waiting())
     middle = statistics.median

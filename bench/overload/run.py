@@ -1,7 +1,8 @@
 """P20 overload: four times what the API can take, for ten seconds; what it does take, and how soon it is well again.
 
 The sustainable rate is measured by a closed loop first. Then webhooks come at four times that, whatever becomes of
-them: each is taken (200, committed) or refused with a problem that says when to come again.
+them, over more connections than may wait: each is taken (200, committed) or refused with a problem that says when to
+come again. Nobody works off what comes, so how long it has waited is no reason to refuse it here.
 """
 
 import argparse
@@ -12,14 +13,15 @@ import time
 from pathlib import Path
 
 from bench import product
-from bench.lib import environment, pin, process, publish, run, servers, until_answers, workplace
+from bench.lib import IDLE_WORKERS, environment, pin, process, publish, run, servers, until_answers, workplace
 from bench.load import Answered, percentile, post_all, post_at, request
 
-SECONDS, TIMES = 10, 4
+SECONDS, TIMES, LINES = 10, 4, 6000
 GOALS = {
     "goodput under overload / peak": ">= 0.9",
     "seconds until well again": "<= 2",
     "answered with neither 200 nor 503 or 429": "0",
+    "refused": "> 0: there was more than may wait",
 }
 
 
@@ -51,9 +53,9 @@ class Flood:
         return await post_at(self._url, self.make(int(per_second * seconds)), per_second)
 
     async def storm(self, per_second: float) -> list[Answered]:
-        """Too much."""
+        """Too much; what finds no connection in its time isn't sent."""
         made = self.make(int(per_second * SECONDS))
-        return await post_at(self._url, made, per_second, lines=2000)
+        return await post_at(self._url, made, per_second, lines=LINES, patient=False)
 
 
 def recovery(calm: list[Answered], idle_p99: float) -> float:
@@ -72,7 +74,7 @@ async def main() -> None:
     with workplace() as place, servers(Path(place)) as (postgres, valkey):
         home, ours = Path(place), postgres.createdb("ours")
         port = product.free_port()
-        env = environment(ours, valkey.url, home, port)
+        env = environment(ours, valkey.url, home, port) | IDLE_WORKERS
         numbers = await product.prepare(env, given.clients, "http://127.0.0.1:9")
         with process(product.role("serve"), env, home / "api.log") as api:
             await until_answers(f"http://127.0.0.1:{port}/health/live", api)
@@ -100,10 +102,11 @@ async def main() -> None:
                 "p99 of what was taken, ms": percentile((a.seconds for a in taken), 0.99),
                 "p99 idle, ms": idle_p99,
                 "refused": sum(a.status in (429, 503) for a in storm) / len(storm),
+                "answered / peak": len(storm) / span / peak,
             },
             "goals": GOALS,
             "peak, per second": peak,
-            "offered, per second": TIMES * peak,
+            "meant to be sent, per second": TIMES * peak,
             "seconds of storm": span,
         },
     )

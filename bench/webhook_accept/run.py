@@ -19,6 +19,7 @@ import asyncpg
 from bench import product
 from bench.disk import Disk
 from bench.lib import (
+    IDLE_WORKERS,
     Racer,
     environment,
     pin,
@@ -157,7 +158,7 @@ async def course(name: str, disk: Disk, home: Path, given: argparse.Namespace) -
     with servers(home, disk) as (postgres, valkey), ExitStack() as processes:
         ours, theirs, floor = (postgres.createdb(name) for name in ("ours", "naive", "floor"))
         port, naive_port = product.free_port(), product.free_port()
-        env = environment(ours, valkey.url, home, port)
+        env = environment(ours, valkey.url, home, port) | IDLE_WORKERS
         numbers = await product.prepare(env, given.clients, "http://127.0.0.1:9")
         api = processes.enter_context(process(product.role("serve"), env, home / "api.log"))
         naive = processes.enter_context(

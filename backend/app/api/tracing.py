@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.metrics import get_meter_provider
 
 KEPT: Final = frozenset(
     {
@@ -26,9 +27,17 @@ KEPT: Final = frozenset(
 
 def options(provider: trace.TracerProvider) -> dict[str, Any]:
     """How FastAPI is to tell of itself. Its logs quote what contacts wrote, so they are off."""
-    installed = not isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
-    told = {"logs": False, "auto_configure": False, "tracing": installed}
-    return told | ({"tracer_provider": Discreet(provider)} if installed else {})
+    traced = _installed(provider)
+    told = {"logs": False, "auto_configure": False, "tracing": traced}
+    told |= {"metrics": _installed(get_meter_provider())}  # Else it would look for one each time.
+    return told | ({"tracer_provider": Discreet(provider)} if traced else {})
+
+
+def _installed(provider: object) -> bool:
+    """Whether an operator has put a provider into the place of the API's own, which do nothing."""
+    return not type(provider).__module__.startswith(
+        ("opentelemetry.trace", "opentelemetry.metrics")
+    )
 
 
 class Discreet(trace.TracerProvider):

@@ -18,8 +18,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan
 DECLARE
   fresh int[];  -- The arrivals that nobody told before,
   whose uuid[];  -- and the contact of each, by its place.
-  unknown boolean;
-  made int[];  -- The places whose contacts were made here.
+  lacking int[];  -- The places of which an address isn't known,
+  made int[];  -- and those whose contacts were made here.
+  ours boolean := false;  -- Whether nobody else has any of those addresses.
   talks uuid[];
   numbers bigint[];
   wanted boolean;
@@ -39,11 +40,12 @@ BEGIN
     RETURN;
   END IF;
 
-  -- Contacts are found by any of their addresses, the most durable first. Who isn't found is made, and found: by the
-  -- contact made here, or by one that a simultaneous call has made.
+  -- Contacts are found by any of their addresses, the most durable first. Who lacks one is given it, and made where none
+  -- is known. If all of these were new they are ours; else they are looked for once more, and found: with the contact made
+  -- here, or with one that a simultaneous call has made.
   FOR round IN 1..2 LOOP
     WITH found AS (
-      SELECT a.place, min(a.n) AS n, bool_or(c.contact_id IS NULL) AS more,
+      SELECT a.place, bool_or(c.contact_id IS NULL) AS more,
         (array_agg(c.contact_id ORDER BY a.n) FILTER (WHERE c.contact_id IS NOT NULL))[1] AS contact
       FROM unnest(address_places, address_kinds, address_keys) WITH ORDINALITY AS a(place, kind, key, n)
       LEFT JOIN LATERAL (
@@ -52,9 +54,9 @@ BEGIN
         LIMIT 1) c ON true
       WHERE a.place = ANY (fresh) GROUP BY a.place
     )
-    SELECT array_agg(f.contact ORDER BY p.place), bool_or(f.more) INTO whose, unknown
+    SELECT array_agg(f.contact ORDER BY p.place), array_agg(p.place) FILTER (WHERE f.more) INTO whose, lacking
     FROM generate_subscripts(clients, 1) AS p(place) LEFT JOIN found f ON f.place = p.place;
-    EXIT WHEN round = 2 OR NOT unknown;
+    EXIT WHEN round = 2 OR lacking IS NULL;
 
     -- Where arrivals share an address, the one that names most addresses says whose it is.
     WITH chosen AS MATERIALIZED (
@@ -62,7 +64,7 @@ BEGIN
         SELECT a.place, a.kind, a.key, a.value, clients[a.place] AS client_id, accounts[a.place] AS account_id,
           coalesce(whose[a.place], contacts[a.place]) AS contact_id, count(*) OVER (PARTITION BY a.place) AS many
         FROM unnest(address_places, address_kinds, address_keys, address_values) AS a(place, kind, key, value)
-        WHERE a.place = ANY (fresh)) a
+        WHERE a.place = ANY (lacking)) a
       ORDER BY client_id, account_id, kind, key, many DESC, place
     ), people AS (
       INSERT INTO public.contacts (client_id, id, name)
@@ -71,11 +73,18 @@ BEGIN
     ), places AS (
       INSERT INTO public.contact_addresses (client_id, account_id, kind, key, value, contact_id)
       SELECT client_id, account_id, kind, key, value, contact_id FROM chosen ORDER BY client_id, account_id, kind, key
-      ON CONFLICT DO NOTHING
+      ON CONFLICT DO NOTHING RETURNING 1
     )
-    SELECT array_agg(DISTINCT place) INTO made FROM chosen WHERE whose[place] IS NULL;
+    SELECT array_agg(DISTINCT place) FILTER (WHERE whose[place] IS NULL),
+      (SELECT count(*) FROM places) = (SELECT count(*) FROM unnest(address_places) AS a(place) WHERE a.place = ANY (lacking))
+    INTO made, ours FROM chosen;
+    IF ours THEN
+      SELECT array_agg(CASE WHEN p.place = ANY (made) THEN contacts[p.place] ELSE whose[p.place] END ORDER BY p.place)
+      INTO whose FROM generate_subscripts(clients, 1) AS p(place);
+      EXIT;
+    END IF;
   END LOOP;
-  IF EXISTS (SELECT FROM unnest(made) AS o(place) WHERE array_position(whose, contacts[o.place]) IS NULL) THEN
+  IF NOT ours AND EXISTS (SELECT FROM unnest(made) AS o(place) WHERE array_position(whose, contacts[o.place]) IS NULL) THEN
     -- Somebody else was faster with the same contact. Ids alone don't tell which is meant: another client may have the same.
     DELETE FROM public.contacts c USING unnest(made) AS o(place)
     WHERE c.client_id = clients[o.place] AND c.id = contacts[o.place] AND array_position(whose, c.id) IS NULL;

@@ -51,7 +51,7 @@ async def receive(app: "asyncpg.Connection[asyncpg.Record]", *said: Said) -> lis
     ]
     media = [(place, uuid7(), "image", b"") for place, _ in enumerate(said, 1)]
     found = await app.fetch(RECEIVE, *columns, *zip(*ways, strict=True), *zip(*media, strict=True))
-    return [dict(row) for row in found]
+    return sorted((dict(row) for row in found), key=lambda row: row["place"])
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,28 @@ async def test_of_a_known_contact_it_moves_the_counters_of_their_conversation_al
         "conversations",
         "lanes",
     }
+
+
+async def test_who_is_known_who_has_a_new_address_and_who_is_new_may_come_together(
+    app, two
+) -> None:
+    _, other = two
+    client, account = other.client, other.account
+    first, second, third = await receive(
+        app,
+        Said(client, account, (b"layla", b"layla's new one")),
+        Said(client, account, (b"omar", b"omar's other one")),
+        Said(client, account, (b"layla",)),
+    )
+    assert first["conversation_id"] == third["conversation_id"] == other.first.conversation
+    assert [told["seq"] for told in (first, second, third)] == [2, 1, 3]
+    by_new_address = await receive(
+        app,
+        Said(client, account, (b"layla's new one",)),
+        Said(client, account, (b"omar's other one",)),
+    )
+    talks = [told["conversation_id"] for told in by_new_address]
+    assert talks == [first["conversation_id"], second["conversation_id"]]
 
 
 async def test_what_is_known_changes_nothing(owner, app, two) -> None:
