@@ -6,7 +6,8 @@ account's own secrets and reports what became of each message, as the real platf
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,21 +38,34 @@ def emulate_whatsapp(slug: str | None, *, as_json: bool) -> None:
 
     async def work(here: Installation) -> None:
         client = await choose_client(here.services, slug)
-        fields = await _account(here.services, client)
-        callback = f"{public_url(here.services.settings)}/webhook/{KIND}/{client.slug}"
-        await _look(callback)
-        async with _simulator(here.services, fields, callback) as meta:
-            number = meta.connect(
-                Number(
-                    fields["phone_number_id"],
-                    fields["access_token"],
-                    callback_url=callback,
-                    app_secret=_app_secret(here.services, fields),
-                )
-            )
+        async with platform(here.services, client) as (meta, number):
             await Phone(meta, number.phone_number_id, as_json=as_json).run(client.name)
 
     with_services(work)
+
+
+@asynccontextmanager
+async def platform(
+    services: Services, client: ClientRef
+) -> AsyncIterator[tuple[MetaSimulator, Number]]:
+    """The simulated platform at the other end of a client's account, and its number there.
+
+    Raises:
+        NotFound: The client has no account that sends to this machine.
+        Unavailable: The product doesn't run.
+    """
+    fields = await _account(services, client)
+    callback = f"{public_url(services.settings)}/webhook/{KIND}/{client.slug}"
+    await _look(callback)
+    async with _simulator(services, fields, callback) as meta:
+        yield meta, meta.connect(
+            Number(
+                fields["phone_number_id"],
+                fields["access_token"],
+                callback_url=callback,
+                app_secret=_app_secret(services, fields),
+            )
+        )
 
 
 async def _account(services: Services, client: ClientRef) -> dict[str, Any]:

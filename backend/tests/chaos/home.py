@@ -8,23 +8,22 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import SecretStr
 
 from app.bootstrap import bootstrap
+from app.cli.emulate import platform
 from app.core.config import Settings
 from app.demo import DEMO
 from app.embedded.postgres import EmbeddedPostgres
-from app.models.channel_config import ChannelConfig
 from app.models.client import Client
 from simulators._meta_payloads import Payload
-from simulators.meta import MetaSimulator, Number, SendReceived
+from simulators.meta import MetaSimulator, SendReceived
 from tests.fixtures.nursery import ROOT
 from tests.fixtures.product import CACHE
 from tests.fixtures.wired import free_port, until
@@ -145,18 +144,15 @@ async def installed(
     )  # fmt: skip
     try:
         await asyncio.wait_for(_until_ready(up), 180)
-        fields, secret = await _account(home)
-        number = str(fields["phone_number_id"])
-        callback = f"http://127.0.0.1:{port}/webhook/whatsapp/{SLUG}"
-        meta = MetaSimulator(
-            app_secret=secret, callback_url=callback, port=urlsplit(fields["graph_url"]).port or 0
-        )
-        timeout = aiohttp.ClientTimeout(total=30)
-        async with meta, aiohttp.ClientSession(timeout=timeout) as http:
-            meta.connect(
-                Number(number, fields["access_token"], callback_url=callback, app_secret=secret)
-            )
-            yield Installation(home, port, number, meta, http)
+        async with AsyncExitStack() as stack:
+            services = bootstrap(_settings(home, port))
+            stack.push_async_callback(services.close)
+            async with services.db.directory() as tx:
+                client = await Client.find(tx, SLUG)
+            meta, number = await stack.enter_async_context(platform(services, client))
+            timeout = aiohttp.ClientTimeout(total=30)
+            http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+            yield Installation(home, port, number.phone_number_id, meta, http)
     finally:
         up.send_signal(signal.SIGINT)
         await asyncio.wait_for(up.wait(), 60)
@@ -178,23 +174,10 @@ async def _until_ready(up: asyncio.subprocess.Process) -> None:
     raise AssertionError("".join(said))
 
 
-async def _account(home: Path) -> tuple[dict[str, Any], str]:
-    """The demo's number, and the secret that signs for it."""
-    settings = Settings.read(home / ".env")
-    database = _database(home)
-    settings = settings.model_copy(
-        update={"home": home / ".wafaa", "database_url": SecretStr(database.url)}
-    )
-    services = bootstrap(settings)
-    try:
-        async with services.db.directory() as tx:
-            client = await Client.find(tx, SLUG)
-        async with services.db.tenant(client.id) as tx:
-            (account,) = await ChannelConfig.of_kind(tx, "whatsapp")
-        fields = dict(account.fields)
-        return fields, str(fields["app_secret"])
-    finally:
-        await services.close()
+def _settings(home: Path, port: int) -> Settings:
+    """As its own commands read them."""
+    at = {"home": home / ".wafaa", "port": port, "database_url": SecretStr(_database(home).url)}
+    return Settings.read(home / ".env").model_copy(update=at)
 
 
 def _database(home: Path) -> EmbeddedPostgres:
