@@ -1,6 +1,7 @@
 """The short form of chaos, and the checker against histories that break its rules."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any
 import pytest
 
 from tests.chaos.checker import check
+from tests.chaos.faults import Fault
+from tests.chaos.neighbours import Look
+from tests.chaos.stage import LEASE
+from tests.chaos.timing import Recovery
 
 LAYLA, OMAR = "SA.layla", "SA.omar"
 
@@ -50,6 +55,32 @@ def ran(plan: str, folder: Path, seconds: float) -> dict[str, Any]:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds", "room", "slow"),
+    [
+        (Fault.KILL_API, 2.9, 1.0, False),
+        (Fault.KILL_API, 3.1, 1.0, True),
+        (Fault.KILL_API, 3.1, 0.9, False),
+        (Fault.KILL_API, 6.1, 0.5, True),
+        (Fault.KILL_WORKERS, LEASE + 1.1, 1.0, True),
+        (Fault.CRASH_DATABASE, 10.1, 1.0, True),
+        (Fault.CRASH_DATABASE, 101.0, 0.01, True),
+    ],
+)
+def test_what_was_promised_holds_for_the_share_of_the_machine_that_is_ours(
+    fault: Fault, seconds: float, room: float, slow: bool
+) -> None:
+    assert Recovery(fault, seconds, room).is_slow is slow
+
+
+def test_only_what_others_compute_takes_room() -> None:
+    """A process that is new was idle before; one that has ended isn't told of."""
+    before = Look(total=1_000, busy=400, ours={1: 10, 2: 50})
+    assert before.room(Look(total=1_200, busy=560, ours={1: 90, 3: 60})) == pytest.approx(0.9)
+    assert before.room(Look(total=1_200, busy=540, ours={1: 90, 3: 60})) == 1.0
+    assert Look.now().ours[os.getpid()] > 0
 
 
 def posted(message: str, at: float, status: int = 200, sender: str = LAYLA) -> dict[str, Any]:
