@@ -18,12 +18,18 @@ from bench.lib import publish
 from app.core.multi_tenant import TenantTx, Tx
 from app.core.sealing import Cipher, Secret, place
 from app.models import channel_config, conversation_event, usage
+from app.models.client import ClientSettings, open_settings, seal_settings
 from app.models.contact import address_key, seal_address, seal_name
 from app.models.inbound_event import event_key
 from app.models.knowledge_chunk import open_passage, seal_passage, term_key
 from app.models.message import open_said, platform_key, seal_said
+from app.utils.kept import Kept as Opened
 
-GOALS = {"a turn, µs": "<= 50 more than plain", "1 KiB sealed and opened, µs": "<= 15"}
+GOALS = {
+    "a turn, µs": "<= 50 more than plain",
+    "1 KiB sealed and opened, µs": "<= 15",
+    "a client's settings in a turn, µs": "<= 5",
+}
 TEXT = "Do you deliver to the airport, and what does it cost on a Friday evening? " * 2
 REPLY = "Yes. Delivery to the airport costs 25 SAR until 22:00. [1] " * 3
 CITED = [{"number": 1, "title": "Delivery", "quote": REPLY[:60], "url": None}]
@@ -122,6 +128,22 @@ def cost(work: Callable[[], object], rounds: int, count: int = 2000) -> float:
     return best
 
 
+def settings_in_use(rounds: int) -> dict[str, float]:
+    """What a turn pays for its client's settings: the first one in a process, every other one, and once, in clear."""
+    known = Cipher(uuid4(), {1: Secret.new()}, 1, Opened(2_000, 60.0))
+    unknown = Cipher(known.client_id, {1: Secret.new()}, 1)
+    settings = ClientSettings(
+        greeting={"ar": TEXT, "en": TEXT}, fallback=REPLY, handover_words=["agent", "manager"]
+    )
+    kept_, new = seal_settings(known, settings), seal_settings(unknown, settings)
+    clear = orjson.dumps(settings.model_dump())
+    return {
+        "a client's settings in a turn, µs": cost(lambda: open_settings(known, bytes(bytearray(kept_))), rounds),
+        "opened for the first time, µs": cost(lambda: open_settings(unknown, new), rounds),
+        "read in clear, as before, µs": cost(lambda: ClientSettings.model_validate(orjson.loads(clear)), rounds),
+    }  # fmt: skip
+
+
 def main() -> None:
     """Runs the race."""
     parser = argparse.ArgumentParser()
@@ -152,6 +174,7 @@ def main() -> None:
                 "a turn, µs": with_,
                 "the same turn in clear, µs": without,
                 "sealing's part of a turn, µs": with_ - without,
+                **settings_in_use(rounds),
             },
         },
     )

@@ -41,8 +41,8 @@ CREATE TEMPORARY TABLE topics AS SELECT n, w.topic::vector AS topic FROM unnest(
   WITH ORDINALITY AS w(topic, n);
 CREATE TEMPORARY TABLE noises AS SELECT n, w.noise::vector AS noise FROM unnest($noises$%(noises)s$noises$::text[])
   WITH ORDINALITY AS w(noise, n);
-INSERT INTO clients (id, name, slug, settings)
-  SELECT md5('client' || t)::uuid, 'Client ' || t, 'client-' || t, '{}' FROM generate_series(1, %(clients)s) t;
+INSERT INTO clients (id, name, slug)
+  SELECT md5('client' || t)::uuid, 'Client ' || t, 'client-' || t FROM generate_series(1, %(clients)s) t;
 INSERT INTO knowledge_sources (client_id, id, name_key, name) SELECT id, id, '', '' FROM clients;
 INSERT INTO knowledge_documents (client_id, id, source_id, title_key, named, media_type, digest, status)
   SELECT id, id, id, '', '', 'text/plain', '', 'ready' FROM clients;

@@ -32,8 +32,8 @@ GOALS = {
 CLIENTS, CONTACTS, READS = 1000, 60, 20
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 _FILL = f"""
-INSERT INTO clients (id, name, slug, settings)
-  SELECT md5('client' || t)::uuid, 'Client', 'client-' || t, '{{}}' FROM generate_series(1, {CLIENTS}) t;
+INSERT INTO clients (id, name, slug)
+  SELECT md5('client' || t)::uuid, 'Client', 'client-' || t FROM generate_series(1, {CLIENTS}) t;
 INSERT INTO contacts (client_id, id, name)
   SELECT c.id, md5(c.id::text || n)::uuid, '' FROM clients c, generate_series(1, {CONTACTS}) n ORDER BY n, c.id;
 """

@@ -122,7 +122,7 @@ def configure(slug: str, name: str | None, fields: dict[str, Any], note: str | N
     async def act(tx: TenantTx, _: Services) -> int:
         client = await Client.mine(tx)
         try:
-            settings = ClientSettings.model_validate(client.settings | fields)
+            settings = ClientSettings.model_validate(client.assistant.model_dump() | fields)
         except ValidationError as error:
             raise _invalid(error) from error
         return await configuration.publish(

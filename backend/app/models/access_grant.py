@@ -17,6 +17,7 @@ from app.utils.ids import uuid7
 MOST_HOURS = 24
 
 _REASON = SealedColumn("access_grants", "reason", "id")
+_STAFF_NAME = SealedColumn("access_grants", "staff_name", "id")
 
 
 class GrantState(StrEnum):
@@ -58,7 +59,7 @@ class AccessGrant(Created, TenantRow):
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     staff_id: Mapped[UUID]
-    staff_name: Mapped[str]
+    staff_name_sealed: Mapped[bytes] = mapped_column("staff_name", LargeBinary)
     reason_sealed: Mapped[bytes] = mapped_column("reason", LargeBinary)
     hours: Mapped[int]
     state: Mapped[str]
@@ -66,6 +67,7 @@ class AccessGrant(Created, TenantRow):
     ends_at: Mapped[datetime | None]
 
     __allow_unmapped__ = True
+    staff_name: str
     reason: str
 
     @classmethod
@@ -77,7 +79,8 @@ class AccessGrant(Created, TenantRow):
         await tx.run(
             "INSERT INTO access_grants (client_id, id, staff_id, staff_name, reason, hours, state) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            client_of(tx), grant_id, staff_id, staff_name, _REASON.put(tx, reason, grant_id), hours, GrantState.ASKED,
+            client_of(tx), grant_id, staff_id, _STAFF_NAME.put(tx, staff_name, grant_id),
+            _REASON.put(tx, reason, grant_id), hours, GrantState.ASKED,
         )  # fmt: skip
         return grant_id
 
@@ -132,8 +135,9 @@ class AccessGrant(Created, TenantRow):
     @classmethod
     def _opened(cls, tx: TenantTx, row: Row) -> "AccessGrant":
         columns = dict(row)
-        reason = columns.pop("reason")
+        name, reason = columns.pop("staff_name"), columns.pop("reason")
         grant = cls(**columns)
+        grant.staff_name = _STAFF_NAME.get(tx, name, grant.id)
         grant.reason = _REASON.get(tx, reason, grant.id)
         return grant
 

@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.core.errors import Conflict, NotFound
-from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.core.multi_tenant import DirectoryTx, TenantTx, cipher_of, client_of
 from app.core.permits import Permit
+from app.core.sealing import Cipher
 from app.models.base import Base, Created
 from app.models.declared import (
     BigInteger,
@@ -25,6 +26,7 @@ from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
 
 _SUSPENDED_FOR = SealedColumn("clients", "suspended_for", "id")
+_SETTINGS = SealedColumn("clients", "settings", "id")
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
@@ -51,7 +53,7 @@ class Retention(BaseModel):
 class ClientSettings(BaseModel):
     """How a client's assistant behaves. Everything here is shown in the console."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     language: Language = Field("ar", description="The language of first resort.")
     tone: Line = Field("friendly", description="How the assistant speaks.")
@@ -103,6 +105,21 @@ class Quota(BaseModel):
     knowledge_bytes: int | None = Field(None, ge=0, description="Size of all documents together.")
 
 
+def seal_settings(cipher: Cipher, settings: ClientSettings) -> bytes:
+    """Settings as they rest."""
+    return _SETTINGS.seal(cipher, settings.model_dump(), cipher.client_id)
+
+
+def open_settings(cipher: Cipher, sealed: bytes | None) -> ClientSettings:
+    """The settings that rest: opened and read once, for every turn that they count for."""
+    if sealed is None:
+        return ClientSettings()
+    return cipher.once(
+        sealed,
+        lambda: ClientSettings.model_validate(_SETTINGS.open(cipher, sealed, cipher.client_id)),
+    )
+
+
 def permit_of(settings: ClientSettings) -> Permit:
     """Where a client's text may go, as its settings say."""
     if not settings.data_transfer:
@@ -124,6 +141,7 @@ class Client(Created, Base):
     """A business. Its own row is fenced by its id.
 
     Attributes:
+        retention: After how many days what is forgotten, as its settings say: that goes on without the client's key.
         weight: How many lanes it takes in its turn, when there is more to do than workers can.
     """
 
@@ -134,7 +152,8 @@ class Client(Created, Base):
     name: Mapped[str] = mapped_column(String(255))
     slug: Mapped[str] = mapped_column(String(100), unique=True)
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
-    settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    settings: Mapped[bytes | None] = mapped_column(LargeBinary)
+    retention: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     knowledge_version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     weight: Mapped[int] = mapped_column(
         CheckConstraint("weight BETWEEN 1 AND 100", name="weight"), server_default=text("1")
@@ -147,6 +166,7 @@ class Client(Created, Base):
 
     __allow_unmapped__ = True
     suspended_for: str | None
+    assistant: ClientSettings
 
     @classmethod
     async def add(cls, tx: TenantTx, name: str, slug: str, settings: ClientSettings) -> ClientRef:
@@ -156,9 +176,9 @@ class Client(Created, Base):
             Conflict: The slug is taken.
         """
         row = await tx.one(
-            "INSERT INTO clients (id, name, slug, settings) VALUES ($1, $2, $3, $4) "
+            "INSERT INTO clients (id, name, slug, settings, retention) VALUES ($1, $2, $3, $4, $5) "
             "ON CONFLICT (slug) DO NOTHING RETURNING id",
-            client_of(tx), name, slug, settings.model_dump(),
+            client_of(tx), name, slug, seal_settings(cipher_of(tx), settings), settings.retention.model_dump(),
         )  # fmt: skip
         if row is None:
             raise Conflict(f"The slug {slug!r} is taken. Choose another one.", pointer="/slug")
@@ -174,7 +194,16 @@ class Client(Created, Base):
         suspended_for = columns.pop("suspended_for")
         client = cls(**columns)
         client.suspended_for = _SUSPENDED_FOR.get(tx, suspended_for, client.id)
+        client.assistant = open_settings(cipher_of(tx), client.settings)
         return client
+
+    @classmethod
+    async def rules(cls, tx: TenantTx) -> Retention:
+        """For how long the client wants things kept: needs no key."""
+        kept = await tx.value("SELECT retention FROM clients WHERE id = $1", client_of(tx))
+        if kept is None:
+            raise NotFound
+        return Retention.model_validate(kept)
 
     @classmethod
     async def suspend(cls, tx: TenantTx, reason: str) -> None:
@@ -236,11 +265,6 @@ class Client(Created, Base):
             "SELECT id, name, slug, is_active FROM app.list_clients() ORDER BY slug"
         )
         return [ClientRef(**dict(row)) for row in rows]
-
-    @property
-    def assistant(self) -> ClientSettings:
-        """The settings as a value."""
-        return ClientSettings.model_validate(self.settings)
 
     @property
     def allowed(self) -> Quota:

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import Row, TenantTx, client_of
+from app.core.multi_tenant import Row, TenantTx, cipher_of, client_of
 from app.models.base import Created, TenantRow
-from app.models.client import ClientSettings
+from app.models.client import ClientSettings, seal_settings
 from app.models.declared import ForeignKey, Integer, LargeBinary, Mapped, mapped_column, text
 from app.models.sealed import SealedColumn
 
@@ -58,16 +58,16 @@ class ClientVersion(Created, TenantRow):
             note: Why.
             over: The version it must replace; None where another was published meanwhile.
         """
-        plain = settings.model_dump()
         number: int | None = await tx.value(
-            "UPDATE clients SET name = $2, settings = $3, version = version + 1 "
-            "WHERE id = $1 AND ($4::int IS NULL OR version = $4) RETURNING version",
-            client_of(tx), name, plain, over,
+            "UPDATE clients SET name = $2, settings = $3, retention = $4, version = version + 1 "
+            "WHERE id = $1 AND ($5::int IS NULL OR version = $5) RETURNING version",
+            client_of(tx), name, seal_settings(cipher_of(tx), settings), settings.retention.model_dump(), over,
         )  # fmt: skip
         if number is not None:
+            configuration = (name, settings.model_dump(), note)
             await tx.run(
                 "INSERT INTO client_versions (client_id, version, configuration, author) VALUES ($1, $2, $3, $4)",
-                client_of(tx), number, _PUBLISHED.put(tx, (name, plain, note), number), author,
+                client_of(tx), number, _PUBLISHED.put(tx, configuration, number), author,
             )  # fmt: skip
         return number
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.core.errors import NotFound
-from app.core.multi_tenant import DirectoryTx, TenantTx, client_of
+from app.core.multi_tenant import DirectoryTx, Row, TenantTx, client_of
+from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
 from app.models.declared import (
     ARRAY,
@@ -18,6 +19,9 @@ from app.models.declared import (
     String,
     mapped_column,
 )
+from app.models.sealed import SealedColumn
+
+_NAME = SealedColumn("oauth_applications", "name", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +30,23 @@ class LivingApplication:
 
     Attributes:
         client_name: Whose it is, for people.
+        sealed: What it is called, with that client's key.
         secret_hash: None for one that can keep no secret, such as an app on a telephone.
     """
 
     client_id: UUID
     id: UUID
     client_name: str
-    name: str
+    sealed: bytes = field(repr=False)
     redirect_uris: Sequence[str]
     scopes: Sequence[str]
     algorithm: str
     secret_hash: bytes | None = field(repr=False)
+
+    def name(self, cipher: Cipher) -> str:
+        """What it is called."""
+        name: str = _NAME.open(cipher, self.sealed, self.id)
+        return name
 
 
 class OAuthApplication(Created, TenantRow):
@@ -49,24 +59,29 @@ class OAuthApplication(Created, TenantRow):
         ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    name: Mapped[str]
+    name_sealed: Mapped[bytes] = mapped_column("name", LargeBinary)
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     redirect_uris: Mapped[list[str]] = mapped_column(ARRAY(String))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String))
     algorithm: Mapped[str]
     revoked_at: Mapped[datetime | None]
 
+    __allow_unmapped__ = True
+    name: str
+
     @classmethod
-    async def add(cls, tx: TenantTx, application: "OAuthApplication") -> "OAuthApplication":
+    async def add(
+        cls, tx: TenantTx, application: "OAuthApplication", name: str
+    ) -> "OAuthApplication":
         """Keeps a new application."""
         one = application
         (row,) = await tx.all(
             "INSERT INTO oauth_applications (client_id, id, name, secret_hash, redirect_uris, scopes, algorithm) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *",
-            client_of(tx), one.id, one.name, one.secret_hash, one.redirect_uris, one.scopes, one.algorithm,
+            client_of(tx), one.id, _NAME.put(tx, name, one.id), one.secret_hash, one.redirect_uris, one.scopes,
+            one.algorithm,
         )  # fmt: skip
-        made: OAuthApplication = cls.of(row)
-        return made
+        return cls._opened(tx, row)
 
     @classmethod
     async def all(cls, tx: TenantTx) -> list["OAuthApplication"]:
@@ -75,7 +90,15 @@ class OAuthApplication(Created, TenantRow):
             "SELECT * FROM oauth_applications WHERE client_id = $1 ORDER BY id DESC LIMIT 500",
             client_of(tx),
         )
-        return [cls.of(row) for row in rows]
+        return [cls._opened(tx, row) for row in rows]
+
+    @classmethod
+    def _opened(cls, tx: TenantTx, row: Row) -> "OAuthApplication":
+        columns = dict(row)
+        name = columns.pop("name")
+        application = cls(**columns)
+        application.name = _NAME.get(tx, name, application.id)
+        return application
 
     @classmethod
     async def revoke(cls, tx: TenantTx, application_id: UUID) -> None:

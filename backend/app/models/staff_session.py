@@ -7,10 +7,13 @@ from enum import StrEnum
 from uuid import UUID
 
 from app.core.errors import NotFound, Unauthenticated
-from app.core.multi_tenant import Database, TenantTx, client_of
+from app.core.multi_tenant import Database, Row, TenantTx, client_of
 from app.models.base import Created, TenantRow
 from app.models.declared import ForeignKeyConstraint, Index, LargeBinary, Mapped, mapped_column
+from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7
+
+_DEVICE = SealedColumn("staff_sessions", "device", "id")
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
@@ -55,9 +58,12 @@ class StaffSession(Created, TenantRow):
     staff_id: Mapped[UUID]
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     stage: Mapped[str]
-    device: Mapped[str]
+    device_sealed: Mapped[bytes] = mapped_column("device", LargeBinary)
     seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+
+    __allow_unmapped__ = True
+    device: str
 
     @classmethod
     async def begin(
@@ -89,7 +95,7 @@ class StaffSession(Created, TenantRow):
         await tx.run(
             "INSERT INTO staff_sessions (client_id, id, staff_id, secret_hash, stage, device, seen_at, ends_at) "
             "VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp(), clock_timestamp() + $7::interval)",
-            client_id, session_id, staff_id, secret_hash, stage, device, life,
+            client_id, session_id, staff_id, secret_hash, stage, _DEVICE.put(tx, device, session_id), life,
         )  # fmt: skip
         return session_id
 
@@ -101,7 +107,15 @@ class StaffSession(Created, TenantRow):
             "AND ends_at > clock_timestamp() AND seen_at > clock_timestamp() - $4::interval ORDER BY seen_at DESC",
             client_of(tx), staff_id, Stage.FULL, IDLE,
         )  # fmt: skip
-        return [cls.of(row) for row in rows]
+        return [cls._opened(tx, row) for row in rows]
+
+    @classmethod
+    def _opened(cls, tx: TenantTx, row: Row) -> "StaffSession":
+        columns = dict(row)
+        device = columns.pop("device")
+        session = cls(**columns)
+        session.device = _DEVICE.get(tx, device, session.id)
+        return session
 
     @classmethod
     async def end(

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.core.errors import NotFound
 from app.core.multi_tenant import Database, TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
+from app.models.client import ClientSettings, open_settings
 from app.models.conversation_event import seal_data
 from app.models.message import NewMessage, open_said, seal_said
 from app.models.usage import seal_trace
@@ -22,7 +23,7 @@ class LoadedTurn:
         introduced: Whether the assistant has said that it is automated.
         wanted: Whether a human is wanted already.
         client_name: How the business is called.
-        settings: The client's settings, plain.
+        settings: The client's settings.
         knowledge_version: Rises with every change of knowledge.
         is_active: Whether the client is served.
         opted_out: Whether the contact wants to hear nothing.
@@ -38,7 +39,7 @@ class LoadedTurn:
     introduced: bool
     wanted: bool
     client_name: str
-    settings: dict[str, Any]
+    settings: ClientSettings
     knowledge_version: int
     is_active: bool
     opted_out: bool
@@ -73,13 +74,20 @@ class LoadedTurn:
     def opened(cls, cipher: Cipher, row: dict[str, Any]) -> "LoadedTurn":
         """The same of what ``app.load_turn`` gave."""
         opened = {key: [_opened(cipher, m) for m in row[key]] for key in ("waiting", "earlier")}
-        return cls(**{**row, "contact_id": UUID(row["contact_id"]), **opened})
+        sealed = row["settings"]
+        settings = open_settings(cipher, _bytes(sealed) if sealed else None)
+        return cls(**{**row, "contact_id": UUID(row["contact_id"]), "settings": settings, **opened})
 
 
 def _opened(cipher: Cipher, message: dict[str, Any]) -> dict[str, Any]:
-    r"""A message with its words; PostgreSQL writes bytes into JSON as ``\x`` and hex."""
-    said = bytes.fromhex(message.pop("said")[2:])
+    """A message with its words."""
+    said = _bytes(message.pop("said"))
     return {**message, "text": open_said(cipher, UUID(message["id"]), said)[0]}
+
+
+def _bytes(written: str) -> bytes:
+    r"""Bytes as PostgreSQL writes them into JSON: ``\x`` and hex."""
+    return bytes.fromhex(written[2:])
 
 
 class Outcome(StrEnum):

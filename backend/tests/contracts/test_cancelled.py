@@ -19,6 +19,7 @@ from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.valkey import EmbeddedValkey
 from app.models.client import Client, ClientSettings, new_client_id
 from app.services.cache.redis import Config, RedisCache
+from tests.fixtures.keys import sealed
 from tests.fixtures.product import migrate_now, settings_for
 from tests.fixtures.wire import Proxy, Steps
 
@@ -105,7 +106,7 @@ async def test_a_cancelled_question_to_the_database_answers_nobody_else(
         db = Database.connect(app_url(settings), signer(settings), size=8, overflow=4)
         clients = [new_client_id() for _ in range(3)]
         for number, client_id in enumerate(clients):
-            async with db.tenant(client_id) as tx:
+            async with sealed(db).tenant(client_id) as tx:
                 await Client.add(tx, f"Client {number}", f"client-{number}", ClientSettings())
 
         async def ask(number: int) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from app.core.multi_tenant import Database
 from app.models import partition
-from app.models.client import Client, ClientSettings, new_client_id
+from app.models.client import Client, ClientSettings, Retention, new_client_id
+from app.models.client_version import ClientVersion
 from app.utils.ids import floor_of, moment_of, uuid7, uuid7_at
 
 TABLES = ("attachments", "answer_traces", "messages", "conversation_events")
@@ -127,19 +128,17 @@ async def test_a_month_is_dropped_when_the_client_that_keeps_longest_keeps_it_no
     await plant(owner, client_id, past + timedelta(days=3))
     await plant(owner, client_id, datetime.now(UTC))
 
-    async def keep(client: UUID, days: str) -> None:
-        await owner.execute(
-            "UPDATE clients SET settings = settings || "
-            "jsonb_build_object('retention', jsonb_build_object('messages', $2::int)) WHERE id = $1",
-            client, int(days),
-        )  # fmt: skip
+    async def keep(client: UUID, days: int) -> None:
+        settings = ClientSettings(retention=Retention(messages=days))
+        async with db.tenant(client) as tx:
+            await ClientVersion.publish(tx, "A client", settings, author="test")
 
     assert await partition.drop_old(db) == []  # Nobody has said for how long.
-    await keep(client_id, "30")
+    await keep(client_id, 30)
     assert await partition.drop_old(db) == []  # The other keeps everything.
-    await keep(other, "36500")
+    await keep(other, 3650)
     assert await partition.drop_old(db) == []
-    await keep(other, "1")
+    await keep(other, 1)
     assert sorted(await partition.drop_old(db)) == [
         f"parts.{table}_2024_02" for table in sorted(TABLES)
     ]

@@ -12,14 +12,14 @@ from app.bootstrap import owner_url
 from app.core.errors import Erased, Unavailable, Unreadable
 from app.core.multi_tenant import Database, cipher_of, client_of
 from app.core.sealing import place
-from app.core.security import Role
+from app.core.security import Role, Scope
 from app.models.access_grant import AccessGrant
 from app.models.client import Client, ClientSettings
 from app.models.client_version import ClientDraft
 from app.models.consent import Consent
 from app.models.message import Author, Message, NewMessage
 from app.models.sealing_anew import rows_left
-from app.services.identity import api_keys
+from app.services.identity import api_keys, applications, sessions
 from app.services.keyring import Keyring
 from app.services.keys.base import Context, Wrapped
 from app.services.keys.file import Config, FileKeys
@@ -34,8 +34,9 @@ MANY = 6000
 HERE = place("messages", "said")
 OF_ALL_KINDS = {
     "messages.said", "contacts.name", "contact_addresses.value", "channel_configs.sealed", "channel_configs.name",
-    "consents.wording", "access_grants.reason", "client_versions.configuration", "client_drafts.configuration",
-    "api_keys.name", "clients.suspended_for", "knowledge_documents.named", "knowledge_chunks.passage",
+    "consents.wording", "access_grants.reason", "access_grants.staff_name", "client_versions.configuration",
+    "client_drafts.configuration", "api_keys.name", "clients.suspended_for", "clients.settings",
+    "oauth_applications.name", "staff_sessions.device", "knowledge_documents.named", "knowledge_chunks.passage",
 }  # fmt: skip
 
 
@@ -70,6 +71,9 @@ async def _words_of_all_kinds(shop: Shop) -> None:
         await ClientDraft.save(tx, 1, "Cafe", ClientSettings(), author="test")
         wish = api_keys.Wish("For the till", ())
         await api_keys.create(tx, wish, staff_id=owner, role=Role.OWNER, actor="test")
+        ledger = applications.Wish("Ledger", (Scope.KNOWLEDGE_READ,))
+        await applications.create(tx, ledger, actor="test")
+        await sessions.begin(tx, owner, device="Firefox, Linux")
         await Client.suspend(tx, "The invoice is open.")
         await tx.run("UPDATE clients SET is_active = true WHERE id = $1", client_of(tx))
 

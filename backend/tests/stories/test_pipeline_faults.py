@@ -6,6 +6,8 @@ import time
 import pytest
 
 from app.embedded.postgres import EmbeddedPostgres
+from app.models.client import ClientSettings
+from app.models.client_version import ClientVersion
 from app.models.message import INTAKE
 from simulators.meta import Behaviour
 from tests.fixtures.product import migrate_now
@@ -103,9 +105,9 @@ async def test_while_no_api_is_up_a_missing_status_means_nothing(opened) -> None
 
 async def test_a_business_that_wants_it_so_has_an_uncertain_send_parked(opened) -> None:
     shop = await opened(**PATIENT)
-    await shop.value(
-        'UPDATE clients SET settings = settings || \'{"indeterminate": "park"}\' RETURNING 1'
-    )
+    async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
+        parked = ClientSettings(indeterminate="park")
+        await ClientVersion.publish(tx, shop.business.ref.name, parked, author="test")
     shop.meta.behave(Behaviour.DROP)
     await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
     await shop.product.drain()

@@ -15,6 +15,8 @@ from app.models.channel_config import ChannelConfig
 from app.models.client import Client, ClientSettings
 from app.models.job import ERROR, Job
 from app.models.message import Message
+from app.models.staff import Staff
+from app.services.identity import sessions
 from app.services.orchestrator import accounts, clients, configuration
 from simulators._meta_payloads import person
 from tests.fixtures.product import Product
@@ -26,7 +28,8 @@ WORDS = {
     for name in (
         "name", "question", "taught", "title", "caption", "filename", "edited", "taken-back", "agent", "feedback",
         "error", "unrouted", "token", "web", "reaction", "consent", "draft", "note", "access", "suspended", "key",
-        "account",
+        "account", "fallback", "handover", "told", "greeting", "starter", "assistant", "tone", "application", "device",
+        "platform",
     )
 }  # fmt: skip
 
@@ -39,7 +42,8 @@ async def test_nothing_that_was_written_rests_in_clear(shop: Shop) -> None:
     assert {where.split(".")[0] for where, _ in seen} >= {
         "messages", "conversation_events", "contacts", "contact_addresses", "attachments", "inbound_events", "jobs",
         "answer_traces", "channel_configs", "knowledge_documents", "knowledge_chunks", "knowledge_postings", "consents",
-        "client_versions", "client_drafts", "access_grants", "api_keys", "audit_log",
+        "client_versions", "client_drafts", "access_grants", "api_keys", "audit_log", "clients", "oauth_applications",
+        "staff_sessions",
         "redis answer",
     }  # fmt: skip
     found = [
@@ -53,7 +57,7 @@ async def test_nothing_that_was_written_rests_in_clear(shop: Shop) -> None:
 
 async def test_the_look_finds_what_does_rest_in_clear(shop: Shop) -> None:
     async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
-        await tx.run("UPDATE clients SET settings = $1", {"fallback": WORDS["web"]})
+        await tx.run("UPDATE clients SET name = $1", WORDS["web"])
         await tx.run("UPDATE channel_configs SET sealed = $1", WORDS["token"].encode())
     await shop.product.services.cache.put("answer:x", WORDS["agent"].encode(), 60)
     seen = [row async for row in _database(shop.product)]
@@ -118,18 +122,36 @@ async def _beside(shop: Shop) -> None:
     assert (
         await shop.post("/v1/keys", {"name": WORDS["key"], "rights": ["conversations:read"]}) == 201
     )
+    application = {"name": WORDS["application"], "rights": ["knowledge:read"]}
+    assert await shop.post("/v1/applications", application) == 201
     services = shop.product.services
     async with services.db.tenant(shop.business.ref.id) as tx:
+        owner = await Staff.named(tx, None)
+        assert owner
+        await sessions.begin(tx, owner, device=WORDS["device"])
         [account] = await ChannelConfig.of_kind(tx, "whatsapp")
         fields = dict(account.fields)
         await accounts.reconnect(
             tx, services.channels, account, WORDS["account"], fields, actor="test"
         )
         now, drafted = await Client.mine(tx), ClientSettings(fallback=WORDS["draft"])
-        await configuration.publish(tx, now.name, now.assistant, actor="test", note=WORDS["note"])
+        await configuration.publish(tx, now.name, _in_use(), actor="test", note=WORDS["note"])
         await configuration.save_draft(tx, WORDS["draft"], drafted, actor="test")
-        await AccessGrant.ask(tx, uuid4(), "Noor", WORDS["access"], 1)
+        await AccessGrant.ask(tx, uuid4(), WORDS["platform"], WORDS["access"], 1)
         await clients.suspend(tx, WORDS["suspended"], actor="test")
+
+
+def _in_use() -> ClientSettings:
+    """Settings in which every field that takes words has some of its own."""
+    return ClientSettings(
+        fallback=WORDS["fallback"],
+        handover_words=[WORDS["handover"]],
+        handover_email=f"{WORDS['told']}@cafe.example",
+        greeting={"en": WORDS["greeting"]},
+        starters={"en": [WORDS["starter"]]},
+        assistant_name=WORDS["assistant"],
+        tone=WORDS["tone"],
+    )
 
 
 async def _database(product: Product) -> AsyncIterator[tuple[str, str]]:

@@ -34,7 +34,9 @@ from app.models.job import Job
 from app.models.knowledge_base import KnowledgeDocument, KnowledgeSource, Upload
 from app.models.knowledge_search import Sought, search
 from app.models.message import Message
+from app.models.oauth import OAuthApplication
 from app.models.staff_factor import StaffFactor
+from app.models.staff_session import StaffSession
 from app.models.usage import AnswerTrace
 from tests.fixtures.keys import KEYS, MASTER
 from tests.fixtures.knowledge import PASSWORD, SIGNER, connect
@@ -112,12 +114,16 @@ async def test_what_was_written_beside_conversations_is_sealed_with_the_clients_
     async with db.tenant(client) as tx:
         now, draft = await Client.mine(tx), await ClientDraft.find(tx)
         assert (now.suspended_for, now.is_active) == (CANARY, True)
+        assert (now.assistant.fallback, now.retention) == (CANARY, {"messages": 90})
         assert draft
         assert (draft.name, draft.assistant.fallback) == (CANARY, CANARY)
         [published] = await ClientVersion.latest(tx)
         assert (published.name, published.assistant.fallback, published.note) == (CANARY,) * 3
         assert [one.wording for one in await Consent.of_contact(tx, id_)] == [CANARY]
-        assert [one.reason for one in await AccessGrant.every(tx)] == [CANARY]
+        [wish] = await AccessGrant.every(tx)
+        assert (wish.staff_name, wish.reason) == (CANARY, CANARY)
+        assert [one.name for one in await OAuthApplication.all(tx)] == [CANARY]
+        assert [one.device for one in await StaffSession.of_staff(tx, id_)] == [CANARY]
         assert [one.name for one in await ApiKey.all(tx)] == [CANARY]
         heads = await tx.all("SELECT substr(name, 1, 5) AS head FROM api_keys")
         assert [row["head"] for row in heads] == [cipher_of(tx).head] == [b"\x02\0\0\0\x02"]
@@ -219,7 +225,8 @@ AND position($1 IN pg_read_binary_file(pg_relation_filepath(oid))) > 0
 """
 _KEY = "INSERT INTO client_keys (client_id, version, wrapped, under) VALUES ($1, $2, $3, $4)"
 _WORDS = """
-INSERT INTO clients (id, name, slug, settings, suspended_for) VALUES ({client}, 'Old', '{slug}', '{{}}', '{canary}');
+INSERT INTO clients (id, name, slug, settings, suspended_for)
+VALUES ({client}, 'Old', '{slug}', '{{"fallback": "{canary}", "retention": {{"messages": 90}}}}', '{canary}');
 INSERT INTO client_versions (client_id, version, name, settings, author, note)
 VALUES ({client}, 1, '{canary}', '{{"fallback": "{canary}"}}', 'cli', '{canary}');
 INSERT INTO client_drafts (client_id, base, name, settings, author)
@@ -230,11 +237,15 @@ VALUES ({client}, {id}, {id}, 'messages', true, 'staff', '{canary}');
 INSERT INTO staff (client_id, id, email, name, role, password_hash)
 VALUES ({client}, {id}, '{slug}@b.example', 'A', 'owner', '');
 INSERT INTO access_grants (client_id, id, staff_id, staff_name, reason, hours, state)
-VALUES ({client}, {id}, {id}, 'Noor', '{canary}', 1, 'asked');
+VALUES ({client}, {id}, {id}, '{canary}', '{canary}', 1, 'asked');
 INSERT INTO api_keys (client_id, id, staff_id, name, mode, scopes, secret_hash)
 VALUES ({client}, {id}, {id}, '{canary}', 'live', '{{}}', '');
 INSERT INTO channel_configs (client_id, id, kind, name, external_id, sealed)
 VALUES ({client}, {id}, 'web', '{canary}', '1', '');
+INSERT INTO oauth_applications (client_id, id, name, redirect_uris, scopes, algorithm)
+VALUES ({client}, {id}, '{canary}', '{{}}', '{{}}', 'EdDSA');
+INSERT INTO staff_sessions (client_id, id, staff_id, secret_hash, stage, device, seen_at, ends_at)
+VALUES ({client}, {id}, {id}, '', 'full', '{canary}', now(), now() + interval '1 day');
 """
 _ROWS = """
 INSERT INTO clients (id, name, slug) VALUES ({client}, 'Old', 'old');

@@ -10,7 +10,7 @@ from app.services.identity.applications import check_redirect, is_listed
 
 LISTED = "https://app.example/callback"
 APPLICATION = LivingApplication(
-    uuid4(), uuid4(), "Café", "Ledger", [LISTED, "com.example.app:/cb"], ["admin"], "EdDSA", None
+    uuid4(), uuid4(), "Café", b"", [LISTED, "com.example.app:/cb"], ["admin"], "EdDSA", None
 )
 
 TRICKS = [

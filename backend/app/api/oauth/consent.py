@@ -102,7 +102,9 @@ async def ask(
         asked = await read(services.authority, pairs)
         if session is None:
             raise SignInFirst(f"{PATH}?{urlencode(_carried(pairs))}")
-        return _page(look, _within(asked, session), session, _carried(pairs))
+        asked = _within(asked, session)
+        name = asked.application.name(await services.db.cipher(asked.application.client_id))
+        return _page(look, asked, name, session, _carried(pairs))
     except Lost:
         return _lost(look)
     except Back as back:
@@ -183,10 +185,11 @@ def _carried(pairs: Pairs) -> dict[str, str]:
     return {name: str(value) for name, value in pairs if name in CARRIED and value}
 
 
-def _page(look: Look, asked: Asked, session: Session, carried: Mapping[str, str]) -> HTMLResponse:
-    application = asked.application
+def _page(
+    look: Look, asked: Asked, name: str, session: Session, carried: Mapping[str, str]
+) -> HTMLResponse:
     look = Look(look.language, PATH, carried)
-    lead = look.say("consent_lead", application=application.name, client=application.client_name)
+    lead = look.say("consent_lead", application=name, client=asked.application.client_name)
     who = look.say("signed_in_as", name=session.name)
     where = look.say("consent_where", place=_place(asked.redirect_uri))
     body = (

@@ -76,13 +76,12 @@ async def create(tx: TenantTx, wish: Wish, *, actor: str) -> NewApplication:
     secret = new_secret("wfs_") if wish.confidential else None
     row = OAuthApplication(
         id=uuid7(),
-        name=wish.name,
         secret_hash=hash_of(secret) if secret else None,
         redirect_uris=list(dict.fromkeys(wish.redirect_uris)),
         scopes=sorted(scopes),
         algorithm=wish.algorithm,
     )
-    made = await OAuthApplication.add(tx, row)
+    made = await OAuthApplication.add(tx, row, wish.name)
     await AuditEntry.add(tx, actor, "application.created", str(made.id), {"scopes": sorted(scopes)})
     return NewApplication(made, secret)
 

@@ -32,7 +32,7 @@ class Forgetter:
     async def client(self, client_id: UUID) -> dict[str, int]:
         """Erases what is too old of one client; gives how much that was."""
         async with self._db.tenant(client_id) as tx:
-            kept = (await Client.mine(tx)).assistant.retention
+            kept = await Client.rules(tx)
             now: datetime = await tx.value("SELECT now()")
             await Export.drop_old(tx)
         counts = {

@@ -212,7 +212,7 @@ def _session(
     *,
     final: bool,
 ) -> Session:
-    settings = ClientSettings.model_validate(turn.settings)
+    settings = turn.settings
     said = tuple(m["text"] for m in turn.waiting if m["text"])
     text = "\n".join(said)
     language = language_of(text) or turn.language or settings.language
