@@ -47,7 +47,7 @@ READERS = (Role.OWNER, Role.AGENT, Role.VIEWER, Role.SERVICE)
 """Who may read what is a client's: its staff, and services that it gave the right to."""
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """Everything that stands behind the endpoints."""
     return cast(Services, request.app.state.services)
 
@@ -55,7 +55,9 @@ def services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services)]
 
 
-def language(accept_language: Annotated[str | None, Header(include_in_schema=False)] = None) -> str:
+async def language(
+    accept_language: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> str:
     """Which of our languages the caller reads."""
     return language_of(accept_language)
 
@@ -63,7 +65,7 @@ def language(accept_language: Annotated[str | None, Header(include_in_schema=Fal
 LanguageDep = Annotated[str, Depends(language)]
 
 
-def cookies(services: ServicesDep) -> Cookies:
+async def cookies(services: ServicesDep) -> Cookies:
     """Sets and reads cookies."""
     return Cookies(services.settings.public_url)
 
@@ -71,7 +73,7 @@ def cookies(services: ServicesDep) -> Cookies:
 CookiesDep = Annotated[Cookies, Depends(cookies)]
 
 
-def any_session(request: Request) -> Session | None:
+async def any_session(request: Request) -> Session | None:
     """The session that a browser came with, however far it has come; None where there is none."""
     found: Session | None = getattr(request.state, FOUND, None)
     return found
@@ -80,7 +82,7 @@ def any_session(request: Request) -> Session | None:
 AnySessionDep = Annotated[Session | None, Depends(any_session)]
 
 
-def session(found: AnySessionDep) -> Session | None:
+async def session(found: AnySessionDep) -> Session | None:
     """Who is signed in with a browser; None where nobody is. Forms have to prove that they are ours besides."""
     return found if found and found.stage is Stage.FULL else None
 

@@ -69,47 +69,82 @@ EACH_KIND = ("body ids 0 list", "body id 0 top", "query id 0")
 
 Named = tuple[str, str]
 """What an attempt names: a thing, and the client it belongs to."""
-Write = Callable[[Named], Request]
+Write = Callable[["Caller", Named], Request]
+"""What writes a caller's request that names a thing in one place; a place is what it is called, and that."""
+Place = tuple[str, Write]
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One request that names what isn't the caller's, and how it would look with a name that nobody has."""
 
-    operation: Operation
-    house: House
-    caller: str
+    by: "Caller"
     place: str
     named: Named
     write: Write
+
+    @property
+    def operation(self) -> Operation:
+        """What is called."""
+        return self.by.operation
+
+    @property
+    def house(self) -> House:
+        """The caller's own."""
+        return self.by.house
+
+    @property
+    def caller(self) -> str:
+        """Who calls."""
+        return self.by.name
+
+    def request(self, named: Named) -> Request:
+        """The request with this name in its place."""
+        return self.write(self.by, named)
 
 
 def attempts(
     app: FastAPI, houses: Sequence[House], only: Callable[[str], bool] = lambda _: True
 ) -> Iterator[Iterator[Attempt]]:
     """The attempts, one stream for each operation and caller: taking from each in turn tries everything early."""
+    aims = {
+        (house.id, name): tuple(_aims(house, name, houses))
+        for house in houses
+        for name in house.callers
+    }
     for operation in filter(lambda one: only(one.title), operations(app)):
+        places = list(places_of(operation))
         for house in houses:
-            for caller in house.callers:
-                if not operation.rightful(caller):
-                    yield _of_caller(Caller(operation, house, caller), houses)
+            for name in house.callers:
+                if not operation.rightful(name):
+                    caller = Caller(operation, house, name)
+                    yield _of_caller(caller, places, aims[house.id, name], houses)
 
 
-def _of_caller(caller: "Caller", houses: Sequence[House]) -> Iterator[Attempt]:
-    operation, house = caller.operation, caller.house
-    places = list(caller.places())
-    things = list(caller.aims(houses))
+def _aims(house: House, caller: str, houses: Sequence[House]) -> Iterator[Named]:
+    """What others have: things in turn of their kinds; for a visitor, also other visitors' of the same client."""
+    for other in houses:
+        if other is not house:
+            for things in other.objects.values():
+                yield from ((thing, other.id) for thing in things)
+            yield from ((text, other.id) for text in other.texts)
+        elif caller == "visitor":
+            yield from ((thing, house.id) for thing in house.objects["conversation"][1:])
 
+
+def _of_caller(
+    caller: "Caller", places: Sequence[Place], things: Sequence[Named], houses: Sequence[House]
+) -> Iterator[Attempt]:
     def attempt(place: int, named: Named, spelling: int) -> Attempt:
         said, write = places[place]
         spelled = (SPELLINGS[spelling](named[0]), named[1])
-        return Attempt(operation, house, caller.name, f"{said} {spelling}", spelled, write)
+        return Attempt(caller, f"{said} {spelling}", spelled, write)
 
     first = [n for n, (said, _) in enumerate(places) if said.startswith(FIRST)]
     yield from (attempt(n, named, 0) for n in first for named in caller.likeliest(houses))
     each = [n for n, (said, _) in enumerate(places) if said.startswith(EACH_KIND)]
     yield from (attempt(n, named, 0) for n in each for named in caller.one_of_each(houses))
-    most = COSTLY.get(operation.title)
+    most = COSTLY.get(caller.operation.title)
     for index in islice(scattered(len(places) * len(things) * len(SPELLINGS)), most):
         rest, spelling = divmod(index, len(SPELLINGS))
         place, thing = divmod(rest, len(things))
@@ -132,16 +167,6 @@ class Caller:
     house: House
     name: str
 
-    def aims(self, houses: Sequence[House]) -> Iterator[Named]:
-        """What others have: things in turn of their kinds; for a visitor, also other visitors' of the same client."""
-        for house in houses:
-            if house is not self.house:
-                for things in house.objects.values():
-                    yield from ((thing, house.id) for thing in things)
-                yield from ((text, house.id) for text in house.texts)
-            elif self.name == "visitor":
-                yield from ((thing, house.id) for thing in house.objects["conversation"][1:])
-
     def one_of_each(self, houses: Sequence[House]) -> Iterator[Named]:
         """One thing of every kind that the next client has."""
         other = houses[(houses.index(self.house) + 1) % len(houses)]
@@ -153,51 +178,6 @@ class Caller:
         for house in houses:
             if house is not self.house:
                 yield house.objects.get(kind, (house.id,))[0], house.id
-
-    def places(self) -> Iterator[tuple[str, Write]]:
-        """Where in a request something can be named."""
-        one = self.operation
-        secret = [name for name in one.names if name not in PUBLIC_NAMES]
-        for name in secret:
-            yield f"path {name}", lambda named, name=name: self.request({name: named[0]})
-        if len(secret) > 1:
-            yield "path", lambda named: self.request(dict.fromkeys(secret, named[0]))
-        aimed = self._aimed(secret)
-        if not one.makes:
-            yield from self._around(aimed)
-        if one.body is not None or (one.writes and not one.makes):
-            yield from self._inside(aimed)
-
-    def _aimed(self, secret: Sequence[str]) -> Callable[[Named], dict[str, str]]:
-        return lambda named: dict.fromkeys(secret, named[0])
-
-    def _around(self, aimed: Callable[[Named], dict[str, str]]) -> Iterator[tuple[str, Write]]:
-        """Beside what the operation asks for: the client in a header or the query, its thing in the path."""
-        for header in HEADERS:
-            for which in (0, 1):
-                yield f"header {header} {which}", lambda named, h=header, w=which: self.request(
-                    aimed(named), headers=((h, _header(h, _plain(named[w]))),)
-                )
-        for name in (*self.operation.query, *FIELDS):
-            for which in (0, 1):
-                yield f"query {name} {which}", lambda named, n=name, w=which: self.request(
-                    aimed(named), query={n: named[w]}
-                )
-
-    def _inside(self, aimed: Callable[[Named], dict[str, str]]) -> Iterator[tuple[str, Write]]:
-        """In the body: fields it has, fields it hasn't, at the top and deeper."""
-        given = self.operation.body if isinstance(self.operation.body, dict) else {}
-        for name in given:
-            if name.endswith("_id") and name not in PUBLIC_NAMES and name != "client_message_id":
-                yield f"body {name}", lambda named, n=name: self.request(body=given | {n: named[0]})
-        for name in FIELDS:
-            for which in (0, 1):
-                for shape, wrap in SHAPES.items():
-                    # An operation that reads no body must not act on the caller's own things: it's aimed at others'.
-                    path = {} if self.operation.body is not None else None
-                    yield f"body {name} {which} {shape}", lambda named, n=name, w=which, p=path, f=wrap: self.request(
-                        aimed(named) if p is None else p, body=f(given, n, named[w])
-                    )
 
     def request(
         self,
@@ -232,6 +212,49 @@ class Caller:
         }  # fmt: skip
         things = self.house.objects.get(name.removesuffix("_id"), ())
         return mine.get(name) or (things[0] if things else "unknown")
+
+
+def places_of(one: Operation) -> Iterator[Place]:
+    """Where in a request something can be named."""
+    secret = [name for name in one.names if name not in PUBLIC_NAMES]
+    for name in secret:
+        yield f"path {name}", lambda by, named, name=name: by.request({name: named[0]})
+    if len(secret) > 1:
+        yield "path", lambda by, named: by.request(dict.fromkeys(secret, named[0]))
+    if not one.makes:
+        yield from _around(one, secret)
+    if one.body is not None or (one.writes and not one.makes):
+        yield from _inside(one, secret)
+
+
+def _around(one: Operation, secret: Sequence[str]) -> Iterator[Place]:
+    """Beside what the operation asks for: the client in a header or the query, its thing in the path."""
+    for header in HEADERS:
+        for which in (0, 1):
+            yield f"header {header} {which}", lambda by, named, h=header, w=which: by.request(
+                dict.fromkeys(secret, named[0]), headers=((h, _header(h, _plain(named[w]))),)
+            )
+    for name in (*one.query, *FIELDS):
+        for which in (0, 1):
+            yield f"query {name} {which}", lambda by, named, n=name, w=which: by.request(
+                dict.fromkeys(secret, named[0]), query={n: named[w]}
+            )
+
+
+def _inside(one: Operation, secret: Sequence[str]) -> Iterator[Place]:
+    """In the body: fields it has, fields it hasn't, at the top and deeper."""
+    given = one.body if isinstance(one.body, dict) else {}
+    # An operation that reads no body must not act on the caller's own things: it's aimed at others'.
+    aimed = () if one.body is not None else secret
+    for name in given:
+        if name.endswith("_id") and name not in PUBLIC_NAMES and name != "client_message_id":
+            yield f"body {name}", lambda by, named, n=name: by.request(body=given | {n: named[0]})
+    for name in FIELDS:
+        for which in (0, 1):
+            for shape, wrap in SHAPES.items():
+                yield f"body {name} {which} {shape}", lambda by, named, n=name, w=which, f=wrap: by.request(
+                    dict.fromkeys(aimed, named[0]), body=f(given, n, named[w])
+                )
 
 
 SHAPES: dict[str, Callable[[dict[str, Any], str, str], Any]] = {

@@ -1,5 +1,6 @@
 """An installation without limits on how often somebody may come: the proof comes often."""
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.bootstrap import bootstrap
+from app.cli.starting import spare_the_collector
 from app.core.config import Settings
 from app.core.observability import configure_logging
 from app.embedded.postgres import EmbeddedPostgres
@@ -27,12 +29,16 @@ async def _world(settings: Settings, **of_clients: object) -> AsyncIterator[Worl
     configure_logging(
         strict=True, level="ERROR"
     )  # A line for each of a hundred thousand requests would be most of the work.
+    seldom = gc.get_threshold()
     try:
         product = Product(services, services.tools.http, "http://wafaa.test")
         made = await build(product, **of_clients)
+        spare_the_collector()  # As whatever serves does.
         yield made
         await made.owner.close()
     finally:
+        gc.unfreeze()
+        gc.set_threshold(*seldom)
         configure_logging(strict=True)
         await services.close()
 

@@ -97,7 +97,7 @@ class Proof:
             await self._try(attempt)
 
     async def _try(self, attempt: Attempt) -> None:
-        answer = await self._send(self._app, attempt.write(attempt.named))
+        answer = await self._send(self._app, attempt.request(attempt.named))
         title = attempt.operation.title
         self.report.attempts += 1
         self.report.statuses[answer.status] += 1
@@ -111,7 +111,6 @@ class Proof:
 
     async def _match(self, attempt: Attempt, found: Lasting) -> None:
         """Compares with the controls known for such a place, and before it is called a leak, with its own."""
-        nobody = unknown_like(attempt.named)
         form = "id" if attempt.named[0].count("-") > 3 else "text"
         kind = attempt.place.partition(" ")[0]
         key = (attempt.operation.title, attempt.house.id, attempt.caller, kind, form)
@@ -119,7 +118,8 @@ class Proof:
         if found in known:
             return
         self.report.controls += 1
-        control = (await self._send(self._app, attempt.write(nobody))).lasting()
+        nobody = attempt.request(unknown_like(attempt.named))
+        control = (await self._send(self._app, nobody)).lasting()
         known.add(control)
         if control != found:
             self._leak(

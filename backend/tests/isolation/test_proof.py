@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from app.api.app import create_app
-from tests.isolation.attempts import PUBLIC_NAMES, Caller
+from tests.isolation.attempts import PUBLIC_NAMES, Caller, places_of
 from tests.isolation.operations import UNDESCRIBED, Operation, operations
 from tests.isolation.proof import Proof
 from tests.isolation.wire import listening
@@ -99,7 +99,7 @@ def _to_try(app: FastAPI, world: World) -> set[tuple[str, str]]:
         (one.title, caller)
         for one in operations(app)
         for caller in world.houses[0].callers
-        if not one.rightful(caller) and any(Caller(one, world.houses[0], caller).places())
+        if not one.rightful(caller) and any(places_of(one))
     }
 
 

@@ -1,6 +1,7 @@
 """Who may call what: every route is closed, but for those on the list."""
 
 import asyncio
+import inspect
 import itertools
 import re
 from collections.abc import Iterator
@@ -83,6 +84,19 @@ def _calls(dependant: Dependant) -> Iterator[object]:
     for part in dependant.dependencies:
         yield part.call
         yield from _calls(part)
+
+
+def test_nothing_that_a_route_asks_for_takes_a_thread() -> None:
+    """A plain function would be called in one, at twice the cost of all that it does, several times a request."""
+    routes = [
+        one for one in iter_route_contexts(APP.routes) if isinstance(one.original_route, APIRoute)
+    ]
+    for route in routes:
+        dependant = route.original_route.dependant
+        for part in (dependant.call, *_calls(dependant)):
+            asked = part if inspect.isroutine(part) else type(part).__call__
+            is_async = inspect.iscoroutinefunction(asked) or inspect.isasyncgenfunction(asked)
+            assert is_async, f"{route.path}: {part}"
 
 
 APART = {

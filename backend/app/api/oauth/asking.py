@@ -99,7 +99,7 @@ async def application(request: Request, given: FormDep, services: ServicesDep) -
 ApplicationDep = Annotated[LivingApplication, Depends(application)]
 
 
-def readers(request: Request, application: ApplicationDep) -> Mapping[str, str]:
+async def readers(request: Request, application: ApplicationDep) -> Mapping[str, str]:
     """Which pages may read the answer: those of the origins that the application's codes go to, letter by letter.
 
     A form needs no preflight, so an application that shows its name in the form alone is all that is let in.

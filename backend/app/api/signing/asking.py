@@ -22,12 +22,12 @@ Text = Annotated[str, Form(max_length=2000), AfterValidator(keepable)]
 Kept = Annotated[str, Form(max_length=4000), AfterValidator(keepable)]
 
 
-def look(request: Request, lang: Annotated[str, Query(max_length=20)] = "") -> Look:
+async def look(request: Request, lang: Annotated[str, Query(max_length=20)] = "") -> Look:
     """Who looks at a page."""
     return _look(request, lang)
 
 
-def form_look(request: Request, cookies: CookiesDep, lang: Text = "") -> Look:
+async def form_look(request: Request, cookies: CookiesDep, lang: Text = "") -> Look:
     """Who sent a form; it has to be one of our own.
 
     Raises:
@@ -59,7 +59,7 @@ async def lead_to_sign_in(_request: Request, first: SignInFirst) -> RedirectResp
     return see(sign_in_path(first.return_to))
 
 
-def signed_in(session: SessionDep, request: Request) -> Session:
+async def signed_in(session: SessionDep, request: Request) -> Session:
     """Who is signed in.
 
     Raises:

@@ -38,7 +38,7 @@ PAGE = "/account/second-factor"
 ReturnTo = Annotated[str | None, Query(max_length=4000)]
 
 
-def halfway(session: AnySessionDep) -> Session:
+async def halfway(session: AnySessionDep) -> Session:
     """Who gave a password and now has to give a code.
 
     Raises:
@@ -49,7 +49,7 @@ def halfway(session: AnySessionDep) -> Session:
     return session
 
 
-def enrolling(session: AnySessionDep) -> Session:
+async def enrolling(session: AnySessionDep) -> Session:
     """Who may set a second factor up: who is signed in, or has to before they are.
 
     Raises:

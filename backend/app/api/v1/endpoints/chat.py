@@ -218,7 +218,7 @@ def _stored(message: Message, names: Mapping[UUID, str | None]) -> dict[str, Any
     return {**message_json(message, agent_name=name), "feedback": message.feedback}
 
 
-def own(conversation_id: UUID, visitor: VisitorDep) -> UUID:
+async def own(conversation_id: UUID, visitor: VisitorDep) -> UUID:
     """The visitor's own conversation, known before the first byte of a stream: later there is no other status."""
     return _own(conversation_id, visitor)
 
