@@ -55,7 +55,9 @@ class Stub:
         chance = random.Random(3)  # noqa: S311
         self._vectors = [tuple(chance.gauss(0, 0.05) for _ in range(384)) for _ in range(64)]
 
-    async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
+    async def embed(
+        self, texts: Sequence[str], purpose: Purpose, whose: UUID | None = None
+    ) -> list[Vector]:
         """One vector a text."""
         return [self._vectors[hash(text) % 64] for text in texts]
 

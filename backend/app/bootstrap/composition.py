@@ -27,7 +27,7 @@ from app.bootstrap.locations import (
 from app.bootstrap.observer import Observer
 from app.bootstrap.parts import parts
 from app.bootstrap.services import Services
-from app.bootstrap.work import handlers, places, steps
+from app.bootstrap.work import handlers, hands, places, steps
 from app.core.audit_chain import HeadSigner
 from app.core.circuits import Circuits
 from app.core.clock import SteadyClock
@@ -169,6 +169,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         observer,
         pressure,
         places=places(settings),
+        hands=hands(settings),
         brings=(MOST_WAITING, HISTORY),
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,

@@ -1,11 +1,13 @@
 """What runs beside requests: every job with its handler, and what the installation does by itself."""
 
+import os
 from typing import Any
 
 from app.bootstrap.locations import public_url
 from app.bootstrap.observer import Observer
 from app.core.circuits import Circuits
 from app.core.config import Settings
+from app.core.hands import Hands
 from app.core.multi_tenant import Database
 from app.core.tools import Tools
 from app.models import partition
@@ -42,6 +44,8 @@ from app.services.queue.pressure import Pressure
 from app.services.queue.steps import Step
 
 HOUR = 3600.0
+HANDS_A_PROCESSOR = 4
+"""Turns that compute at once: while one of them is in a worker, others are in the database and the embedder."""
 
 
 def handlers(
@@ -109,6 +113,12 @@ def places(settings: Settings) -> dict[str, int]:
     return {CHAT: settings.worker_concurrency} | dict.fromkeys(
         (NOTIFY, INDEXING, PROACTIVE), background
     )
+
+
+def hands(settings: Settings) -> dict[str, Hands]:
+    """How many turns a worker computes at once."""
+    most = settings.worker_hands or HANDS_A_PROCESSOR * (os.cpu_count() or 1)
+    return {CHAT: Hands(min(most, settings.worker_concurrency))}
 
 
 def steps(db: Database, auditor: Auditor, eraser: Eraser, forgetter: Forgetter) -> tuple[Step, ...]:

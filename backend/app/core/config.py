@@ -117,6 +117,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Conversations a worker serves at once.",
     )
+    worker_hands: int | None = Field(
+        None,
+        alias="WAFAA_WORKER_HANDS",
+        ge=1,
+        description="Of them, how many compute at once while others wait for a model; four a processor when absent.",
+    )
     background_concurrency: int = Field(
         2,
         alias="WAFAA_BACKGROUND_CONCURRENCY",

@@ -247,11 +247,13 @@ async def test_a_long_document_says_how_far_it_is_while_it_is_learnt(
     class Watching(WordsEmbedder):
         """Looks at the only document whenever it is given some of it."""
 
-        async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
+        async def embed(
+            self, texts: Sequence[str], purpose: Purpose, whose: UUID | None = None
+        ) -> list[Vector]:
             async with knowledge_db.tenant(client) as tx:
                 (document,) = await KnowledgeDocument.all(tx)
             seen.append((document.status, document.progress))
-            return await super().embed(texts, purpose)
+            return await super().embed(texts, purpose, whose)
 
     client = await new_client()
     await Library(knowledge_db, Watching()).learn(
@@ -285,7 +287,9 @@ async def test_an_embedder_that_fails_leaves_the_old_version_and_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Away(WordsEmbedder):
-        async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
+        async def embed(
+            self, texts: Sequence[str], purpose: Purpose, whose: UUID | None = None
+        ) -> list[Vector]:
             raise UpstreamUnavailable
 
     client = await new_client()

@@ -2,12 +2,15 @@
 
 import inspect
 from pathlib import Path
+from uuid import uuid4
 
 from app.api import intake
 from app.api.app import MOST_BODY_BYTES
 from app.api.v1.endpoints import webhooks
-from app.core import multi_tenant, once, room
+from app.bootstrap import work
+from app.core import hands, multi_tenant, once, room
 from app.core.config import Settings
+from app.core.hands import Hands
 from app.core.resilience import LocalBreaker, RetryBudget
 from app.models import idempotency
 from app.schemas.knowledge import QuestionIn
@@ -58,6 +61,9 @@ def in_code() -> dict[str, str]:
     """The same, as the code has it."""
     places, background = int(str(default("worker_concurrency"))), default("background_concurrency")
     bench = Bench("chat", places)
+    alone, beside = Hands(8), Hands(8)
+    for client in (uuid4(), uuid4()):
+        beside.take(client)
     parsing = Limits()
     question = next(
         m for m in QuestionIn.model_fields["question"].metadata if hasattr(m, "max_length")
@@ -77,6 +83,11 @@ def in_code() -> dict[str, str]:
         "jobs at once a worker: conversations · each other queue": [
             f"{places}, one client's {bench._cap}",
             f"{background}",
+        ],
+        "turns that compute at once · one client's, alone or not · a hand held": [
+            f"{work.HANDS_A_PROCESSOR} a processor",
+            {4: "a half"}[alone.cap] + {2: ", a quarter"}[beside.cap],
+            f"{hands.LONGEST_SECONDS:g} s",
         ],
         "attempts · back-off · repetitions": [
             f"{default('max_attempts')}",

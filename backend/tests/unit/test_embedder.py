@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import UUID
 
 import pytest
 
 from app.services.knowledge.base import Purpose
 from app.services.knowledge.embedder import Server, Turns
 from app.services.knowledge.embedders import _wire
+
+CAFE, SHOP, FLOOD = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
 class Letters:
@@ -54,9 +57,20 @@ async def test_the_most_urgent_goes_next_and_equals_in_order() -> None:
     with ThreadPoolExecutor(1) as worker:
         turns = Turns(worker)
         names = [("first", 1), ("passage", 1), ("second passage", 1), ("question", 0)]
-        work = [turns.run(urgency, lambda name=name: order.append(name)) for name, urgency in names]  # type: ignore[misc]
+        work = [turns.run(urgency, CAFE, lambda name=name: order.append(name)) for name, urgency in names]  # type: ignore[misc]
         await asyncio.gather(*work)
     assert order == ["first", "question", "passage", "second passage"]
+
+
+async def test_clients_take_turns_however_many_texts_one_of_them_has() -> None:
+    order: list[UUID] = []
+    with ThreadPoolExecutor(1) as worker:
+        turns = Turns(worker)
+        texts = [FLOOD] * 20 + [CAFE, SHOP, CAFE]
+        work = [turns.run(0, whose, lambda whose=whose: order.append(whose)) for whose in texts]  # type: ignore[misc]
+        await asyncio.gather(*work)
+    assert order[:6] == [FLOOD, FLOOD, CAFE, SHOP, FLOOD, CAFE]
+    assert order[6:] == [FLOOD] * 17
 
 
 async def test_one_who_leaves_the_queue_gives_the_turn_on() -> None:
@@ -65,17 +79,19 @@ async def test_one_who_leaves_the_queue_gives_the_turn_on() -> None:
         release = asyncio.Event()
         loop = asyncio.get_running_loop()
         running = asyncio.create_task(
-            turns.run(0, lambda: asyncio.run_coroutine_threadsafe(release.wait(), loop).result())
+            turns.run(
+                0, CAFE, lambda: asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
+            )
         )
         await asyncio.sleep(0)
-        leaving = asyncio.create_task(turns.run(0, lambda: 1))
-        staying = asyncio.create_task(turns.run(1, lambda: 2))
+        leaving = asyncio.create_task(turns.run(0, CAFE, lambda: 1))
+        staying = asyncio.create_task(turns.run(1, CAFE, lambda: 2))
         await asyncio.sleep(0)
         leaving.cancel()
         release.set()
         await running
         assert await staying == 2
-        assert await turns.run(0, lambda: 3) == 3
+        assert await turns.run(0, CAFE, lambda: 3) == 3
 
 
 async def test_a_question_comes_between_the_passages_of_a_document() -> None:

@@ -16,6 +16,7 @@ from app.core.errors import (
     UpstreamUnavailable,
     WafaaError,
 )
+from app.core.hands import resting
 from app.services.channels._json import Json, identifier, items, mapping, number
 
 log = structlog.get_logger(__name__)
@@ -98,13 +99,16 @@ class Graph:
     async def _exchange(self, path: str, body: Mapping[str, Any]) -> Answer:
         url = f"{self.base_url.rstrip('/')}/{VERSION}/{path}"
         try:
-            async with self.http.post(
-                url,
-                data=orjson.dumps(body),
-                headers=self._headers(),
-                timeout=TIMEOUT,
-                allow_redirects=False,
-            ) as response:
+            async with (
+                resting(),
+                self.http.post(
+                    url,
+                    data=orjson.dumps(body),
+                    headers=self._headers(),
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                ) as response,
+            ):
                 return Answer(response.status, response.headers, await _document(response))
         except NEVER_SENT as error:
             raise UpstreamUnavailable from error

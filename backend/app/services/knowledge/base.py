@@ -155,8 +155,10 @@ class Embedder(Protocol):
     region: str
     dimensions: int
 
-    async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
-        """One vector a text, in order."""
+    async def embed(
+        self, texts: Sequence[str], purpose: Purpose, whose: UUID | None = None
+    ) -> list[Vector]:
+        """One vector a text, in order. Where texts must queue, the clients whose they are take turns."""
 
 
 def model_of(embedder: Embedder) -> str:

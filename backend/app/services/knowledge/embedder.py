@@ -1,12 +1,14 @@
 """The embedding server: one model a host, behind a Unix socket; ``wafaa embed`` runs it.
 
 Questions go before passages. Every text is a turn, and whoever is most urgent gets the next, so a question waits for
-one passage at most.
+one passage at most. Among equals clients take turns: however many texts one of them has here, it is one text for each
+of the others'.
 """
 
 import asyncio
 import heapq
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -14,6 +16,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Protocol, TypeVar
+from uuid import UUID
 
 from app.services.knowledge.base import Purpose
 from app.services.knowledge.embedders import _wire
@@ -36,32 +39,37 @@ class Model(Protocol):
 
 
 class Turns:
-    """Lends one worker thread to whoever is most urgent; among equals, to whoever came first."""
+    """Lends one worker thread to whoever is most urgent; among equals, to one client after the other."""
 
     def __init__(self, worker: ThreadPoolExecutor) -> None:
         self._worker = worker
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[int, int, int, UUID, asyncio.Future[None]]] = []
+        self._queued: Counter[tuple[int, UUID]] = Counter()
+        self._rounds: dict[int, int] = {}
         self._order = count()
         self._taken = False
 
-    async def run(self, urgency: int, work: Callable[[], T]) -> T:
+    async def run(self, urgency: int, whose: UUID, work: Callable[[], T]) -> T:
         """Does ``work`` in the worker when it is this caller's turn; lower ``urgency`` goes first."""
-        async with self._turn(urgency):
+        async with self._turn(urgency, whose):
             return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     @asynccontextmanager
-    async def _turn(self, urgency: int) -> AsyncIterator[None]:
+    async def _turn(self, urgency: int, whose: UUID) -> AsyncIterator[None]:
         if self._taken:
-            await self._wait(urgency)
+            await self._wait(urgency, whose)
         self._taken = True
         try:
             yield
         finally:
             self._pass_on()
 
-    async def _wait(self, urgency: int) -> None:
+    async def _wait(self, urgency: int, whose: UUID) -> None:
+        """Waits for as many rounds as this client has texts waiting already: in each round every client has one."""
         ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (urgency, next(self._order), ticket))
+        round_ = self._rounds.get(urgency, 0) + self._queued[urgency, whose]
+        self._queued[urgency, whose] += 1
+        heapq.heappush(self._waiting, (urgency, round_, next(self._order), whose, ticket))
         try:
             await ticket
         except asyncio.CancelledError:
@@ -72,7 +80,10 @@ class Turns:
     def _pass_on(self) -> None:
         """Wakes the next; the turn stays taken in between, so that nobody slips in."""
         while self._waiting:
-            *_, ticket = heapq.heappop(self._waiting)
+            urgency, self._rounds[urgency], _, whose, ticket = heapq.heappop(self._waiting)
+            self._queued[urgency, whose] -= 1
+            if not self._queued[urgency, whose]:
+                del self._queued[urgency, whose]
             if not ticket.done():
                 ticket.set_result(None)
                 return
@@ -98,17 +109,17 @@ class Server:
         finally:
             writer.close()
 
-    async def _answer(self, texts: list[str], purpose: Purpose) -> bytes:
+    async def _answer(self, texts: list[str], purpose: Purpose, whose: UUID) -> bytes:
         try:
-            return _wire.frame(_wire.DONE, *await self._embed(texts, purpose))
+            return _wire.frame(_wire.DONE, *await self._embed(texts, purpose, whose))
         except Exception as error:  # The client is told, and the server lives on.
             return _wire.frame(
                 _wire.FAILED, f"{type(error).__name__}: {error}".encode("utf-8", "replace")
             )
 
-    async def _embed(self, texts: list[str], purpose: Purpose) -> list[bytes]:
-        """Takes one turn a text, so that more urgent work comes in between."""
-        turn = partial(self._turns.run, _URGENCY[purpose])
+    async def _embed(self, texts: list[str], purpose: Purpose, whose: UUID) -> list[bytes]:
+        """Takes one turn a text, so that more urgent work and other clients' comes in between."""
+        turn = partial(self._turns.run, _URGENCY[purpose], whose)
         tokens = await turn(partial(self._model.tokenise, texts, purpose))
         return [await turn(partial(self._model.vector, text)) for text in tokens]
 

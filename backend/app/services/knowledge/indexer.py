@@ -124,7 +124,7 @@ class Indexer:
         for at in range(0, len(items), _BATCH):
             batch = items[at : at + _BATCH]
             vectors = await self._embedder.embed(
-                [c.indexed_text for _, c in batch], Purpose.PASSAGE
+                [c.indexed_text for _, c in batch], Purpose.PASSAGE, document.client_id
             )
             records = [
                 VectorRecord(chunk_id, document.id, chunk.language, vector)

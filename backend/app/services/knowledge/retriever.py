@@ -91,7 +91,7 @@ class Retriever:
         texts = [text[:_CHARACTERS] for text in queries]
         if not (await self._permits(client_id)).admits(self._embedder.region):
             return await self._by_words(client_id, texts, language, limit)
-        vectors = await self._embedder.embed(texts, Purpose.QUERY)
+        vectors = await self._embedder.embed(texts, Purpose.QUERY, client_id)
         mean = await self._calibration.mean(language)
         sought = [
             Sought(language, list(terms(text)), vector, mean, self._model)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from app.core.hands import Hands
 from app.models.lane import Lease, Wanted
 
 
@@ -11,38 +12,60 @@ class Bench:
     """The places of one queue: who sits on them, and whose turn it is next.
 
     A queue's jobs never take another's places, so that learning and campaigns can't hold up an answer. Nor can one
-    client take all of them: a quarter is left for whoever comes next.
+    client take all of them: a quarter is left for whoever comes next. Where hands are counted, a job begins when one
+    is free.
     """
 
-    def __init__(self, queue: str, places: int) -> None:
+    def __init__(self, queue: str, places: int, hands: Hands | None = None) -> None:
         self.queue = queue
+        self.hands = hands
         self._places = places
         self._cap = min(places, max(2, places * 3 // 4))
-        self._running: Counter[str] = Counter()
+        self._running: Counter[UUID] = Counter()
         self._after: UUID | None = None
         self._credit = 0
         self._more = True
+        self._capped = False
 
     @property
     def is_hungry(self) -> bool:
-        """Whether there is a place, and may be somebody for it."""
-        return self._more and self._running.total() < self._places
+        """Whether there is room, and may be somebody for it."""
+        return self._more and self._room() > 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody may wait for the next place or hand."""
+        return self._more or self._capped
 
     def wanted(self, without: Collection[UUID] = ()) -> Wanted | None:
-        """What may be claimed now; None while every place is taken.
+        """What may be claimed now; None while there is no room.
 
         Args:
             without: Clients whose jobs wait for now.
         """
-        free = self._places - self._running.total()
-        if free <= 0:
+        room = self._room()
+        if room <= 0:
+            self._more = True
             return None
-        running = {**self._running, **{str(client): self._cap for client in without}}
-        return Wanted(self.queue, free, self._cap, running, self._after, self._credit)
+        cap = min(self._cap, self.hands.cap) if self.hands else self._cap
+        running = {client: self._counts(client, cap) for client in self._running}
+        self._capped = any(count >= cap for count in running.values())
+        running |= dict.fromkeys(without, cap)
+        told = {str(client): count for client, count in running.items()}
+        return Wanted(self.queue, room, cap, told, self._after, self._credit)
+
+    def _room(self) -> int:
+        free = self._places - self._running.total()
+        return min(free, self.hands.free) if self.hands else free
+
+    def _counts(self, client: UUID, cap: int) -> int:
+        """How many of a client's count under a cap: its hands, and places as far as those bind it sooner."""
+        seated = self._running[client] - (self._cap - cap)
+        return max(seated, self.hands.held(client)) if self.hands else seated
 
     def sit(self, lease: Lease) -> None:
         """A job takes a place; its client has had this much of its turn."""
-        self._running[str(lease.client_id)] += 1
+        self._running[lease.client_id] += 1
         self._after, self._credit = lease.client_id, lease.credit
 
     def served(self, asked: int, leases: Sequence[Lease]) -> None:
@@ -51,8 +74,7 @@ class Bench:
 
     def stand(self, lease: Lease) -> bool:
         """A job leaves its place; tells whether somebody may have waited for it."""
-        client = str(lease.client_id)
-        awaited = self._more or self._running[client] >= self._cap
-        self._running[client] -= 1
+        awaited = self.is_awaited or self._running[lease.client_id] >= self._cap
+        self._running[lease.client_id] -= 1
         self._running = +self._running
         return awaited

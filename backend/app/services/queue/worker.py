@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Protocol
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from app.core.errors import NotFound, RateLimited, Unavailable, WafaaError
+from app.core.hands import Hand, Hands
 from app.core.multi_tenant import Database
 from app.core.resilience import RetryBudget, full_jitter
 from app.models.job import Job
@@ -64,6 +65,7 @@ class Worker:
         backlog: Backlog,
         *,
         places: Mapping[str, int],
+        hands: Mapping[str, Hands] | None = None,
         brings: tuple[int, int] = (0, 0),
         lease_seconds: float = 30.0,
         max_attempts: int = 5,
@@ -77,6 +79,7 @@ class Worker:
             observer: Who is told how they end.
             backlog: Who knows whose jobs wait for now.
             places: How many jobs of each queue run at once.
+            hands: How many of them compute at once, where that is counted.
             brings: How many waiting and how many earlier messages of a turn come along with its lane.
             lease_seconds: For how long a lane is held before that must be renewed.
             max_attempts: How often a job is tried.
@@ -86,7 +89,9 @@ class Worker:
         self._handlers = handlers
         self._observer = observer
         self._backlog = backlog
-        self._benches = {queue: Bench(queue, most) for queue, most in places.items()}
+        self._benches = {
+            queue: Bench(queue, most, (hands or {}).get(queue)) for queue, most in places.items()
+        }
         self._budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
         self._brings = brings
         self._lately: OrderedDict[UUID, None] = OrderedDict()
@@ -170,15 +175,25 @@ class Worker:
         claimed = await Lane.claim(self._db, wanted, self._lease_seconds, self._along())
         for lease in claimed.leases:
             self._meet(lease.client_id)
-            self._benches[lease.queue].sit(lease)
-            task = asyncio.create_task(self._work(Work(lease, self._lease_seconds, claimed_at)))
-            self._running.add(task)
-            task.add_done_callback(partial(self._done, lease))
+            self._begin(lease, claimed_at)
         for one in wanted:
             mine = [lease for lease in claimed.leases if lease.queue == one.queue]
             self._benches[one.queue].served(one.places, mine)
         self._pause = self._pause_after(claimed)
         return bool(claimed.leases)
+
+    def _begin(self, lease: Lease, claimed_at: float) -> None:
+        bench = self._benches[lease.queue]
+        bench.sit(lease)
+        freed = partial(self._freed, bench)
+        hand = Hand(bench.hands, lease.client_id, freed) if bench.hands else None
+        task = asyncio.create_task(self._work(Work(lease, self._lease_seconds, claimed_at), hand))
+        self._running.add(task)
+        task.add_done_callback(partial(self._done, lease))
+
+    def _freed(self, bench: Bench) -> None:
+        if bench.is_awaited:
+            self._wake.set()
 
     def _pause_after(self, claimed: Claimed) -> float:
         """How long nothing more is likely to be due."""
@@ -216,11 +231,12 @@ class Worker:
             if left:  # They give their lanes back.
                 await asyncio.wait(left, timeout=RELEASE_SECONDS)
 
-    async def _work(self, work: Work) -> None:
+    async def _work(self, work: Work, hand: Hand | None) -> None:
         """Runs a job, and what goes on under the same lease."""
         following: Work | None = work
-        while following:
-            following = await self._run(following)
+        with hand.working() if hand else nullcontext():
+            while following:
+                following = await self._run(following)
 
     async def _run(self, work: Work) -> Work | None:
         """Runs one job with its lease kept alive; nothing it does can stop the worker. Gives what goes on with it."""

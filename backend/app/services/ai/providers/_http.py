@@ -10,6 +10,7 @@ import aiohttp
 import orjson
 
 from app.core.errors import RateLimited, UpstreamRefused, UpstreamUnavailable
+from app.core.hands import resting
 from app.core.resilience import Deadline
 from app.services.ai.base import Tokens
 
@@ -59,13 +60,16 @@ async def posting(
     limits = aiohttp.ClientTimeout(total=left, sock_connect=min(CONNECT_SECONDS, left))
     headers = {"Content-Type": "application/json", **endpoint.headers}
     try:
-        async with http.post(
-            endpoint.url,
-            data=orjson.dumps(body),
-            headers=headers,
-            timeout=limits,
-            allow_redirects=False,
-        ) as response:
+        async with (
+            resting(),
+            http.post(
+                endpoint.url,
+                data=orjson.dumps(body),
+                headers=headers,
+                timeout=limits,
+                allow_redirects=False,
+            ) as response,
+        ):
             refuse(endpoint.name, response.status, response.headers)
             yield response
     except TimeoutError as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -58,7 +59,9 @@ class LocalEmbedder:
         self._idle: list[Connection] = []
         self.dimensions = 384
 
-    async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
+    async def embed(
+        self, texts: Sequence[str], purpose: Purpose, whose: UUID | None = None
+    ) -> list[Vector]:
         """One vector a text, in order.
 
         Raises:
@@ -66,7 +69,8 @@ class LocalEmbedder:
             UpstreamRefused: The server can't embed this.
         """
         groups = (texts[at : at + _TEXTS] for at in range(0, len(texts), _TEXTS))
-        return list(chain.from_iterable([await self._embed(group, purpose) for group in groups]))
+        found = [await self._embed(group, purpose, whose) for group in groups]
+        return list(chain.from_iterable(found))
 
     async def ping(self) -> None:
         """Asks for one vector.
@@ -81,8 +85,10 @@ class LocalEmbedder:
         while self._idle:
             self._idle.pop().close()
 
-    async def _embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
-        request = _wire.pack_request(texts, purpose)
+    async def _embed(
+        self, texts: Sequence[str], purpose: Purpose, whose: UUID | None
+    ) -> list[Vector]:
+        request = _wire.pack_request(texts, purpose, whose)
         try:
             answer = await self._ask_idle(request) or await self._ask_new(request)
         except TimeoutError as error:

@@ -6,11 +6,13 @@ from array import array
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, ClassVar
+from uuid import UUID
 
 import aiohttp
 from pydantic import BaseModel, Field, SecretStr
 
 from app.core.errors import RateLimited, UpstreamRefused, UpstreamUnavailable
+from app.core.hands import resting
 from app.core.tools import Tools
 from app.services.knowledge.base import Embedder, Purpose, Vector
 
@@ -44,7 +46,9 @@ class OpenAIEmbedder:
         self.dimensions = config.embedding_dimensions
         self.region = config.region
 
-    async def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
+    async def embed(
+        self, texts: Sequence[str], purpose: Purpose, whose: UUID | None = None
+    ) -> list[Vector]:
         """One vector a text, in order.
 
         Raises:
@@ -79,9 +83,10 @@ class OpenAIEmbedder:
         headers = {"Authorization": f"Bearer {self._config.api_key.get_secret_value()}"}
         url = f"{self._config.base_url.rstrip('/')}/embeddings"
         try:
-            async with self._http.post(
-                url, json=body, headers=headers, timeout=self._timeout
-            ) as response:
+            async with (
+                resting(),
+                self._http.post(url, json=body, headers=headers, timeout=self._timeout) as response,
+            ):
                 _check(response)
                 return await response.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:

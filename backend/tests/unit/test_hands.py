@@ -1,0 +1,203 @@
+"""Who computes: few at once, none of them all of one client's, and nobody who only waits."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core import hands as module
+from app.core.hands import Hand, Hands, resting
+from app.models.lane import Lease
+from app.services.queue.bench import Bench
+
+FLOOD, CAFE, SHOP = (UUID(int=n) for n in (1, 2, 3))
+
+
+class Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def lease(client: UUID) -> Lease:
+    return Lease(client, uuid4(), 1, uuid4(), "answer_message", {}, 1, "chat", 0)
+
+
+@contextmanager
+def turn(hands: Hands, client: UUID) -> Iterator[Hand]:
+    hand = Hand(hands, client, lambda: None)
+    with hand.working():
+        yield hand
+
+
+def test_one_client_has_half_of_the_hands_and_a_quarter_while_others_are_about() -> None:
+    clock = Clock()
+    hands = Hands(8, now=clock)
+    hands.take(FLOOD)
+    assert hands.cap == 4
+    hands.take(CAFE)
+    assert hands.cap == 2
+    hands.leave(CAFE)
+    clock.seconds = module.SHARED_SECONDS
+    hands.take(CAFE)
+    hands.take(CAFE)
+    assert hands.cap == 4, "who was alone for a while has more"
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_where_there_are_few_hands_everybody_may_have_one(most: int) -> None:
+    assert Hands(most).cap == 1
+
+
+def test_a_job_is_wanted_while_a_hand_is_free_and_no_client_has_its_share() -> None:
+    bench = Bench("chat", 16, Hands(8))
+    for client in (FLOOD, CAFE, FLOOD):
+        bench.sit(lease(client))
+        assert bench.hands is not None
+        bench.hands.take(client)
+    wanted = bench.wanted()
+    assert wanted is not None
+    assert (wanted.places, wanted.cap) == (5, 2)
+    assert wanted.running == {str(FLOOD): 2, str(CAFE): 1}
+    assert bench.is_awaited, "the flood's next may wait for one of its hands"
+
+
+def test_who_only_waits_takes_a_place_and_no_hand_until_its_places_are_full() -> None:
+    bench = Bench("chat", 16, Hands(8))
+    for _ in range(11):
+        bench.sit(lease(FLOOD))
+    wanted = bench.wanted()
+    assert wanted is not None
+    assert wanted.cap - wanted.running[str(FLOOD)] == 1, "of twelve places one is left"
+    bench.sit(lease(FLOOD))
+    wanted = bench.wanted()
+    assert wanted is not None
+    assert wanted.cap == wanted.running[str(FLOOD)]
+
+
+def test_without_a_free_hand_nothing_is_wanted_and_whoever_frees_one_looks_again() -> None:
+    hands = Hands(2)
+    bench = Bench("chat", 16, hands)
+    bench.served(2, [])
+    hands.take(FLOOD)
+    hands.take(CAFE)
+    assert bench.wanted() is None
+    assert bench.is_awaited
+
+
+async def test_a_turn_that_rests_lends_its_hand_and_goes_on_before_new_ones() -> None:
+    hands = Hands(1)
+    with turn(hands, FLOOD):
+        async with resting():
+            assert hands.free == 1
+            other = Hand(hands, CAFE, lambda: None)
+            assert hands.free == 0
+            # Left only when the other one has let go.
+            asyncio.get_running_loop().call_later(0.01, other._let_go)
+        assert hands.free == 0
+    assert hands.free == 1
+
+
+async def test_of_those_that_come_back_whoever_has_fewest_goes_first() -> None:
+    hands = Hands(8)
+    order: list[UUID] = []
+    others = [uuid4() for _ in range(6)]
+
+    async def come_back(client: UUID) -> None:
+        await hands.take_again(client)
+        order.append(client)
+
+    for client in (FLOOD, FLOOD, *others):
+        hands.take(client)
+    waiting = [asyncio.create_task(come_back(c)) for c in (FLOOD, FLOOD, CAFE)]
+    await asyncio.sleep(0)
+    hands.leave(others[0])
+    await asyncio.sleep(0)
+    assert order == [CAFE], "the flood has two already"
+    hands.leave(FLOOD)
+    hands.leave(FLOOD)
+    await asyncio.gather(*waiting)
+    assert order == [CAFE, FLOOD, FLOOD]
+
+
+async def test_a_turn_given_up_while_it_waits_leaves_nothing_behind() -> None:
+    hands = Hands(1)
+    hands.take(FLOOD)
+    waiting = asyncio.create_task(hands.take_again(CAFE))
+    late = asyncio.create_task(hands.take_again(SHOP))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    hands.leave(FLOOD)
+    late.cancel()  # Its hand has come already.
+    await asyncio.gather(waiting, late, return_exceptions=True)
+    assert hands.free == 1
+    assert [hands.held(client) for client in (FLOOD, CAFE, SHOP)] == [0, 0, 0]
+
+
+async def test_whatever_hangs_keeps_no_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_SECONDS", 0.01)
+    hands, freed = Hands(1), asyncio.Event()
+    with Hand(hands, FLOOD, freed.set).working():
+        await freed.wait()
+        assert hands.free == 1
+        async with resting():
+            pass
+        assert hands.free == 0
+    assert hands.free == 1
+
+
+async def test_two_that_one_turn_waits_for_give_one_hand_back() -> None:
+    hands = Hands(1)
+
+    async def rest(seconds: float) -> None:
+        async with resting():
+            await asyncio.sleep(seconds)
+
+    with turn(hands, FLOOD):
+        await asyncio.gather(rest(0), rest(0.01))
+        assert hands.free == 0
+    assert hands.free == 1
+
+
+async def test_outside_of_a_turn_resting_is_nothing() -> None:
+    async with resting():
+        pass
+
+
+@given(st.lists(st.tuples(st.sampled_from([FLOOD, CAFE, SHOP]), st.booleans()), max_size=60))
+async def test_never_more_than_there_are_and_whoever_waits_gets_one(
+    steps: list[tuple[UUID, bool]],
+) -> None:
+    hands = Hands(4)
+    held: list[UUID] = []
+    waiting: list[asyncio.Task[UUID]] = []
+
+    async def come_back(client: UUID) -> UUID:
+        await hands.take_again(client)
+        return client
+
+    async def settle() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for task in [task for task in waiting if task.done()]:
+            waiting.remove(task)
+            held.append(task.result())
+
+    for client, comes in steps:
+        if comes:
+            waiting.append(asyncio.create_task(come_back(client)))
+        elif held:
+            hands.leave(held.pop(0))
+        await settle()
+        assert len(held) <= 4
+        assert all(held.count(one) <= 2 for one in held)
+    while held:
+        hands.leave(held.pop())
+        await settle()
+    assert not waiting
+    assert hands.free == 4
