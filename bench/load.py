@@ -196,7 +196,7 @@ async def post_at(
     for number, request in enumerate(requests):
         moment = began + number / per_second
         while (ahead := moment - time.perf_counter()) > 0:
-            await asyncio.sleep(ahead)
+            await asyncio.sleep(max(ahead, 0.001))  # Waking for each of many by itself would cost what they do.
         if number % 64 == 0:
             await asyncio.sleep(0)  # Late by itself: answers are read all the same.
         begin(request, moment) if free else waiting.append((request, moment))

@@ -6,8 +6,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RACES = (
-    "webhook_accept", "overload", "turn", "tenant_flat", "noisy_neighbour", "growth", "index", "queue", "footprint",
-    "sealing", "token", "export", "up",
+    "webhook_accept", "accept_tail", "overload", "turn", "tenant_flat", "noisy_neighbour", "growth", "index", "queue",
+    "footprint", "sealing", "token", "export", "up",
 )  # fmt: skip
 MARKS = ("<!-- figures -->", "<!-- /figures -->")
 

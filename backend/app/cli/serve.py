@@ -13,6 +13,8 @@ from app.core.config import Settings
 from app.core.errors import Misconfigured
 
 GRACE_SECONDS = 8
+KEPT_SECONDS = 20
+"""How long an idle connection is kept: longer than those rest who are asked to come again, or they meet its end."""
 
 
 class Server(uvicorn.Server):
@@ -50,6 +52,7 @@ async def serve(settings: Settings, patience: float, door: socket.socket | None 
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEPT_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = Server(config, services)

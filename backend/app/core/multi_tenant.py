@@ -212,6 +212,11 @@ class Database:
                 self._signer.clock.hear(now)
                 await raw.fetchval(_ENTER, TENANT_SETTING, self._signer.token(client_id))
 
+    @property
+    def pooled(self) -> bool:
+        """Whether another pooler stands between: calls are parts of transactions there, and can end none."""
+        return self._pooled
+
     async def call(self, sql: str, *args: object) -> list[Row]:
         """One statement that is a transaction of its own, in one round trip, in no client's scope."""
         if self._pooled:  # Without a cache a statement takes two steps, which must not be parted.

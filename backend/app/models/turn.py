@@ -135,7 +135,7 @@ class FinishedTurn:
     async def record(self, db: Database, client_id: UUID) -> Outcome:
         """Writes it, in a transaction of its own."""
         told = self._told(await db.cipher(client_id))
-        said = await db.ask(client_id, "SELECT app.record_turn($1, $2, $3)", client_id, told)
+        said = await db.ask(client_id, _RECORD if db.pooled else _RECORD_AND_TELL, client_id, told)
         return Outcome(said)
 
     async def record_in(self, tx: TenantTx) -> Outcome:
@@ -181,3 +181,8 @@ class FinishedTurn:
 def _hex(sealed: bytes) -> str:
     r"""Bytes as PostgreSQL reads them from text."""
     return f"\\x{sealed.hex()}"
+
+
+_RECORD = "SELECT app.record_turn($1, $2, $3)"
+_RECORD_AND_TELL = "CALL app.record_and_tell($1, $2, $3, NULL)"
+"""In two transactions, where the call isn't part of one."""
