@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
+from app.core.errors import Unavailable
 from app.core.multi_tenant import Database
 from app.core.sealing import Cipher
 from app.models.attachment import seal_medium
@@ -91,6 +94,14 @@ class Received:
     seq: int
 
 
+_IN_THE_WAY = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.QueryCanceledError,
+)
+"""What says nothing of what was to be written."""
+
+
 async def write(db: Database, arrivals: Sequence[Arrival]) -> list[Received | None]:
     """Writes what is new, with the work it makes necessary; when this returns, it is committed.
 
@@ -98,15 +109,18 @@ async def write(db: Database, arrivals: Sequence[Arrival]) -> list[Received | No
         For each arrival the message, or None for a duplicate.
 
     Raises:
-        Unavailable: The database can't be reached; nothing may have been written.
+        Unavailable: The database can't be reached, or others were in the way for long; nothing may have been written.
     """
     numbered = list(enumerate(arrivals, 1))
-    rows = await db.call(
-        _RECEIVE,
+    columns = (
         *_columns([arrival.row() for arrival in arrivals], 14),
         *_columns([row for place, arrival in numbered for row in arrival.where(place)], 4),
         *_columns([row for place, arrival in numbered for row in arrival.shown(place)], 4),
     )
+    try:
+        rows = await db.call(_RECEIVE, *columns)
+    except _IN_THE_WAY as error:
+        raise Unavailable("The database is busy. Try again shortly.") from error
     found = {place: (talk, seq) for place, talk, seq in (row.values() for row in rows)}
     return [
         Received(arrival.message_id, *found[place]) if place in found else None

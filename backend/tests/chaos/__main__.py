@@ -1,8 +1,9 @@
 """``python -m tests.chaos``: everything dies, again and again; afterwards a checker reads what the platform saw.
 
-``--plan full`` takes some minutes, ``logged`` the same behind three brokers of Kafka, ``quick`` about one; ``cut`` and
-``logged-cut`` cut the network between any two of the parts, ``storm`` posts a hundred thousand webhooks, half of them
-twice. ``--release`` deals all of them for hours, and goes on after a break. A run is repeated by its seed.
+``--plan full`` takes some minutes, ``long`` twice as many; ``logged`` stands behind three brokers of Kafka, ``quick``,
+which takes one minute, behind one; ``cut`` and ``logged-cut`` cut the network between any two of the parts, ``storm``
+posts a hundred thousand webhooks, half of them twice. ``--release`` deals all of them for hours, and goes on after a
+break. A run is repeated by its seed.
 """
 
 import argparse

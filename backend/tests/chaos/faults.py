@@ -47,13 +47,13 @@ all of them die in the first part of a run, one after the other, so that whoever
 PAUSES = (Fault.PAUSE_WORKER, Fault.PAUSE_CONSUMER)
 
 OFTEN = {
-    Behaviour.ACCEPT_THEN_DROP: 0.60,
-    Behaviour.ACCEPT_THEN_BREAK: 0.20,
+    Behaviour.ACCEPT_THEN_DROP: 0.55,
+    Behaviour.ACCEPT_THEN_BREAK: 0.15,
     Behaviour.STATUS_FIRST: 0.05,
     Behaviour.DROP: 0.005,
     Behaviour.DOWN: 0.005,
     Behaviour.RATE_LIMITED: 0.005,
-    Behaviour.BROKEN: 0.03,
+    Behaviour.BROKEN: 0.01,
     Behaviour.ACCEPT_THEN_HANG: 0.003,
 }
 """The chance of each bad manner of the platform; the rest is accepted. It always tells what became of what it took."""

@@ -42,6 +42,13 @@ INTAKE = (
         STORIES + "test_pipeline_intake.py::test_a_platform_hears_200_only_for_what_is_committed",
     ),
     Mutant(
+        "while the database is away, later messages of a batch overtake earlier ones",
+        "app/utils/batching.py",
+        "call.failed = error if isinstance(error, self._passing) else None",
+        "call.failed = None",
+        UNIT + "test_batching.py::test_none_overtakes_what_stood_before_it_in_the_same_call[1]",
+    ),
+    Mutant(
         "a platform hears 200 before the log has its message",
         "app/services/queue/brokers/_kafka_producer.py",
         "await asyncio.wait_for(future, self._seconds + 2)",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from app.core.errors import Unavailable
 from app.core.multi_tenant import Database, TenantTx
 from app.core.room import Room
 from app.core.sealing import Cipher, Ciphers
@@ -58,7 +59,7 @@ class Receiver:
         self._clockwork = clockwork
         self._ciphers = ciphers
         self._intake: Batcher[Arrival, Received | None] = Batcher(
-            lambda arrivals: write(db, arrivals)
+            lambda arrivals: write(db, arrivals), passing=Unavailable
         )
 
     async def receive(
