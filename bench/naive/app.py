@@ -3,7 +3,7 @@
 It is ours, written to be fair: asynchronous, pooled, indexed, one transaction a webhook, select-then-insert for
 de-duplication, Pydantic models for every body, the answer made in a background task. No row-level security, no
 lanes, no leases, no event log, no grounding checks. With NAIVE_MODEL_URL it has the question embedded, searches by
-pgvector, and asks a chat model, by aiohttp and hand: OpenAI's own client would cost several times as much.
+pgvector, and asks a chat model: by aiohttp and hand or, with NAIVE_SDK, by OpenAI's own client, as most would.
 """
 
 import hashlib
@@ -29,6 +29,11 @@ sessions = async_sessionmaker(engine, expire_on_commit=False)
 SECRET = os.environ["NAIVE_APP_SECRET"].encode()
 GRAPH = os.environ.get("NAIVE_GRAPH_URL", "")
 MODEL = os.environ.get("NAIVE_MODEL_URL", "")
+sdk = None
+if os.environ.get("NAIVE_SDK"):
+    from openai import AsyncOpenAI
+
+    sdk = AsyncOpenAI(base_url=MODEL, api_key="k")
 
 
 class Base(DeclarativeBase):
@@ -229,8 +234,7 @@ async def by_model(
     http: aiohttp.ClientSession, db: AsyncSession, client: Client, history: list[str], asked: str
 ) -> str:
     """What a model says to the nearest chunks."""
-    embedded = await call(http, "embeddings", {"model": "text-embedding-3-large", "input": asked})
-    near = Chunk.embedding.op("<=>")(embedded["data"][0]["embedding"])
+    near = Chunk.embedding.op("<=>")(await embed(http, asked))
     chunks = await db.scalars(
         select(Chunk).where(Chunk.client_id == client.id).order_by(near).limit(5)
     )
@@ -240,9 +244,23 @@ async def by_model(
         {"role": "system", "content": client.prompt},
         {"role": "user", "content": f"{context}\nEND\n{said}\n{asked}"},
     ]
+    return await chat(http, messages)
+
+
+async def embed(http: aiohttp.ClientSession, asked: str) -> Any:
+    if sdk:
+        made = await sdk.embeddings.create(model="text-embedding-3-large", input=asked)
+        return made.data[0].embedding
+    embedded = await call(http, "embeddings", {"model": "text-embedding-3-large", "input": asked})
+    return embedded["data"][0]["embedding"]
+
+
+async def chat(http: aiohttp.ClientSession, messages: list[Any]) -> Any:
+    if sdk:
+        said = await sdk.chat.completions.create(model="gpt-4o", messages=messages)
+        return said.choices[0].message.content
     answered = await call(http, "chat/completions", {"model": "gpt-4o", "messages": messages})
-    reply: str = answered["choices"][0]["message"]["content"]
-    return reply
+    return answered["choices"][0]["message"]["content"]
 
 
 async def call(http: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> Any:

@@ -2,8 +2,8 @@
 
 Twice. *As installed*: ours with every role running; the embedder's CPU is counted apart, as the naive app has none (it
 compares words), and the built-in model quotes. *Models over HTTP*: both have the question embedded and answered by a
-service that answers at once, in OpenAI's protocol. Every question is asked in words of its own, so that no answer comes
-from the cache.
+service that answers at once, in OpenAI's protocol; the naive app calls it by hand, and once more by OpenAI's own client.
+Every question is asked in words of its own, so that no answer comes from the cache.
 """
 
 import argparse
@@ -13,15 +13,17 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from bench import knowledge, product
+from bench import knowledge, product, sdk
 from bench.graph import Graph
 from bench.lib import (
+    BACKEND,
+    ROOT,
     EmbeddedPostgres,
     Racer,
     environment,
@@ -41,6 +43,7 @@ from bench.models import DIMENSIONS, Models
 
 AT_ONCE = 16
 CLIENTS = 5
+BY_SDK = "naive by OpenAI's client"
 GOALS = {
     "naive / ours, CPU of the app": ">= 8",
     "ours / naive, per second": ">= 6",
@@ -90,10 +93,12 @@ def _name(serial: int) -> str:
 
 @asynccontextmanager
 async def naive_app(
-    database: str, graph_url: str, model_url: str, log: Path
+    database: str, graph_url: str, model_url: str, log: Path, *, by_sdk: bool = False
 ) -> AsyncIterator[tuple[str, int]]:
     """The naive app; gives its address and process."""
     port, env = product.free_port(), product.naive_env(database, graph_url, model_url)
+    if by_sdk:
+        env |= {"NAIVE_SDK": "openai", "PYTHONPATH": f"{BACKEND}:{ROOT}:{sdk.installed()}"}
     with process(product.naive(port), env, log) as naive:
         await until_answers(f"http://127.0.0.1:{port}/health", naive)
         yield f"http://127.0.0.1:{port}", naive.pid
@@ -160,12 +165,19 @@ async def compare(
             naive_app(
                 theirs, their_graph.url, models.url if models else "", home / "naive.log"
             ) as (naive_url, naive_pid),
+            AsyncExitStack() as stack,
         ):
             await product.teach(
                 env, [f"client-{n}" for n in range(CLIENTS)], knowledge.as_text()
             )
             texts = [f"{question} {answer}" for question, answer in knowledge.faq()]
             await product.prepare_naive(theirs, numbers, texts)
+            if models:
+                by_sdk = postgres.createdb(f"sdk_{home.name}")
+                sdk_url, sdk_pid = await stack.enter_async_context(
+                    naive_app(by_sdk, their_graph.url, models.url, home / "sdk.log", by_sdk=True)
+                )
+                await product.prepare_naive(by_sdk, numbers, texts)
             database = postgres_pids(postgres)
             pin(0)
             path = "/webhook/whatsapp/client-{n}"
@@ -181,7 +193,12 @@ async def compare(
             us = Racer("ours", our.run, pids, our.make)
             theirs_pids = {"app": lambda: tree(naive_pid), "postgres": database}
             peer = Racer("naive", their.run, theirs_pids, their.make)
-            await race([us, peer], rounds)
+            racers = [us, peer]
+            if models:
+                asked_by_sdk = Turns(sdk_url, "/webhook", numbers, their_graph, count // 2)
+                sdk_pids = {"app": lambda: tree(sdk_pid), "postgres": database}
+                racers.append(Racer(BY_SDK, asked_by_sdk.run, sdk_pids, asked_by_sdk.make))
+            await race(racers, rounds)
             counted = await statements(ours, us)
         answered = await product.count(ours, "usage_records WHERE model NOT LIKE 'phrase:%'")
         replied = await product.count(ours, "messages WHERE author = 'assistant'")
@@ -194,9 +211,10 @@ async def compare(
             "naive / ours, CPU of PostgreSQL": ratio(peer, us, "postgres_cpu_us"),
             "answered from what was taught": answered / replied,
             "round trips a turn": counted["statements"] - counted["opening a scope"],
+            **{f"{r.name} / ours, CPU of the app": ratio(r, us, "app_cpu_us") for r in racers[2:]},
         },
         "statements a turn": counted,
-        "racers": {r.name: r.summary() for r in (us, peer)},
+        "racers": {r.name: r.summary() for r in racers},
     }
 
 
