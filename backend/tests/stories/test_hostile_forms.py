@@ -249,7 +249,7 @@ def in_earnest(answer: Answer) -> bool:
     return answer.status not in (401, 403, 405, 429) and not led_away
 
 
-@pytest.mark.timeout(3600 if THOROUGH else 240)
+@pytest.mark.timeout(7200 if THOROUGH else 240)
 async def test_no_text_in_any_form_breaks_a_page(visitor: Visitor) -> None:
     """Checks 44, 48 and 51: every route that the API's description doesn't name, in every place that it reads."""
     reached, tried, turns = Counter[str](), Counter[str](), Counter[int]()

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from urllib.parse import quote
 from uuid import uuid4
@@ -31,21 +31,30 @@ TEXTS_A_TURN = 1 if THOROUGH else 20
 MEGABYTE = "x" * 1_000_000
 
 
-@pytest.mark.timeout(3600 if THOROUGH else 300)
+@pytest.fixture
+async def taken_over(fortress: Fortress) -> AsyncIterator[None]:
+    """So that staff may write."""
+    path = fortress.path("/v1/conversations/{conversation_id}/")
+    await ask(fortress, "POST", f"{path}takeover", headers=fortress.cafe.staff)
+    yield
+    await ask(fortress, "POST", f"{path}handback", headers=fortress.cafe.staff)
+
+
+@pytest.mark.timeout(7200 if THOROUGH else 300)
+@pytest.mark.usefixtures("taken_over")
 async def test_no_text_in_any_field_breaks_an_operation(fortress: Fortress) -> None:
     """Checks 44 and 51: every text field of the OpenAPI document, with NUL, surrogates, a megabyte, and what has
     broken others: the whole Big List of Naughty Strings among it."""
     document = fortress.document()
-    takeover = fortress.path("/v1/conversations/{conversation_id}/takeover")
-    await ask(fortress, "POST", takeover, headers=fortress.cafe.staff)  # So that staff may write.
     places = sorted(document.places(), key=lambda place: not place.textual)
     tried, accepted = Counter[str](), Counter[str]()
-    slowest = (0.0, "")
+    slow: list[tuple[Place, str]] = []
     for turn, place in enumerate(places):
         for text in texts_for(place, turn):
             began = time.perf_counter()
             answer = await send(fortress, document, place, text)
-            slowest = max(slowest, (time.perf_counter() - began, f"{place} {text[:40]!r}"))
+            if time.perf_counter() - began > SLOW_SECONDS:
+                slow.append((place, text))
             check(answer, f"{place}: {text[:60]!r}")
             tried[text] += 1
             accepted[place.path] += answer.status < 300
@@ -53,9 +62,17 @@ async def test_no_text_in_any_field_breaks_an_operation(fortress: Fortress) -> N
     assert min(tried[text] for text in big_list()) >= 5
     wanted = {place.path for place in places if place.where == "body" and place.textual}
     assert not [path for path in wanted - TAKES_ONE_WORD if not accepted[path]], accepted
-    assert slowest[0] < SLOW_SECONDS, slowest
-    back = fortress.path("/v1/conversations/{conversation_id}/handback")
-    await ask(fortress, "POST", back, headers=fortress.cafe.staff)
+    assert [one for one in slow if await _is_slow(fortress, document, *one)] == []
+
+
+async def _is_slow(fortress: Fortress, document: Document, place: Place, text: str) -> bool:
+    """Whether it takes long each time, as what the database sleeps over would: once is the machine's doing."""
+    for _ in range(5):
+        began = time.perf_counter()
+        await send(fortress, document, place, text)
+        if time.perf_counter() - began < SLOW_SECONDS:
+            return False
+    return True
 
 
 def texts_for(place: Place, turn: int) -> Sequence[str]:
@@ -100,9 +117,10 @@ async def send(fortress: Fortress, document: Document, place: Place, text: str) 
 async def test_what_visitors_wrote_harms_no_worker(fortress: Fortress) -> None:
     """Check 44: all of it, said in the chat, some a turn: nothing is parked, and the next question is answered."""
     path = fortress.path("/web/v1/conversations/{conversation_id}/messages")
-    texts = [*ALL, *big_list(), "How much is a flat white?"]
-    for first in range(0, len(texts), TEXTS_A_TURN):
-        for text in texts[first : first + TEXTS_A_TURN]:
+    texts = [*ALL, *big_list()]
+    turns = [texts[n : n + TEXTS_A_TURN] for n in range(0, len(texts), TEXTS_A_TURN)]
+    for turn in (*turns, ["START"], ["How much is a flat white?"]):  # Among them was STOP.
+        for text in turn:
             body = as_json({"client_message_id": str(uuid4()), "text": text})
             check(await ask(fortress, "POST", path, headers=fortress.visitor, body=body), text[:60])
         await fortress.product.drain()
