@@ -67,6 +67,17 @@ def test_a_job_is_wanted_while_a_hand_is_free_and_no_client_has_its_share() -> N
     assert bench.is_awaited, "the flood's next may wait for one of its hands"
 
 
+def test_whoever_got_the_last_hand_of_its_share_is_looked_for_again() -> None:
+    hands = Hands(8)
+    bench = Bench("chat", 16, hands)
+    for _ in range(4):
+        assert bench.wanted() is not None
+        bench.sit(claimed := lease(FLOOD))
+        hands.take(FLOOD)
+        bench.served(8, [claimed])
+    assert bench.is_awaited
+
+
 def test_who_only_waits_takes_a_place_and_no_hand_until_its_places_are_full() -> None:
     bench = Bench("chat", 16, Hands(8))
     for _ in range(11):

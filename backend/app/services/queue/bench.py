@@ -47,9 +47,9 @@ class Bench:
         if room <= 0:
             self._more = True
             return None
-        cap = min(self._cap, self.hands.cap) if self.hands else self._cap
+        cap = self._limit()
+        self._capped = self._is_capped()
         running = {client: self._counts(client, cap) for client in self._running}
-        self._capped = any(count >= cap for count in running.values())
         running |= dict.fromkeys(without, cap)
         told = {str(client): count for client, count in running.items()}
         return Wanted(self.queue, room, cap, told, self._after, self._credit)
@@ -57,6 +57,13 @@ class Bench:
     def _room(self) -> int:
         free = self._places - self._running.total()
         return min(free, self.hands.free) if self.hands else free
+
+    def _limit(self) -> int:
+        return min(self._cap, self.hands.cap) if self.hands else self._cap
+
+    def _is_capped(self) -> bool:
+        cap = self._limit()
+        return any(self._counts(client, cap) >= cap for client in self._running)
 
     def _counts(self, client: UUID, cap: int) -> int:
         """How many of a client's count under a cap: its hands, and places as far as those bind it sooner."""
@@ -71,6 +78,7 @@ class Bench:
     def served(self, asked: int, leases: Sequence[Lease]) -> None:
         """So many were asked for, and these came. Where all came, or several of a client's, there may be more."""
         self._more = len(leases) >= asked or len({one.client_id for one in leases}) < len(leases)
+        self._capped = self._is_capped()
 
     def stand(self, lease: Lease) -> bool:
         """A job leaves its place; tells whether somebody may have waited for it."""
