@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.core import hands as module
 from app.core.hands import Hand, Hands, resting
-from app.models.lane import Lease
+from app.models.lane import Lease, Wanted
 from app.services.queue.bench import Bench
 
 FLOOD, CAFE, SHOP = (UUID(int=n) for n in (1, 2, 3))
@@ -71,11 +71,29 @@ def test_whoever_got_the_last_hand_of_its_share_is_looked_for_again() -> None:
     hands = Hands(8)
     bench = Bench("chat", 16, hands)
     for _ in range(4):
-        assert bench.wanted() is not None
+        wanted = bench.wanted()
+        assert wanted is not None
         bench.sit(claimed := lease(FLOOD))
         hands.take(FLOOD)
-        bench.served(8, [claimed])
+        bench.served(wanted, [claimed])
     assert bench.is_awaited
+
+
+def test_a_hand_that_came_free_while_others_were_claimed_is_used_at_once() -> None:
+    bench = Bench("chat", 16, hands := Hands(8))
+    bench.served(Wanted("chat", 16, 12, {}, None, 0), [])
+    held = [lease(FLOOD) for _ in range(3)]
+    for one in held:
+        bench.sit(one)
+        hands.take(FLOOD)
+    wanted = bench.wanted()
+    assert wanted is not None
+    bench.stand(held.pop())
+    hands.leave(FLOOD)
+    bench.sit(claimed := lease(FLOOD))
+    hands.take(FLOOD)
+    bench.served(wanted, [claimed])
+    assert bench.is_hungry
 
 
 def test_who_only_waits_takes_a_place_and_no_hand_until_its_places_are_full() -> None:
@@ -94,7 +112,7 @@ def test_who_only_waits_takes_a_place_and_no_hand_until_its_places_are_full() ->
 def test_without_a_free_hand_nothing_is_wanted_and_whoever_frees_one_looks_again() -> None:
     hands = Hands(2)
     bench = Bench("chat", 16, hands)
-    bench.served(2, [])
+    bench.served(Wanted("chat", 2, 1, {}, None, 0), [])
     hands.take(FLOOD)
     hands.take(CAFE)
     assert bench.wanted() is None

@@ -75,10 +75,16 @@ class Bench:
         self._running[lease.client_id] += 1
         self._after, self._credit = lease.client_id, lease.credit
 
-    def served(self, asked: int, leases: Sequence[Lease]) -> None:
-        """So many were asked for, and these came. Where all came, or several of a client's, there may be more."""
-        self._more = len(leases) >= asked or len({one.client_id for one in leases}) < len(leases)
+    def served(self, wanted: Wanted, leases: Sequence[Lease]) -> None:
+        """Of what was wanted these came. More may be where all came, several of a client's, or its whole share."""
+        came = Counter(str(lease.client_id) for lease in leases)
+        share = max((wanted.running.get(who, 0) + count for who, count in came.items()), default=0)
         self._capped = self._is_capped()
+        self._more = (
+            len(leases) >= wanted.places
+            or len(came) < len(leases)
+            or (share >= wanted.cap and not self._capped)  # One of its hands came free meanwhile.
+        )
 
     def stand(self, lease: Lease) -> bool:
         """A job leaves its place; tells whether somebody may have waited for it."""

@@ -178,7 +178,7 @@ class Worker:
             self._begin(lease, claimed_at)
         for one in wanted:
             mine = [lease for lease in claimed.leases if lease.queue == one.queue]
-            self._benches[one.queue].served(one.places, mine)
+            self._benches[one.queue].served(one, mine)
         self._pause = self._pause_after(claimed)
         return bool(claimed.leases)
 
