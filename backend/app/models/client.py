@@ -35,6 +35,8 @@ Language = Annotated[str, StringConstraints(pattern="^(ar|en)$")]
 
 
 Days = Annotated[int, Field(ge=1, le=3650)]
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""As many as JSON knows exactly everywhere."""
 
 
 class Retention(BaseModel):
@@ -100,9 +102,9 @@ class Quota(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    messages: int | None = Field(None, ge=0, description="Answers of the assistant in a month.")
-    tokens: int | None = Field(None, ge=0, description="Tokens of language models in a month.")
-    knowledge_bytes: int | None = Field(None, ge=0, description="Size of all documents together.")
+    messages: Count | None = Field(None, description="Answers of the assistant in a month.")
+    tokens: Count | None = Field(None, description="Tokens of language models in a month.")
+    knowledge_bytes: Count | None = Field(None, description="Size of all documents together.")
 
 
 def seal_settings(cipher: Cipher, settings: ClientSettings) -> bytes:

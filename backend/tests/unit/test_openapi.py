@@ -70,3 +70,35 @@ def test_every_reference_leads_somewhere() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     named = set(re.findall(r"'#/components/schemas/([^']+)'", str(DOCUMENT)))
     assert named <= set(schemas)
+
+
+def _numbers(schema: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every number in what a schema takes."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if name and f"/{name}" not in where:
+        yield from _numbers(DOCUMENT["components"]["schemas"][name], f"{where}/{name}")
+    if schema.get("type") in ("integer", "number"):
+        yield where, schema
+    inner = [*schema.get("anyOf", ()), *schema.get("properties", {}).values()]
+    inner += [
+        one for key in ("items", "additionalProperties") if isinstance(one := schema.get(key), dict)
+    ]
+    for one in inner:
+        yield from _numbers(one, where)
+
+
+def test_every_number_that_is_taken_has_a_bound() -> None:
+    """What is greater than any column, or than JSON is written with, would break where it is kept."""
+    taken = [
+        (title, schema)
+        for title, told in _operations()
+        for schema in (
+            *(one["schema"] for one in told.get("parameters", ())),
+            *(one["schema"] for one in told.get("requestBody", {}).get("content", {}).values()),
+        )
+    ]
+    numbers = [found for title, schema in taken for found in _numbers(schema, title)]
+    assert len(numbers) > 10
+    assert [
+        where for where, one in numbers if not {"maximum", "exclusiveMaximum"} & one.keys()
+    ] == []
