@@ -5,6 +5,7 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
@@ -57,7 +58,7 @@ async def test_the_most_urgent_goes_next_and_equals_in_order() -> None:
     with ThreadPoolExecutor(1) as worker:
         turns = Turns(worker)
         names = [("first", 1), ("passage", 1), ("second passage", 1), ("question", 0)]
-        work = [turns.run(urgency, CAFE, lambda name=name: order.append(name)) for name, urgency in names]  # type: ignore[misc]
+        work = [turns.run(urgency, CAFE, partial(order.append, name)) for name, urgency in names]
         await asyncio.gather(*work)
     assert order == ["first", "question", "passage", "second passage"]
 
@@ -67,7 +68,7 @@ async def test_clients_take_turns_however_many_texts_one_of_them_has() -> None:
     with ThreadPoolExecutor(1) as worker:
         turns = Turns(worker)
         texts = [FLOOD] * 20 + [CAFE, SHOP, CAFE]
-        work = [turns.run(0, whose, lambda whose=whose: order.append(whose)) for whose in texts]  # type: ignore[misc]
+        work = [turns.run(0, whose, partial(order.append, whose)) for whose in texts]
         await asyncio.gather(*work)
     assert order[:6] == [FLOOD, FLOOD, CAFE, SHOP, FLOOD, CAFE]
     assert order[6:] == [FLOOD] * 17
