@@ -111,6 +111,7 @@ def configure_logging(
 
 def _processors(strict: bool, json: bool) -> list[Processor]:
     return [
+        *[_refuse_overwritten] * strict,
         merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -120,6 +121,13 @@ def _processors(strict: bool, json: bool) -> list[Processor]:
         _Guard(strict),
         _as_json if json else structlog.dev.ConsoleRenderer(colors=False),
     ]
+
+
+def _refuse_overwritten(_logger: object, _method: str, event: Event) -> Event:
+    """A field under a name that every line has would be lost."""
+    if lost := {"level", "timestamp"} & event.keys():
+        raise UnsafeField(f"{lost} are every line's own; choose another name.")
+    return event
 
 
 def _name_the_request(_logger: object, _method: str, event: Event) -> Event:

@@ -44,10 +44,13 @@ async def wafaa(
     valkey: EmbeddedValkey,
     embed_home: Path,
     fresh_databases: FreshDatabases,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Installation]:
-    """The demo's two businesses, served and worked for."""
+    """The demo's two businesses, served and worked for, in a home of their own: others are tested meanwhile."""
     database = postgres18.url_of(fresh_databases.make(postgres18, migrate_now))
-    async with installation(database, embed_home, valkey.url) as made:
+    home = tmp_path_factory.mktemp("demo")
+    (home / "embed.sock").symlink_to(embed_home / "embed.sock")
+    async with installation(database, home, valkey.url) as made:
         yield made
 
 

@@ -12,6 +12,7 @@ from yarl import URL
 from app.core.errors import Unauthenticated
 from app.services.identity.issuers import Issuers
 from app.services.identity.oidc import Application
+from tests.browser.keyboard import fill_in
 from tests.fixtures._watched import watched
 from tests.fixtures.keycloak import PASSWORD, SECRET, Keycloak
 from tests.fixtures.product import Product
@@ -98,8 +99,7 @@ async def test_a_real_browser_comes_and_goes_by_keyboard_alone(
     cafe = await connect(product, keycloak)
     async with watched(browser, product.url) as watch:
         page = await watch.open("/signin/sso", locale="en")
-        await page.keyboard.type(cafe.ref.slug)
-        await page.keyboard.press("Enter")
+        await fill_in(page, cafe.ref.slug)
         await page.locator("a.button").focus()
         await page.keyboard.press("Enter")
         await page.locator("#username").focus()

@@ -130,6 +130,14 @@ def test_and_is_refused_where_logging_is_strict(logged: Lines, field: str, value
     assert logged() == []
 
 
+@pytest.mark.parametrize("logged", [True], indirect=True)
+@pytest.mark.parametrize("field", ["level", "timestamp"])
+def test_a_field_that_would_be_overwritten_is_refused(logged: Lines, field: str) -> None:
+    with pytest.raises(UnsafeField, match=field):
+        get_logger().info("seen", **{field: 5})
+    assert logged() == []
+
+
 def test_no_name_is_both_allowed_and_refused() -> None:
     assert not TEXT_FIELDS & REFUSED_FIELDS
 

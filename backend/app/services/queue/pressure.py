@@ -101,7 +101,7 @@ class Pressure:
         for client in levels.keys() | self._levels.keys():
             before, now = self.level(client), levels.get(client, Shed.NOTHING)
             if before != now:
-                log.warning("shedding_changed", client_id=client, level=int(now), was=int(before))
+                log.warning("shedding_changed", client_id=client, shed=int(now), was=int(before))
 
     async def _watch(self) -> None:
         while True:
