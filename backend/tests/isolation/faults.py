@@ -24,6 +24,7 @@ from app.models.message import Message
 from app.services.cache._sealed import SealedCache
 from app.services.knowledge.retriever import Retriever
 from app.services.orchestrator.answers import Answers
+from tests.isolation import proof
 from tests.isolation.world import World
 
 Fault = Callable[[World, FastAPI, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
@@ -331,6 +332,22 @@ async def a_header_that_only_existing_things_have(
             answer.headers["last-modified"] = str(there)
         return answer
 
+    yield
+
+
+@planted("GET /health/ready", "differs")
+async def a_state_of_health_that_tells_who_is_there(
+    world: World, app: FastAPI, patch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    @app.middleware("http")
+    async def tell(request: Request, go_on: Callable[[Request], Any]) -> Any:
+        answer = await go_on(request)
+        named = request.headers.get("x-client-id") or request.query_params.get("client_id")
+        if any(house.id == named for house in world.houses):
+            answer.status_code = 503
+        return answer
+
+    patch.setattr(proof, "PAUSE_SECONDS", 0)
     yield
 
 

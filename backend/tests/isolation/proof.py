@@ -17,6 +17,10 @@ from tests.isolation.operations import operations
 from tests.isolation.world import QUESTION, House, World
 
 AT_ONCE = 8
+HEALTH = "GET /health/ready"
+"""Tells how the installation is at the moment, with 503 too: of a busy machine two answers may differ."""
+ASKED_AGAIN, PAUSE_SECONDS = 60, 0.5
+"""Then both are asked again until they agree: what whoever is named makes of the answer, it makes each time."""
 Send = Callable[[ASGIApp, Request], Awaitable[Answer]]
 _ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 Lasting = tuple[int, tuple[tuple[bytes, bytes], ...], bytes]
@@ -115,17 +119,22 @@ class Proof:
         kind = attempt.place.partition(" ")[0]
         key = (attempt.operation.title, attempt.house.id, attempt.caller, kind, form)
         known = self._controls.setdefault(key, set())
-        if found in known:
-            return
-        self.report.controls += 1
-        nobody = attempt.request(unknown_like(attempt.named))
-        control = (await self._send(self._app, nobody)).lasting()
-        known.add(control)
-        if control != found:
-            self._leak(
-                attempt.operation.title, attempt.caller, attempt.place,
-                f"differs from an unknown name's answer: {_apart(found, control)!r}, not {_apart(control, found)!r}",
-            )  # fmt: skip
+        again = ASKED_AGAIN if attempt.operation.title == HEALTH and not self.report.leaks else 0
+        while found not in known:
+            self.report.controls += 1
+            nobody = attempt.request(unknown_like(attempt.named))
+            control = (await self._send(self._app, nobody)).lasting()
+            known.add(control)
+            if control == found:
+                return
+            if not again:
+                apart = f"{_apart(found, control)!r}, not {_apart(control, found)!r}"
+                what = f"differs from an unknown name's answer: {apart}"
+                self._leak(attempt.operation.title, attempt.caller, attempt.place, what)
+                return
+            again -= 1
+            await asyncio.sleep(PAUSE_SECONDS)
+            found = (await self._send(self._app, attempt.request(attempt.named))).lasting()
 
     def look(
         self,
@@ -139,7 +148,7 @@ class Proof:
     ) -> None:
         """Looks for what belongs to others, and for answers that no request may bring about."""
         told = answer.body + b" ".join(value for _, value in answer.headers)
-        if answer.status >= 500:
+        if answer.status >= 500 and (title, answer.status) != (HEALTH, 503):
             self._leak(title, caller, where, f"broke: {answer.status} {answer.body[:300]!r}")
         if house.secret in told:
             self.report.shown.add(title)
