@@ -57,13 +57,18 @@ class Export(Created, TenantRow):
         Raises:
             NotFound: There is none, or its day is over.
         """
+        found = await cls.find(tx, export_id)
+        if found is None:
+            raise NotFound("There is no such export, or its day is over.")
+        return found
+
+    @classmethod
+    async def find(cls, tx: TenantTx, export_id: UUID) -> "Export | None":
+        """One copy, if it is still there."""
         row = await tx.one(
             "SELECT * FROM exports WHERE client_id = $1 AND id = $2", client_of(tx), export_id
         )
-        if row is None:
-            raise NotFound("There is no such export, or its day is over.")
-        found: Export = cls.of(row)
-        return found
+        return cls.of(row) if row else None
 
     @classmethod
     async def ready(cls, tx: TenantTx, export_id: UUID, size: int) -> None:
@@ -79,6 +84,14 @@ class Export(Created, TenantRow):
         return await tx.run(
             "DELETE FROM exports WHERE client_id = $1 AND created_at < now() - make_interval(hours => $2)",
             client_of(tx), KEPT_HOURS,
+        )  # fmt: skip
+
+    @classmethod
+    async def drop_holding(cls, tx: TenantTx, contact_id: UUID) -> int:
+        """Forgets copies that hold something of a contact: theirs, and those of the whole client."""
+        return await tx.run(
+            "DELETE FROM exports WHERE client_id = $1 AND coalesce(contact_id, $2) = $2",
+            client_of(tx), contact_id,
         )  # fmt: skip
 
 

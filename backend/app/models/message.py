@@ -162,6 +162,16 @@ class Message(Created, TenantRow):
         return {row["id"]: cls.opened(tx, row) for row in rows}
 
     @classmethod
+    async def said_after(cls, tx: TenantTx, conversation_id: UUID, seq: int) -> list[str]:
+        """What the contact has said in a conversation since, oldest first."""
+        rows = await tx.all(
+            "SELECT * FROM messages WHERE client_id = $1 AND conversation_id = $2 AND seq > $3 AND author = 'contact' "
+            "ORDER BY seq",
+            client_of(tx), conversation_id, seq,
+        )  # fmt: skip
+        return [cls.opened(tx, row).text or "" for row in rows]
+
+    @classmethod
     async def by_platform_id(cls, tx: TenantTx, platform_message_id: str) -> "Message | None":
         """The message that the platform calls so."""
         row = await tx.one(

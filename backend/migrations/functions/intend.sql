@@ -3,7 +3,7 @@
 -- Writes down that a reply is about to be sent, and gives all that sending needs. NULL, having written nothing, for what
 -- isn't as plain: a reply that isn't queued, whose lane another worker holds by now, that a human or the contact was
 -- faster than, that answers what was asked too long ago, whose window is closing, that nobody can be reached
--- with, or that nobody asked for while the contact wants to hear nothing.
+-- with, or that nobody asked for while the contact wants to hear nothing, or may have said so just now.
 SET ROLE wafaa_definer;
 
 CREATE OR REPLACE FUNCTION app.intend(token text, client uuid, talk uuid, message uuid, least_seconds float8, held bigint,
@@ -24,8 +24,8 @@ BEGIN
       OR m.author = 'assistant' AND (c.owner = 'agent' OR c.waiting_since IS NULL AND c.last_contact_seq >= m.seq)
       OR m.author = 'assistant' AND m.reply_to_id IS NOT NULL AND EXISTS (SELECT FROM public.jobs j WHERE j.client_id = client
         AND j.id = job AND j.created_at < clock_timestamp() - make_interval(secs => most_seconds))
-      OR m.author = 'assistant' AND m.reply_to_id IS NULL AND (SELECT p.opted_out FROM public.contacts p
-        WHERE p.client_id = client AND p.id = c.contact_id)
+      OR m.author = 'assistant' AND m.reply_to_id IS NULL AND (c.last_contact_seq >= m.seq
+        OR (SELECT p.opted_out FROM public.contacts p WHERE p.client_id = client AND p.id = c.contact_id))
       OR NOT EXISTS (SELECT FROM public.contact_addresses d
         WHERE d.client_id = client AND d.account_id = c.account_id AND d.contact_id = c.contact_id) THEN
     RETURN NULL;

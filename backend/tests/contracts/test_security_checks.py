@@ -151,9 +151,15 @@ def test_licences_are_allowed_by_name(security: ModuleType, licence: str, allowe
 
 
 def test_what_the_product_is_built_from(security: ModuleType, monkeypatch: Any) -> None:
-    """Check 78: locked by hash, few direct dependencies, no start-up code, licences allowed."""
+    """Check 78: locked by hash, few direct dependencies, no start-up code, licences allowed; all of it on a bill."""
     monkeypatch.setattr(security, "ROOT", TOOL.parents[1])
-    for check in (security.locks, security.dependencies, security.startup_code, security.licences):
+    for check in (
+        security.locks,
+        security.dependencies,
+        security.startup_code,
+        security.licences,
+        security.bill_of_materials,
+    ):
         assert check() == []
 
 

@@ -83,6 +83,9 @@ async def test_nobody_gives_a_right_that_they_dont_have(product, cafe) -> None:
     for wish in ({"rights": []}, {"rights": ["everything"]}, {"mode": "prod"}, {"staff_id": "x"}):
         await makes(product, cafe.staff, 422, **wish)
     await makes(product, cafe.staff, 422, mode="test", rights=["knowledge:write"])
+    tried = (await makes(product, cafe.staff, mode="test"))["key"]
+    assert tried.startswith("wf_test_")
+    assert await gets(product, "/v1/documents", tried) == 200
 
 
 async def test_a_key_cant_make_keys(product, cafe) -> None:

@@ -1,6 +1,6 @@
 """What was backed up comes back; but for a client that was erased since: its words are noise in every old copy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -8,13 +8,14 @@ import pytest
 
 from app.bootstrap import bootstrap, owner_url
 from app.core.errors import Erased, Misconfigured, Unreadable
-from app.core.sealing import Cipher, Secret
+from app.core.sealing import Cipher, place
 from app.embedded import dumps
 from app.embedded.postgres import EmbeddedPostgres
 from app.migration import make_roles
-from app.models.client import ClientSettings
+from app.models.client import Client, ClientSettings
 from app.models.conversation import Conversation
 from app.models.message import Message
+from app.models.sealed import SEALED, row_of
 from app.services.orchestrator import clients
 from tests.fixtures.product import migrate_async, migrate_now, settings_for
 from tests.fixtures.shop import ASKED, Shop
@@ -35,7 +36,9 @@ async def test_an_erased_client_is_unreadable_in_an_old_backup_and_the_others_ar
     dumps.back_up(url, old)
     for path in (old, dumps.keys_file(old)):
         assert path.stat().st_mode & 0o077 == 0
-    await shop.product.services.keyring.destroy(leaving.ref.id)  # What erasing a client does first.
+    keyring = shop.product.services.keyring
+    gone = await keyring.of(leaving.ref.id)
+    await keyring.destroy(leaving.ref.id)  # What erasing a client does first.
     dumps.back_up(url, new)
 
     restored = fresh_database(postgres18)
@@ -53,9 +56,11 @@ async def test_an_erased_client_is_unreadable_in_an_old_backup_and_the_others_ar
         with pytest.raises(Erased):
             async with services.db.tenant(leaving.ref.id):
                 pass
+        async with services.db.directory() as directory:
+            left = {client.id for client in await Client.every(directory)} - {leaving.ref.id}
+        await _opens_by(gone, [await services.keyring.of(one) for one in left], restored)
     finally:
         await services.close()
-    await _nothing_opens(restored, leaving.ref.id)
     with pytest.raises(Misconfigured, match="empty"):
         await make_roles(restored, None)
 
@@ -99,24 +104,34 @@ async def _checksums(url: str) -> dict[str, str]:
     return sums
 
 
-async def _nothing_opens(url: str, client_id: object) -> None:
-    """The rows are there, and no key that anybody could make opens one."""
+async def _opens_by(gone: Cipher, left: Sequence[Cipher], url: str) -> None:
+    """Each sealed value of a client is there, whole: the key that is gone would open it, and none that is left does."""
     owner = await asyncpg.connect(url.replace("+asyncpg", ""))
-    rows = await owner.fetch(
-        "SELECT id, passage FROM knowledge_chunks WHERE client_id = $1 UNION ALL "
-        "SELECT id, content FROM knowledge_documents WHERE client_id = $1 AND content IS NOT NULL UNION ALL "
-        "SELECT id, sealed FROM channel_configs WHERE client_id = $1",
-        client_id,
+    found: set[str] = set()
+    for column in SEALED:
+        names = ", ".join((*column.key, column.column))
+        for row in await owner.fetch(
+            f"SELECT {names} FROM {column.table} WHERE {column.client} = $1 AND {column.column} IS NOT NULL",
+            gone.client_id,
+        ):
+            *key, value = row
+            where, bound = place(column.table, column.column), row_of(key)
+            gone.open(value, where, bound)
+            for cipher in left:
+                with pytest.raises(Unreadable):
+                    cipher.open(value, where, bound)
+            found.add(column.table)
+    assert left
+    assert found >= {"clients", "channel_configs", "knowledge_documents", "knowledge_chunks"}
+    wrapped = "SELECT bool_and(wrapped IS NULL) FROM client_keys WHERE client_id = $1"
+    assert await owner.fetchval(wrapped, gone.client_id)
+    tables = await owner.fetch(
+        "SELECT schemaname || '.' || tablename AS name FROM pg_tables WHERE schemaname IN ('public', 'vault', 'parts')"
     )
-    assert rows
-    assert await owner.fetchval(
-        "SELECT bool_and(wrapped IS NULL) FROM client_keys WHERE client_id = $1", client_id
-    )
-    assert all(GONE.encode() not in row["passage"] for row in rows)
-    cipher = Cipher(client_id, {1: Secret.new()}, 1)  # type: ignore[arg-type]  # The driver's UUID.
-    for row in rows:
-        with pytest.raises(Unreadable):
-            cipher.open(row["passage"], b"", b"")
+    for table in tables:
+        rows = await owner.fetch(f"SELECT t::text AS row FROM {table['name']} t")
+        shapes = (GONE, GONE.encode().hex())
+        assert not [row for row in rows if any(shape in row["row"] for shape in shapes)], table
     await owner.close()
 
 

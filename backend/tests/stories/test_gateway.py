@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -150,15 +151,16 @@ def certificate(certify: Certify) -> Certificate:
 @pytest.fixture(scope="session")
 def plan(
     certificate: Certificate, upstream: int, tmp_path_factory: pytest.TempPathFactory
-) -> Gateway:
-    """How the gateway is set up; its limits are out of the way."""
+) -> Iterator[Gateway]:
+    """How the gateway is set up; its limits are out of the way, and what proves its name can be read by anybody."""
     home = tmp_path_factory.mktemp("gateway")
-    acme = home / "acme"
-    return Gateway(
-        NAME, f"127.0.0.1:{upstream}", certificate.chain, certificate.key, home,
-        addresses=("127.0.0.1",), https_port=free_port(), http_port=free_port(), acme_root=acme,
-        requests_per_second=100_000, webhooks_per_second=100_000,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="acme") as acme:
+        Path(acme).chmod(0o755)
+        yield Gateway(
+            NAME, f"127.0.0.1:{upstream}", certificate.chain, certificate.key, home,
+            addresses=("127.0.0.1",), https_port=free_port(), http_port=free_port(), acme_root=Path(acme),
+            requests_per_second=100_000, webhooks_per_second=100_000,
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -248,13 +250,13 @@ async def test_without_tls_one_is_sent_to_it_by_its_own_name(door: Door) -> None
             assert answer.headers["location"] == f"{door.url}/c/bakery?x=1"
         assert door.gateway.acme_root is not None
         challenge = door.gateway.acme_root / ".well-known" / "acme-challenge"
-        with suppress(PermissionError):
-            challenge.mkdir(parents=True, exist_ok=True)
-            (challenge / "token").write_text("proof")
-        async with session.get(
-            url.replace("/c/bakery?x=1", "/.well-known/acme-challenge/none")
-        ) as answer:
-            assert answer.status in (403, 404)
+        challenge.mkdir(parents=True)
+        (challenge / "token").write_text("proof")
+        for name, status in (("token", 200), ("none", 404)):
+            wanted = url.replace("/c/bakery?x=1", f"/.well-known/acme-challenge/{name}")
+            async with session.get(wanted) as answer:
+                assert answer.status == status
+                assert (await answer.text() == "proof") is (status == 200)
 
 
 def shake(door: Door, context: ssl.SSLContext, name: str | None = NAME) -> ssl.SSLSocket:
@@ -562,6 +564,13 @@ async def test_the_log_tells_no_path_query_header_or_address(
     assert {"webhook", "other"} <= {line["route"] for line in lines}
 
 
+_LOOKED_AT = """
+SSLv2 SSLv3 TLS1 TLS1_1 TLS1_2 TLS1_3 ALPN_HTTP2 PFS cipherlist_NULL cipherlist_aNULL cipherlist_EXPORT cipherlist_LOW
+cipherlist_3DES_IDEA cipherlist_AVERAGE heartbleed CCS secure_client_renego CRIME_TLS POODLE_SSL SWEET32
+FREAK LOGJAM DROWN RC4 HSTS_time
+"""
+
+
 @pytest.mark.timeout(180)
 async def test_testssl_finds_nothing_weak(door: Door, tmp_path: Path) -> None:
     """The protocols, ciphers and known weaknesses that testssl.sh knows; the tests' own authority aside."""
@@ -574,18 +583,11 @@ async def test_testssl_finds_nothing_weak(door: Door, tmp_path: Path) -> None:
     ]  # fmt: skip
     await asyncio.to_thread(subprocess.run, argv, capture_output=True, timeout=170, check=False)
     findings = json.loads(report.read_text())
-    checked = {f["id"]: f for f in findings}
+    checked = {f["id"] for f in findings}
     bad = [f for f in findings if f["severity"] in ("LOW", "MEDIUM", "HIGH", "CRITICAL")]
     assert bad == []
-    assert {
-        "SSLv2",
-        "SSLv3",
-        "TLS1",
-        "TLS1_1",
-        "TLS1_2",
-        "TLS1_3",
-        "heartbleed",
-    } <= checked.keys()
+    undecided = {f["id"] for f in findings if f["severity"] == "WARN"}
+    assert set(_LOOKED_AT.split()) <= checked - undecided
 
 
 @pytest.mark.parametrize("name", ["a;b", "a b", "a{}", "", "a\nb", "$host", 'a"b'])

@@ -1,6 +1,10 @@
 """Keys are made anew while people write: nothing becomes unreadable, and nothing stays under the old key."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from uuid import UUID
 
@@ -163,20 +167,17 @@ async def test_a_new_wrapping_key_retires_the_old_one(shop: Shop, tmp_path: Path
         await Keyring(_plain(shop), late).of(client)
 
 
-async def test_rewrapping_that_was_stopped_goes_on(
+async def test_rewrapping_that_was_killed_goes_on(
     postgres18, fresh_database: Callable[..., str], tmp_path: Path
 ) -> None:
     """Of many clients, some under the new key and some under the old: all are read, and the next run does the rest."""
     config = Config(master_key=SecretStr(MASTER), path=tmp_path / "master.keys")
-    db = connect(fresh_database(postgres18, migrate_knowledge)).sealed_with(None)
-    service = Stopping(config, None)  # type: ignore[arg-type]  # It needs no tools.
+    url = fresh_database(postgres18, migrate_knowledge)
+    db, service = connect(url).sealed_with(None), FileKeys(config, None)  # type: ignore[arg-type]  # It needs no tools.
     keyring, clients = Keyring(db, service), [UUID(int=n) for n in range(1, 21)]
     notes = {client: (await keyring.of(client)).seal(b"words", HERE, b"1") for client in clients}
     await keyring.rotate(clients[-1], lead=0)
     now = await service.renew()
-
-    async def rewrap() -> list[int]:
-        return [await keyring.rewrap(client) for client in clients]
 
     async def under() -> list[str]:
         return [key.under for client in clients for key in await keyring.versions(client)]
@@ -186,17 +187,44 @@ async def test_rewrapping_that_was_stopped_goes_on(
         for client, note in notes.items():
             assert (await anew.of(client)).open(note, HERE, b"1") == b"words"
 
-    service.wraps = 7
-    with pytest.raises(Unavailable):
-        await rewrap()
+    dying = get_context("spawn").Process(
+        target=_rewrap_and_die, args=(url, config.path, clients, 7)
+    )
+    dying.start()
+    await asyncio.to_thread(dying.join, 120)
+    assert dying.exitcode == -signal.SIGKILL
     assert [one == now for one in await under()] == [True] * 7 + [False] * 14
     await all_open()
-    service.wraps = None
-    assert await rewrap() == [0] * 7 + [1] * 12 + [2]
+    assert [await keyring.rewrap(client) for client in clients] == [0] * 7 + [1] * 12 + [2]
     assert set(await under()) == {now}
     await all_open()
-    assert sum(await rewrap()) == 0
+    assert sum([await keyring.rewrap(client) for client in clients]) == 0
     await db.close()
+
+
+class Deadly(FileKeys):
+    """A key service whose process is killed when so many keys were wrapped."""
+
+    wraps = 0
+
+    async def wrap(self, key: bytes, context: Context) -> Wrapped:
+        if self.wraps == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.wraps -= 1
+        return await super().wrap(key, context)
+
+
+def _rewrap_and_die(url: str, path: Path, clients: list[UUID], wraps: int) -> None:
+    """In a process of its own."""
+    service = Deadly(Config(master_key=SecretStr(MASTER), path=path), None)  # type: ignore[arg-type]
+    service.wraps = wraps
+
+    async def rewrap() -> None:
+        keyring = Keyring(connect(url).sealed_with(None), service)
+        for client in clients:
+            await keyring.rewrap(client)
+
+    asyncio.run(rewrap())
 
 
 async def test_a_destroyed_key_is_gone_for_every_process_and_does_not_come_back(shop: Shop) -> None:
@@ -238,18 +266,6 @@ class Outage(FileKeys):
         if self.away:
             raise Unavailable
         return context
-
-
-class Stopping(FileKeys):
-    """A key service that is gone after so many keys were wrapped."""
-
-    wraps: int | None = None
-
-    async def wrap(self, key: bytes, context: Context) -> Wrapped:
-        if self.wraps == 0:
-            raise Unavailable
-        self.wraps = self.wraps and self.wraps - 1
-        return await super().wrap(key, context)
 
 
 async def test_an_outage_of_the_key_service_stops_only_whose_key_is_not_here(

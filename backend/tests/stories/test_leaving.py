@@ -47,16 +47,28 @@ async def tables(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, str]:
 
 async def exported(shop: Shop, contact: str | None = None) -> tuple[zipfile.ZipFile, bytes]:
     """The copy that its owner fetches."""
-    headers = shop.business.staff
-    status, made = await call(shop, "POST", "/v1/exports", {"contact": contact}, headers=headers)
-    assert (status, made["state"], made["url"]) == (202, "pending", None)
+    made = await asked(shop, contact)
     await shop.product.drain()
-    _, ready = await call(shop, "GET", f"/v1/exports/{made['id']}", headers=headers)
+    _, ready = await call(shop, "GET", f"/v1/exports/{made}", headers=shop.business.staff)
     assert ready["state"] == "ready"
     async with shop.product.api.get(ready["url"]) as answer:
         data = await answer.read()
         assert (answer.status, len(data)) == (200, ready["size"])
     return zipfile.ZipFile(io.BytesIO(data)), data
+
+
+async def asked(shop: Shop, contact: str | None) -> str:
+    """The id of a copy that was just asked for."""
+    headers = shop.business.staff
+    status, made = await call(shop, "POST", "/v1/exports", {"contact": contact}, headers=headers)
+    assert (status, made["state"], made["url"]) == (202, "pending", None)
+    return str(made["id"])
+
+
+async def state_of(shop: Shop, export: str) -> object:
+    """How far a copy is; what is answered where there is none."""
+    status, told = await call(shop, "GET", f"/v1/exports/{export}", headers=shop.business.staff)
+    return told["state"] if status == 200 else status
 
 
 def lines(archive: zipfile.ZipFile, table: str) -> list[dict[str, Any]]:
@@ -185,12 +197,25 @@ async def test_an_erased_contact_is_nowhere_any_more(shop: Shop, owner, language
     await shop.hears(f"{ASKED[language]} {CANARY[language]}", f"I am {CANARY[language]}")
     await shop.hears("Hello", sender=OMAR)
     layla = await contact_of(shop, LAYLA)
+    taken = json.loads((await exported(shop, layla))[0].read("manifest.json"))["rows"]
+    waiting = [await asked(shop, whose) for whose in (None, layla, await contact_of(shop, OMAR))]
+    await exported(shop)
     path = f"/v1/contacts/{layla}/erasure"
     status, told = await call(shop, "POST", path, {}, headers=shop.business.staff)
     assert (status, told["erased"]["contacts"]) == (200, 1)
     assert told["erased"]["messages"] == 3
+    both = taken.keys() & told["erased"].keys()
+    assert {name: taken[name] for name in both} == {name: told["erased"][name] for name in both}
+    assert both >= {"contacts", "conversations", "messages", "answer_traces"}
+    assert (
+        told["erased"]["exports"] == 4
+    )  # Copies that hold them go along, ready or not; the others' stay.
+    await shop.product.drain()
+    assert [await state_of(shop, export) for export in waiting] == [404, 404, "ready"]
     left = await rows_of(owner, layla)
-    assert left == {"audit_log": 1}  # The receipt: an id, and counts.
+    assert set(left) == {
+        "audit_log"
+    }  # The receipt, and that copies were asked for: ids, and counts.
     assert await canaries(shop, owner, CANARY[language]) == []
     assert len(shop.replies(OMAR)) == 1
     assert (await call(shop, "POST", path, {}, headers=shop.business.staff))[0] == 404

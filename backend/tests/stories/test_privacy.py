@@ -14,7 +14,7 @@ from app.services.orchestrator.events import say
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.queue.jobs import enqueue
 from app.utils.ids import uuid7, uuid7_at
-from tests.fixtures.shop import ASKED, LAYLA, OMAR, Shop
+from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop
 from tests.stories.test_client_standing import call
 
 STOPS = ["STOP", "UNSUBSCRIBE", "إلغاء", "إيقاف"]
@@ -156,6 +156,27 @@ async def test_a_stop_counts_while_a_colleague_has_the_conversation(shop: Shop) 
     assert len(shop.replies()) == before
 
 
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("stop", ["STOP", "إلغاء"])
+async def test_a_stop_counts_for_what_was_on_its_way_out(
+    shop: Shop, stop: str, waits: bool
+) -> None:
+    """Check 76: said while an offer waits to be sent, before anybody has read it; also by who waits for a human."""
+    await shop.hears("Hello")
+    if waits:
+        async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
+            await Conversation.want_human(tx, (await Conversation.inbox(tx))[0].id, "asked")
+    before = len(shop.replies())
+    await put_forward(shop)
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, stop))
+    await shop.product.drain()
+    assert "Tea is half price today." not in shop.replies()[before:]
+    assert await shop.value("SELECT opted_out FROM contacts") is True
+    await shop.hears("START")
+    await offer(shop)
+    assert shop.replies()[-1] == "Tea is half price today."
+
+
 async def test_a_colleague_notes_what_a_contact_told_them(shop: Shop) -> None:
     await shop.hears("Hello")
     contact = await shop.value("SELECT id FROM contacts")
@@ -168,7 +189,13 @@ async def test_a_colleague_notes_what_a_contact_told_them(shop: Shop) -> None:
 
 
 async def offer(shop: Shop) -> None:
-    """A message that nobody asked for."""
+    """A message that nobody asked for, and what becomes of it."""
+    await put_forward(shop)
+    await shop.product.drain()
+
+
+async def put_forward(shop: Shop) -> None:
+    """A message that nobody asked for, about to go out."""
     async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
         conversation = (await Conversation.inbox(tx))[0].id
         text = "Tea is half price today."
@@ -176,4 +203,3 @@ async def offer(shop: Shop) -> None:
         await say(tx, message, "message.created")
         await enqueue(tx, DeliverMessage(conversation, message.id))
         await AuditEntry.add(tx, "test", "offer.made", str(message.id))
-    await shop.product.drain()

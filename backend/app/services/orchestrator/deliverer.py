@@ -42,6 +42,7 @@ from app.services.channels.base import Address, Channel, Citation, Outgoing, Sen
 from app.services.orchestrator.bursts import LONGEST_BURST, longest_wait
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.events import tell
+from app.services.orchestrator.intent_router import OptOut, last_wish
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.orchestrator.lateness import REASON, want_human
 from app.services.orchestrator.standing import Standings
@@ -168,7 +169,7 @@ class Deliverer:
         if _window_closed(conversation.window_expires_at, self._now()):
             await _settle_as(tx, work, message, "parked", WindowClosed())
             return None
-        if _is_unasked(message) and await Contact.is_out(tx, conversation.contact_id):
+        if _is_unasked(message) and await _is_unwanted(tx, conversation, message):
             await _settle_as(tx, work, message, "failed", OptedOut())
             return None
         account = await ChannelConfig.get(tx, conversation.account_id)
@@ -267,6 +268,14 @@ def _is_answer(message: Message) -> bool:
 def _is_unasked(message: Message) -> bool:
     """Whether nobody asked for it: it is the assistant's, and answers no message."""
     return message.author == Author.ASSISTANT and message.reply_to_id is None
+
+
+async def _is_unwanted(tx: TenantTx, conversation: Conversation, message: Message) -> bool:
+    """Whether the contact wants to hear nothing, also where they said so just now and weren't answered yet."""
+    is_out = await Contact.is_out(tx, conversation.contact_id)
+    said = await Message.said_after(tx, conversation.id, message.seq)
+    wish = last_wish(said, opted_out=is_out)
+    return isinstance(wish, OptOut) or (is_out and wish is None)
 
 
 def _window_closed(expires_at: datetime | None, now: datetime) -> bool:

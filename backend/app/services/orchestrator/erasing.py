@@ -11,6 +11,7 @@ from app.models import erasure
 from app.models.audit import AuditEntry
 from app.models.client import Client
 from app.models.contact import Contact
+from app.models.export import Export
 from app.models.inbound_event import InboundEvent, event_key
 from app.services.cache.base import Cache
 from app.services.keyring import Keyring
@@ -57,6 +58,7 @@ class Eraser:
             conversations = await erasure.conversations_of(tx, [contact_id])
             mentions = await _mentions(tx, addresses)
             counts = await erasure.erase_contacts(tx, [contact_id], conversations)
+            counts["exports"] = await Export.drop_holding(tx, contact_id)
             counts["inbound_events"] = await erasure.drop_events(tx, mentions)
             await Client.knowledge_changed(tx)  # Kept answers may repeat what was asked.
             await AuditEntry.add(tx, actor, "contact.erased", str(contact_id), counts)

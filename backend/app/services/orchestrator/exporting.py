@@ -199,11 +199,13 @@ class Exporter:
     async def build(self, job: BuildExport, work: Work) -> None:
         """Builds one copy, all or nothing."""
         async with self._db.tenant(work.client_id) as tx:
-            export = await Export.get(tx, job.export_id)
-            await ExportPart.drop(tx, export.id)
-            parts = _Parts(tx, export.id)
-            await copy(tx, export.contact_id, parts)
-            await Export.ready(tx, export.id, parts.size)
+            if export := await Export.find(
+                tx, job.export_id
+            ):  # Else it held somebody who is erased.
+                await ExportPart.drop(tx, export.id)
+                parts = _Parts(tx, export.id)
+                await copy(tx, export.contact_id, parts)
+                await Export.ready(tx, export.id, parts.size)
             await Job.settle(tx, work.lease)
 
     async def read(self, client_id: UUID, export_id: UUID) -> AsyncIterator[bytes]:

@@ -1,6 +1,7 @@
 """Decides what a message asks for. Pure: its tests are a table."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.services.ai import nlu_service as nlu
@@ -64,7 +65,7 @@ def route(session: Session) -> Route:
     """What to do with the contact's words. Wishes that bind us are looked at before any model."""
     if session.suspended:
         return PutOff("suspended")
-    wish = _last_wish(session)
+    wish = last_wish(session.said, opted_out=session.opted_out)
     if wish or session.opted_out:
         return wish or Silent()
     own_words = tuple(session.settings.handover_words)
@@ -80,12 +81,12 @@ def route(session: Session) -> Route:
     return Say(small_talk[-1]) if small_talk[-1] and all(small_talk) else Answer()
 
 
-def _last_wish(session: Session) -> OptOut | OptIn | None:
+def last_wish(said: Sequence[str], *, opted_out: bool) -> OptOut | OptIn | None:
     """What the contact last said about hearing from us, if anything: it may stand among questions."""
-    for words in reversed(session.said):
+    for words in reversed(said):
         if nlu.opts_out(words):
             return OptOut()
-        if nlu.opts_in(words) and session.opted_out:
+        if nlu.opts_in(words) and opted_out:
             return OptIn()
     return None
 
