@@ -56,31 +56,43 @@ class Conversion:
                 await _write(raw, table, values)
 
     async def _cipher(self, raw: Any, client_id: UUID) -> Cipher:
-        """A client's cipher, of its newest key that seals; a client without a key gets one."""
+        """A client's cipher: its newest key seals, each opens; a client without a key gets one."""
         if client_id not in self._ciphers:
-            if self._keys is None:
-                raise Misconfigured("There are rows to be sealed, and no key service to do so.")
-            row = await raw.fetchrow(
+            rows = await raw.fetch(
                 "SELECT version, wrapped, under FROM client_keys WHERE client_id = $1 AND seals_from <= now() "
-                "ORDER BY version DESC LIMIT 1",
+                "ORDER BY version",
                 client_id,
             )  # fmt: skip
-            version = row["version"] if row else 1
-            context = {"client": str(client_id), "version": str(version)}
-            if row is None:
-                secret = Secret.new()
-                wrapped = await self._keys.wrap(secret.raw, context)
-                await raw.execute(
-                    "INSERT INTO client_keys (client_id, version, wrapped, under) VALUES ($1, 1, $2, $3)",
-                    client_id, wrapped.blob, wrapped.under,
-                )  # fmt: skip
-            elif row["wrapped"] is None:
-                secret = Secret.new()  # It is being erased: nobody shall read it.
-            else:
-                wrapped = Wrapped(row["wrapped"], row["under"])
-                secret = Secret.read(await self._keys.unwrap(wrapped, context))
-            self._ciphers[client_id] = Cipher(client_id, {version: secret}, version)
+            secrets = {row["version"]: await self._unwrapped(client_id, row) for row in rows}
+            if not secrets:
+                secrets = {1: await self._first(raw, client_id)}
+            self._ciphers[client_id] = Cipher(client_id, secrets, max(secrets))
         return self._ciphers[client_id]
+
+    async def _unwrapped(self, client_id: UUID, row: Any) -> Secret:
+        if row["wrapped"] is None:
+            return Secret.new()  # It is being erased: nobody shall read it.
+        wrapped = Wrapped(row["wrapped"], row["under"])
+        return Secret.read(await self._service.unwrap(wrapped, _context(client_id, row["version"])))
+
+    async def _first(self, raw: Any, client_id: UUID) -> Secret:
+        secret = Secret.new()
+        wrapped = await self._service.wrap(secret.raw, _context(client_id, 1))
+        await raw.execute(
+            "INSERT INTO client_keys (client_id, version, wrapped, under) VALUES ($1, 1, $2, $3)",
+            client_id, wrapped.blob, wrapped.under,
+        )  # fmt: skip
+        return secret
+
+    @property
+    def _service(self) -> KeyService:
+        if self._keys is None:
+            raise Misconfigured("There are rows to be sealed, and no key service to do so.")
+        return self._keys
+
+
+def _context(client_id: UUID, version: int) -> dict[str, str]:
+    return {"client": str(client_id), "version": str(version)}
 
 
 async def _batches(raw: Any, table: Table) -> AsyncIterator[list[Any]]:

@@ -35,6 +35,8 @@ OMITTED: Mapping[str, str] = {
 OMITTED_COLUMNS: Mapping[str, str] = {
     "staff.password_hash": "a credential",
     "channel_configs.sealed": "credentials of a platform",
+    "identity_providers.sealed": "a credential",
+    "staff_identities.key": "a keyed hash of who somebody is there",
     "api_keys.secret_hash": "a credential",
     "oauth_applications.secret_hash": "a credential",
     "contact_addresses.key": "a keyed hash of the address",
@@ -47,6 +49,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "messages.said": ("text", "content", "citations", "platform_message_id"),
     "client_versions.configuration": ("name", "settings", "note"),
     "client_drafts.configuration": ("name", "settings"),
+    "identity_providers.settings": ("issuer", "application", "role_claim", "roles"),
 }
 """What the parts are called of columns that seal several values in one piece."""
 

@@ -21,6 +21,7 @@ from app.models.access_grant import AccessGrant
 from app.models.client import Client, ClientSettings
 from app.models.client_version import ClientDraft
 from app.models.consent import Consent
+from app.models.identity_provider import IdentityProvider, Provider
 from app.models.message import Author, Message, NewMessage
 from app.models.sealing_anew import rows_left
 from app.services.identity import api_keys, applications, sessions
@@ -40,7 +41,8 @@ OF_ALL_KINDS = {
     "messages.said", "contacts.name", "contact_addresses.value", "channel_configs.sealed", "channel_configs.name",
     "consents.wording", "access_grants.reason", "access_grants.staff_name", "client_versions.configuration",
     "client_drafts.configuration", "api_keys.name", "clients.suspended_for", "clients.settings",
-    "oauth_applications.name", "staff_sessions.device", "knowledge_documents.named", "knowledge_chunks.passage",
+    "oauth_applications.name", "identity_providers.sealed", "identity_providers.settings",
+    "staff_sessions.device", "knowledge_documents.named", "knowledge_chunks.passage",
 }  # fmt: skip
 
 
@@ -78,6 +80,10 @@ async def _words_of_all_kinds(shop: Shop) -> None:
         ledger = applications.Wish("Ledger", (Scope.KNOWLEDGE_READ,))
         await applications.create(tx, ledger, actor="test")
         await sessions.begin(tx, owner, device="Firefox, Linux")
+        provider = Provider(
+            issuer="https://x.example", application="a", secret="s", domains=["x.example"]
+        )
+        await IdentityProvider.keep(tx, provider)
         await Client.suspend(tx, "The invoice is open.")
         await tx.run("UPDATE clients SET is_active = true WHERE id = $1", client_of(tx))
 

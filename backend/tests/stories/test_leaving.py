@@ -17,11 +17,18 @@ from app.bootstrap import owner_url
 from app.core.errors import Erased
 from app.models import portable
 from app.models.contact import Contact
+from app.models.identity_provider import IdentityProvider, Provider
 from app.services.orchestrator.exporting import harmless
 from tests.fixtures.shop import ASKED, LAYLA, OMAR, Shop
 from tests.stories.test_client_standing import call
 
 CANARY = {"en": "canarygold", "ar": "كناريذهبي"}
+PROVIDER = Provider(
+    issuer="https://login.cafe.example",
+    application="wafaa",
+    secret="secret-at-the-provider",
+    domains=["cafe.example"],
+)
 NOTHING_OF_A_CLIENT = {"audit_log", "audit_seals", "client_keys"}
 """What outlives a client: ids of acts, their seals, and the empty rows of its keys."""
 
@@ -92,6 +99,8 @@ async def test_an_export_holds_every_row_there_is(shop: Shop, owner) -> None:
     """Check 75: compared with a scan of all tables."""
     await shop.hears(ASKED["en"], ASKED["ar"])
     await shop.hears("Hello", sender=OMAR)
+    async with shop.product.services.db.tenant(shop.business.ref.id) as tx:
+        await IdentityProvider.keep(tx, PROVIDER)
     scanned = {
         name.partition(".")[2]: await owner.fetchval(
             f"SELECT count(*) FROM {name} WHERE {column} = $1", shop.business.ref.id
@@ -113,7 +122,8 @@ async def test_an_export_holds_every_row_there_is(shop: Shop, owner) -> None:
     assert archive.read("documents/uploads/taught.md").decode().startswith("# Menu")
     assert "نسخة" in archive.read("README.txt").decode()
     whole = b"".join(archive.read(name) for name in archive.namelist())
-    for secret in (b"$argon2", b"token-", b"verify-cafe"):
+    assert PROVIDER.issuer.encode() in whole
+    for secret in (b"$argon2", b"token-", b"verify-cafe", PROVIDER.secret.encode()):
         assert secret not in whole
 
 

@@ -13,6 +13,7 @@ from app.bootstrap import owner_url
 from app.models.access_grant import AccessGrant
 from app.models.channel_config import ChannelConfig
 from app.models.client import Client, ClientSettings
+from app.models.identity_provider import IdentityProvider, Provider, StaffIdentity
 from app.models.job import ERROR, Job
 from app.models.message import Message
 from app.models.staff import Staff
@@ -29,7 +30,7 @@ WORDS = {
         "name", "question", "taught", "title", "caption", "filename", "edited", "taken-back", "agent", "feedback",
         "error", "unrouted", "token", "web", "reaction", "consent", "draft", "note", "access", "suspended", "key",
         "account", "fallback", "handover", "told", "greeting", "starter", "assistant", "tone", "application", "device",
-        "platform",
+        "platform", "issuer", "there", "secret", "claim", "role", "subject",
     )
 }  # fmt: skip
 
@@ -43,7 +44,7 @@ async def test_nothing_that_was_written_rests_in_clear(shop: Shop) -> None:
         "messages", "conversation_events", "contacts", "contact_addresses", "attachments", "inbound_events", "jobs",
         "answer_traces", "channel_configs", "knowledge_documents", "knowledge_chunks", "knowledge_postings", "consents",
         "client_versions", "client_drafts", "access_grants", "api_keys", "audit_log", "clients", "oauth_applications",
-        "staff_sessions",
+        "staff_sessions", "identity_providers", "staff_identities",
         "redis answer",
     }  # fmt: skip
     found = [
@@ -129,6 +130,8 @@ async def _beside(shop: Shop) -> None:
         owner = await Staff.named(tx, None)
         assert owner
         await sessions.begin(tx, owner, device=WORDS["device"])
+        await IdentityProvider.keep(tx, _provider())
+        await StaffIdentity.link(tx, WORDS["issuer"], WORDS["subject"], owner)
         [account] = await ChannelConfig.of_kind(tx, "whatsapp")
         fields = dict(account.fields)
         await accounts.reconnect(
@@ -139,6 +142,18 @@ async def _beside(shop: Shop) -> None:
         await configuration.save_draft(tx, WORDS["draft"], drafted, actor="test")
         await AccessGrant.ask(tx, uuid4(), WORDS["platform"], WORDS["access"], 1)
         await clients.suspend(tx, WORDS["suspended"], actor="test")
+
+
+def _provider() -> Provider:
+    """Where colleagues sign in, a word in every field that takes one, but for the domains it is found by."""
+    return Provider(
+        issuer=WORDS["issuer"],
+        application=WORDS["there"],
+        secret=WORDS["secret"],
+        domains=["cafe.example"],
+        role_claim=WORDS["claim"],
+        roles={WORDS["role"]: "agent"},
+    )
 
 
 def _in_use() -> ClientSettings:

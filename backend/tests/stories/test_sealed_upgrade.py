@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.errors import Erased
 from app.core.multi_tenant import cipher_of
-from app.core.sealing import Secret, join
+from app.core.sealing import Cipher, Secret, join, place
 from app.embedded.postgres import EmbeddedPostgres
 from app.migration import _config, _make_roles, migrate
 from app.models.access_grant import AccessGrant
@@ -29,6 +29,7 @@ from app.models.consent import Consent
 from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation
 from app.models.conversation_event import ConversationEvent
+from app.models.identity_provider import IdentityProvider, StaffIdentity
 from app.models.inbound_event import InboundEvent
 from app.models.job import Job
 from app.models.knowledge_base import KnowledgeDocument, KnowledgeSource, Upload
@@ -127,6 +128,12 @@ async def test_what_was_written_beside_conversations_is_sealed_with_the_clients_
         assert [one.name for one in await ApiKey.all(tx)] == [CANARY]
         heads = await tx.all("SELECT substr(name, 1, 5) AS head FROM api_keys")
         assert [row["head"] for row in heads] == [cipher_of(tx).head] == [b"\x02\0\0\0\x02"]
+        provider = await IdentityProvider.mine(tx)
+        assert provider
+        assert (provider.issuer, provider.application, provider.secret) == (CANARY,) * 3
+        assert (provider.role_claim, provider.roles) == (CANARY, {CANARY: "owner"})
+        assert await StaffIdentity.find(tx, CANARY, CANARY) == id_
+        assert await StaffIdentity.find(tx, CANARY, "another") is None
     async with db.directory() as directory:
         [grant] = await AccessGrant.of_platform_staff(directory, id_)
     assert grant.reason(await db.cipher(client)) == CANARY
@@ -141,11 +148,15 @@ async def _words(url: str, client: UUID, slug: str, *, keys: int) -> UUID:
     await owner.execute(
         _WORDS.format(canary=CANARY, client=f"'{client}'", id=f"'{id_}'", slug=slug)
     )
-    for version in range(1, keys + 1):
-        wrapped = await KEYS.wrap(
-            Secret.new().raw, {"client": str(client), "version": str(version)}
-        )
+    secrets = {version: Secret.new() for version in range(1, keys + 1)}
+    for version, secret in secrets.items():
+        wrapped = await KEYS.wrap(secret.raw, {"client": str(client), "version": str(version)})
         await owner.execute(_KEY, client, version, wrapped.blob, wrapped.under)
+    if secrets:  # Sealed by the first, and not anew yet.
+        kept = Cipher(client, secrets, 1).seal(
+            f'"{CANARY}"'.encode(), place("identity_providers", "sealed"), join(CANARY)
+        )
+        await owner.execute("UPDATE identity_providers SET sealed = $1", kept)
     if not keys:
         await owner.execute(_KEY, client, 1, None, "")
     await owner.close()
@@ -232,10 +243,13 @@ VALUES ({client}, 1, '{canary}', '{{"fallback": "{canary}"}}', 'cli', '{canary}'
 INSERT INTO client_drafts (client_id, base, name, settings, author)
 VALUES ({client}, 1, '{canary}', '{{"fallback": "{canary}"}}', 'cli');
 INSERT INTO contacts (client_id, id) VALUES ({client}, {id});
+INSERT INTO identity_providers (client_id, issuer, application, sealed, domains, role_claim, roles)
+VALUES ({client}, '{canary}', '{canary}', '', '{{x.example}}', '{canary}', '{{"{canary}": "owner"}}');
 INSERT INTO consents (client_id, id, contact_id, purpose, granted, source, wording)
 VALUES ({client}, {id}, {id}, 'messages', true, 'staff', '{canary}');
 INSERT INTO staff (client_id, id, email, name, role, password_hash)
 VALUES ({client}, {id}, '{slug}@b.example', 'A', 'owner', '');
+INSERT INTO staff_identities (client_id, issuer, subject, staff_id) VALUES ({client}, '{canary}', '{canary}', {id});
 INSERT INTO access_grants (client_id, id, staff_id, staff_name, reason, hours, state)
 VALUES ({client}, {id}, {id}, '{canary}', '{canary}', 1, 'asked');
 INSERT INTO api_keys (client_id, id, staff_id, name, mode, scopes, secret_hash)

@@ -30,8 +30,8 @@ HASHES = """
 api_keys.secret_hash audit_seals.digest audit_seals.head audit_seals.signature contact_addresses.key
 idempotency_keys.fingerprint idempotency_keys.name inbound_events.event_key knowledge_documents.title_key
 knowledge_postings.term knowledge_sources.name_key messages.platform_key oauth_applications.secret_hash
-oauth_grants.code_hash oauth_refresh_tokens.token_hash staff_recovery_codes.code_hash staff_sessions.secret_hash
-staff_tickets.token_hash
+oauth_grants.code_hash oauth_refresh_tokens.token_hash staff_identities.key staff_recovery_codes.code_hash
+staff_sessions.secret_hash staff_tickets.token_hash
 """
 SEALED_OTHERWISE = "client_keys.wrapped idempotency_keys.answer"
 """By the key service; for a day, by `core/once.py`, so that no rotation has to come by."""

@@ -1,13 +1,17 @@
 """Where a provider says which role somebody has: each writes it in its own way."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.core.security import Role
-from app.models.identity_provider import IdentityProvider
+from app.models.identity_provider import Provider
 from app.services.identity.single_sign_on import is_of_business, role_of
 
+PROVIDER = Provider(
+    issuer="https://login.cafe.example", application="wafaa", domains=["cafe.example"]
+)
 AUTH0 = "https://cafe.example/roles"
 ROLES = {"wafaa-owner": "owner", "wafaa-agent": "agent"}
 CASES: dict[str, tuple[str | None, dict[str, Any], Role | None]] = {
@@ -32,12 +36,12 @@ CASES: dict[str, tuple[str | None, dict[str, Any], Role | None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_role_is_read_where_the_provider_writes_it(case: str) -> None:
     claim, claims, role = CASES[case]
-    provider = IdentityProvider(role_claim=claim, roles=ROLES, default_role=None)
+    provider = replace(PROVIDER, role_claim=claim, roles=ROLES)
     assert role_of(provider, claims) == role
 
 
 def test_who_has_none_gets_the_default() -> None:
-    provider = IdentityProvider(role_claim=AUTH0, roles=ROLES, default_role="viewer")
+    provider = replace(PROVIDER, role_claim=AUTH0, roles=ROLES, default_role="viewer")
     assert role_of(provider, {AUTH0: ["others"]}) == Role.VIEWER
 
 
@@ -66,5 +70,5 @@ ENTRA = f"https://login.microsoftonline.com/{DIRECTORY}/v2.0"
 def test_an_account_is_managed_by_the_business_itself(
     issuer: str, claims: dict[str, Any], belongs: bool
 ) -> None:
-    provider = IdentityProvider(issuer=issuer, domains=["cafe.example"])
+    provider = replace(PROVIDER, issuer=issuer)
     assert is_of_business(provider, claims) is belongs

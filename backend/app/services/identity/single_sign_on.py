@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from app.core.multi_tenant import Database, TenantTx, client_of
 from app.core.sealed_notes import SealedNotes
 from app.core.security import Role
 from app.models.audit import AuditEntry
-from app.models.identity_provider import IdentityProvider, ProviderRef, StaffIdentity
+from app.models.identity_provider import IdentityProvider, Provider, ProviderRef, StaffIdentity
 from app.models.staff import Staff
 from app.services.identity import sessions, team
 from app.services.identity.oidc import (
@@ -87,7 +87,7 @@ class SingleSignOn:
             provider = await IdentityProvider.mine(tx)
             if provider is None or provider.issuer != pending.issuer:
                 raise Unauthenticated(NOT_RIGHT)
-            application = _application(tx, provider)
+        application = _application(provider)
         claims = await self.oidc.come_back(application, pending, answer)
         async with self._db.tenant(client_id) as tx:
             staff_id = await admit(tx, provider, claims)
@@ -104,14 +104,14 @@ class SingleSignOn:
             provider = await IdentityProvider.mine(tenant)
             if provider is None:
                 raise NotFound(UNKNOWN)
-            return ref, _application(tenant, provider)
+        return ref, _application(provider)
 
 
-def _application(tx: TenantTx, provider: IdentityProvider) -> Application:
-    return Application(provider.issuer, provider.application, provider.secret(tx))
+def _application(provider: Provider) -> Application:
+    return Application(provider.issuer, provider.application, provider.secret)
 
 
-async def admit(tx: TenantTx, provider: IdentityProvider, claims: Mapping[str, Any]) -> UUID:
+async def admit(tx: TenantTx, provider: Provider, claims: Mapping[str, Any]) -> UUID:
     """The colleague of whom an ID token speaks.
 
     Raises:
@@ -135,7 +135,7 @@ async def admit(tx: TenantTx, provider: IdentityProvider, claims: Mapping[str, A
 
 
 async def _take_in(
-    tx: TenantTx, provider: IdentityProvider, claims: Mapping[str, Any], role: Role | None
+    tx: TenantTx, provider: Provider, claims: Mapping[str, Any], role: Role | None
 ) -> UUID:
     """A colleague who comes for the first time: by a verified address of the business's own domains, and no other."""
     email = email_of(provider, claims)
@@ -174,7 +174,7 @@ async def _follow_role(tx: TenantTx, staff: Staff, role: Role) -> None:
     await team.give_role(tx, staff.id, role, actor="system")
 
 
-def is_of_business(provider: IdentityProvider, claims: Mapping[str, Any]) -> bool:
+def is_of_business(provider: Provider, claims: Mapping[str, Any]) -> bool:
     """Whether an account is managed by the business itself, where a provider of many says whose accounts are.
 
     Anybody can make a Google account for an address of the business, and keep it; those of its Workspace have ``hd``.
@@ -186,7 +186,7 @@ def is_of_business(provider: IdentityProvider, claims: Mapping[str, Any]) -> boo
     return directory is None or "tid" not in claims or claims["tid"] == directory[1]
 
 
-def are_elsewhere(provider: IdentityProvider, claims: Mapping[str, Any]) -> bool:
+def are_elsewhere(provider: Provider, claims: Mapping[str, Any]) -> bool:
     """Whether roles aren't told but linked to (OpenID Connect Core §5.6.2), as Entra ID does with too many groups.
 
     To take them for none would make an owner who joins another group a viewer.
@@ -196,7 +196,7 @@ def are_elsewhere(provider: IdentityProvider, claims: Mapping[str, Any]) -> bool
     return isinstance(linked, Mapping) and named in linked
 
 
-def email_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> str | None:
+def email_of(provider: Provider, claims: Mapping[str, Any]) -> str | None:
     """The verified address in one of the client's domains; None where there is none."""
     email, verified = claims.get("email"), claims.get("email_verified")
     if not isinstance(email, str) or email.count("@") != 1 or len(email) > 254:
@@ -207,7 +207,7 @@ def email_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> str | Non
     return folded if folded.partition("@")[2] in provider.domains else None
 
 
-def role_of(provider: IdentityProvider, claims: Mapping[str, Any]) -> Role | None:
+def role_of(provider: Provider, claims: Mapping[str, Any]) -> Role | None:
     """The highest role that the claim names; the default one where it names none."""
     given = _at(claims, provider.role_claim) if provider.role_claim else None
     named = [given] if isinstance(given, str) else given if isinstance(given, list) else []
@@ -226,9 +226,7 @@ def _at(claims: Mapping[str, Any], path: str) -> Any:
     return given
 
 
-async def configure(
-    tx: TenantTx, wanted: IdentityProvider, secret: str | None, *, actor: str
-) -> None:
+async def configure(tx: TenantTx, wanted: Provider, secret: str | None, *, actor: str) -> None:
     """Sets a client's provider; without a secret the one it has stays, if it is for the same application.
 
     Raises:
@@ -242,7 +240,7 @@ async def configure(
         )
         if present is None or not same:
             raise Conflict("Give the secret too: it belongs to the issuer and the application.")
-        secret = present.secret(tx)
-    await IdentityProvider.keep(tx, wanted, secret)
+        secret = present.secret
+    await IdentityProvider.keep(tx, replace(wanted, secret=secret))
     told = {"issuer": wanted.issuer, "domains": wanted.domains}
     await AuditEntry.add(tx, actor, "identity_provider.set", str(client_of(tx)), told)

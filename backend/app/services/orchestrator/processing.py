@@ -13,7 +13,7 @@ from app.core.permits import HERE
 from app.models.channel_config import ChannelAccount, ChannelConfig
 from app.models.client import Client, ClientSettings, permit_of
 from app.models.holdings import Holdings
-from app.models.identity_provider import IdentityProvider
+from app.models.identity_provider import IdentityProvider, Provider
 from app.models.staff import Staff
 
 WEB = "web"
@@ -151,7 +151,7 @@ def _recipients(
     accounts: Sequence[ChannelAccount],
     settings: ClientSettings,
     around: Surroundings,
-    provider: IdentityProvider | None,
+    provider: Provider | None,
 ) -> Iterator[Recipient]:
     """Everybody outside the product itself; the built-in model and the embedder here are inside."""
     permit = permit_of(settings)

@@ -9,7 +9,7 @@ from app.bootstrap import Services
 from app.core.errors import InvalidInput, NotFound, UpstreamRefused, UpstreamUnavailable
 from app.core.security import Principal, Role, Scope
 from app.models.audit import AuditEntry
-from app.models.identity_provider import IdentityProvider
+from app.models.identity_provider import IdentityProvider, Provider
 from app.schemas.identity_provider import IdentityProviderIn, IdentityProviderOut
 from app.services.identity import single_sign_on
 
@@ -37,7 +37,7 @@ async def configure(
         await services.single_sign_on.oidc.issuers.metadata(given.issuer)
     except (UpstreamRefused, UpstreamUnavailable) as error:
         raise InvalidInput(error.message, pointer="/issuer") from error
-    wanted = IdentityProvider(**given.model_dump(exclude={"secret"}))
+    wanted = Provider(**given.model_dump(exclude={"secret"}))
     secret = given.secret.get_secret_value() if given.secret else None
     async with services.db.tenant(owner.client_id) as tx:
         await single_sign_on.configure(tx, wanted, secret, actor=owner.subject)
@@ -52,7 +52,7 @@ async def remove(tx: TenantTxDep, owner: OwnerDep) -> None:
     await AuditEntry.add(tx, owner.subject, "identity_provider.removed", str(owner.client_id))
 
 
-def _shown(provider: IdentityProvider, services: Services) -> IdentityProviderOut:
+def _shown(provider: Provider, services: Services) -> IdentityProviderOut:
     return IdentityProviderOut(
         issuer=provider.issuer,
         application=provider.application,

@@ -1,0 +1,6 @@
+ALTER TABLE client_keys NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE identity_providers NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE staff_identities NO FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE identity_providers ADD COLUMN settings BYTEA;
+ALTER TABLE staff_identities ADD COLUMN key BYTEA;
