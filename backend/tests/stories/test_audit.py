@@ -18,6 +18,7 @@ from app.models.audit import AuditEntry
 from app.models.audit_seal import AuditSeal
 from app.services.orchestrator.auditing import Auditor, Heads
 from tests.fixtures.product import SECRET, Business, Product
+from tests.stories.test_credentials_cli import ran
 
 BATCHES, BATCH = 4, 8
 
@@ -97,6 +98,25 @@ async def test_what_is_not_committed_yet_comes_into_a_later_batch(sealed: Log) -
 
 async def _elsewhere(sealed: Log, name: str) -> None:
     await sealed.act(name)
+
+
+async def test_the_log_is_sealed_by_itself_and_the_command_tells_who_touched_it(
+    sealed: Log, tmp_path: Path
+) -> None:
+    """Check 77: a step that the installation takes every few seconds, and `wafaa audit verify`, which fails then."""
+    bakery = (await sealed.product.business("bakery")).ref.id
+    older = (
+        "UPDATE audit_log SET created_at = created_at - interval '1 minute' WHERE client_id = $1"
+    )
+    await sealed.owner.execute(older, bakery)
+    await sealed.product.services.scheduler.run_now("seal_audit")
+    seals = "SELECT count(*) FROM audit_seals WHERE client_id = $1"
+    assert await sealed.owner.fetchval(seals, bakery) == 1
+    await sealed.owner.execute("UPDATE audit_log SET actor = 'nobody' WHERE action = 'act.2.3'")
+    words = ("audit", "verify", "--client", "cafe", "--heads", str(tmp_path / "heads.jsonl"))
+    code, [told] = await ran(sealed.product, *words)
+    assert (code, told["slug"]) == (1, "cafe")
+    assert [fault for fault in told["faults"] if fault.startswith("Batch 3 ")], told
 
 
 async def test_an_act_waits_for_no_seal(sealed: Log) -> None:

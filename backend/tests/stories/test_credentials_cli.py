@@ -17,13 +17,18 @@ BACKEND = Path(__file__).parents[2]
 
 async def wafaa(product: Product, *words: str) -> Any:
     """What a command tells a program."""
+    return (await ran(product, *words))[1]
+
+
+async def ran(product: Product, *words: str) -> tuple[int | None, Any]:
+    """How a command ends, and what it tells a program."""
     settings = {name: str(value) for name, value in plain(product.services.settings).items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app.cli", *words, "--json",
         cwd=BACKEND, env={**os.environ, **settings}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     told, _ = await asyncio.wait_for(process.communicate(), 90)
-    return orjson.loads(told)
+    return process.returncode, orjson.loads(told)
 
 
 @pytest.fixture

@@ -57,6 +57,30 @@ async def test_a_role_that_a_route_does_not_name_is_refused(role: Role) -> None:
     assert not let_in, "\n".join(map(str, let_in))
 
 
+OURS = """
+GET /v1/clients, POST /v1/clients, GET /v1/clients/{slug}, GET /v1/clients/{slug}/usage, PUT /v1/clients/{slug}/quota,
+POST /v1/clients/{slug}/suspend, POST /v1/clients/{slug}/resume, POST /v1/clients/{slug}/erasure,
+POST /v1/clients/{slug}/keep, GET /v1/access-wishes, POST /v1/access-wishes,
+POST /v1/access-grants/{access_grant_id}/token, GET /v1/auth/sessions, DELETE /v1/auth/sessions/{session_id},
+POST /v1/auth/logout, POST /v1/auth/password, POST /v1/auth/recovery-codes, POST /v1/auth/second-factor,
+POST /v1/auth/second-factor/confirm, POST /v1/auth/second-factor/remove
+"""
+"""All that platform staff may call: who clients are and how they stand, what they were let into, how they sign in."""
+
+
+def test_ours_have_no_route_to_what_clients_hold() -> None:
+    """Check 7: none that shows or changes a conversation, a document, a contact, or anything else of a client's."""
+    named = {
+        f"{method} {context.path}"
+        for context in iter_route_contexts(APP.routes)
+        if isinstance(route := context.original_route, APIRoute)
+        and (needs := list(_asked(route.dependant)))
+        and all(Role.PLATFORM in one.roles for one in needs)
+        for method in route.methods or ()
+    }
+    assert named - {"HEAD"} == {title.strip() for title in OURS.split(",")}
+
+
 def test_only_owners_look_after_staff_and_only_ours_after_clients() -> None:
     """What a mistake would cost most, written down once more."""
     named: dict[str, set[Role]] = {}
