@@ -15,9 +15,11 @@ from redis.asyncio import Redis
 
 from app.bootstrap import owner_url
 from app.core.errors import Erased
+from app.core.sealing import place
 from app.models import portable
 from app.models.contact import Contact
 from app.models.identity_provider import IdentityProvider, Provider
+from app.models.sealed import SEALED, row_of
 from app.services.orchestrator.exporting import harmless
 from tests.fixtures.shop import ASKED, LAYLA, OMAR, Shop
 from tests.stories.test_client_standing import call
@@ -201,12 +203,30 @@ async def canaries(shop: Shop, owner, word: str) -> list[str]:
     return found
 
 
+async def sealed_words(shop: Shop, owner, word: str) -> set[str]:
+    """Where a word stands in what is sealed: every value of the client's is opened."""
+    cipher = await shop.product.services.db.cipher(shop.business.ref.id)
+    found = set()
+    for column in SEALED:
+        names = ", ".join((*column.key, column.column))
+        for *key, value in await owner.fetch(
+            f"SELECT {names} FROM {column.table} WHERE {column.client} = $1 AND {column.column} IS NOT NULL",
+            cipher.client_id,
+        ):
+            opened = cipher.open(value, place(column.table, column.column), row_of(key))
+            if word.encode() in opened:
+                found.add(f"{column.table}.{column.column}")
+    return found
+
+
 @pytest.mark.parametrize("language", ["en", "ar"])
 async def test_an_erased_contact_is_nowhere_any_more(shop: Shop, owner, language: str) -> None:
     """Check 75: rows, sessions, kept answers, work and traces."""
     await shop.hears(f"{ASKED[language]} {CANARY[language]}", f"I am {CANARY[language]}")
     await shop.hears("Hello", sender=OMAR)
     layla = await contact_of(shop, LAYLA)
+    sealed = await sealed_words(shop, owner, CANARY[language])
+    assert sealed >= {"messages.said", "answer_traces.trace"}
     taken = json.loads((await exported(shop, layla))[0].read("manifest.json"))["rows"]
     waiting = [await asked(shop, whose) for whose in (None, layla, await contact_of(shop, OMAR))]
     await exported(shop)
@@ -227,6 +247,8 @@ async def test_an_erased_contact_is_nowhere_any_more(shop: Shop, owner, language
         "audit_log"
     }  # The receipt, and that copies were asked for: ids, and counts.
     assert await canaries(shop, owner, CANARY[language]) == []
+    assert await sealed_words(shop, owner, CANARY[language]) == set()
+    assert await sealed_words(shop, owner, LAYLA) == set()
     assert len(shop.replies(OMAR)) == 1
     assert (await call(shop, "POST", path, {}, headers=shop.business.staff))[0] == 404
     archive, _ = await exported(shop)
