@@ -70,7 +70,10 @@ async def fetch(ticket: Ticket, services: ServicesDep) -> StreamingResponse:
 async def erase_contact(
     contact_id: UUID, _: EraseContactIn, owner: OwnerDep, services: ServicesDep
 ) -> ErasedOut:
-    """Forgets a contact: what they said, what was said to them, and what waits for them. There is no way back."""
+    """Forgets a contact: what they said and were told, what waits for them, and copies to take along that hold it.
+
+    There is no way back.
+    """
     counts = await services.eraser.contact(owner.client_id, contact_id, actor=owner.subject)
     return ErasedOut(erased=counts)
 
