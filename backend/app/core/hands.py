@@ -48,6 +48,11 @@ class Hands:
         return max(1, self._most // (4 if is_shared else 2))
 
     @property
+    def several(self) -> int:
+        """How many to have free before the next are asked for: half, while the others keep the processors busy."""
+        return max(1, self._most // 2) if self._held else 1
+
+    @property
     def free(self) -> int:
         """How many may begin."""
         return max(0, self._most - self._held.total() - len(self._waiting))

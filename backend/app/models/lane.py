@@ -89,10 +89,17 @@ class Along:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What was claimed, and in how many seconds a lane is due where there is still a place; None when none is."""
+    """What was claimed.
+
+    Attributes:
+        leases: It.
+        due_in: In how many seconds a lane is due where there is still a place; None when none is.
+        left: The queues in which somebody still waits.
+    """
 
     leases: list[Lease]
     due_in: float | None
+    left: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,9 @@ class Lane(TenantRow):
             db.tokens(along.clients), along.waiting, along.earlier,
         )  # fmt: skip
         told = row["claimed"]
-        return Claimed([Lease.told(lease) for lease in told["leases"]], told["due_in"])
+        return Claimed(
+            [Lease.told(lease) for lease in told["leases"]], told["due_in"], told["left"]
+        )
 
     @classmethod
     async def renew(cls, tx: TenantTx, lease: Lease, lease_seconds: float) -> None:

@@ -35,6 +35,26 @@ def turn(hands: Hands, client: UUID) -> Iterator[Hand]:
         yield hand
 
 
+def begin(bench: Bench, *clients: UUID, left: bool) -> list[Lease]:
+    """Their jobs were claimed, and others were left behind or not."""
+    wanted, leases = bench.wanted(), [lease(client) for client in clients]
+    assert wanted is not None
+    for one in leases:
+        bench.sit(one)
+        assert bench.hands is not None
+        bench.hands.take(one.client_id)
+    bench.served(wanted, leases, left=left)
+    return leases
+
+
+def end(bench: Bench, done: Lease) -> bool:
+    """A job is done; tells whether somebody is asked for."""
+    assert bench.hands is not None
+    bench.hands.leave(done.client_id)
+    bench.stand(done)
+    return bench.may_ask(done.client_id)
+
+
 def test_one_client_has_half_of_the_hands_and_a_quarter_while_others_are_about() -> None:
     clock = Clock()
     hands = Hands(8, now=clock)
@@ -64,35 +84,45 @@ def test_a_job_is_wanted_while_a_hand_is_free_and_no_client_has_its_share() -> N
     assert wanted is not None
     assert (wanted.places, wanted.cap) == (5, 2)
     assert wanted.running == {str(FLOOD): 2, str(CAFE): 1}
-    assert bench.is_awaited, "the flood's next may wait for one of its hands"
 
 
-def test_whoever_got_the_last_hand_of_its_share_is_looked_for_again() -> None:
-    hands = Hands(8)
-    bench = Bench("chat", 16, hands)
-    for _ in range(4):
-        wanted = bench.wanted()
-        assert wanted is not None
-        bench.sit(claimed := lease(FLOOD))
-        hands.take(FLOOD)
-        bench.served(wanted, [claimed])
-    assert bench.is_awaited
+def test_who_was_left_behind_above_its_share_is_asked_for_when_two_of_its_hands_are_free() -> None:
+    bench = Bench("chat", 16, hands := Hands(8))
+    held = begin(bench, *[FLOOD] * 4, left=True)
+    assert not bench.is_hungry, "there is room, and nobody for it"
+    assert bench.has_news(), "somebody else may have come"
+    asked = [end(bench, one) for one in held]
+    assert asked == [False, True, True, True]
+    assert hands.free == 8
+
+
+def test_where_nobody_was_left_behind_nobody_is_asked_for_until_something_is_due() -> None:
+    bench = Bench("chat", 16, Hands(8))
+    held = begin(bench, FLOOD, CAFE, left=False)
+    assert not any(end(bench, one) for one in held)
+    assert not bench.is_hungry
+    assert bench.has_news()
+
+
+def test_for_want_of_hands_the_next_are_asked_for_several_at_once_or_when_nobody_computes() -> None:
+    bench = Bench("chat", 16, Hands(8))
+    held = begin(bench, *[FLOOD, CAFE] * 4, left=True)
+    assert [end(bench, one) for one in held[:3]] == [False] * 3
+    assert not bench.has_news(), "that is known, and three hands are free"
+    assert end(bench, held[3])
+    assert bench.is_hungry
+    alone = Bench("chat", 16, Hands(1))
+    assert end(alone, *begin(alone, FLOOD, left=True))
 
 
 def test_a_hand_that_came_free_while_others_were_claimed_is_used_at_once() -> None:
-    bench = Bench("chat", 16, hands := Hands(8))
-    bench.served(Wanted("chat", 16, 12, {}, None, 0), [])
-    held = [lease(FLOOD) for _ in range(3)]
-    for one in held:
-        bench.sit(one)
-        hands.take(FLOOD)
+    bench = Bench("chat", 16, Hands(8))
+    held = begin(bench, *[FLOOD] * 4, left=True)
     wanted = bench.wanted()
     assert wanted is not None
-    bench.stand(held.pop())
-    hands.leave(FLOOD)
-    bench.sit(claimed := lease(FLOOD))
-    hands.take(FLOOD)
-    bench.served(wanted, [claimed])
+    asked = [end(bench, one) for one in held[:2]]
+    assert asked == [False, False], "what is under way says whether anybody waits"
+    bench.served(wanted, [], left=True)
     assert bench.is_hungry
 
 
@@ -112,11 +142,12 @@ def test_who_only_waits_takes_a_place_and_no_hand_until_its_places_are_full() ->
 def test_without_a_free_hand_nothing_is_wanted_and_whoever_frees_one_looks_again() -> None:
     hands = Hands(2)
     bench = Bench("chat", 16, hands)
-    bench.served(Wanted("chat", 2, 1, {}, None, 0), [])
+    bench.served(Wanted("chat", 2, 1, {}, None, 0), [], left=False)
     hands.take(FLOOD)
     hands.take(CAFE)
     assert bench.wanted() is None
-    assert bench.is_awaited
+    hands.leave(CAFE)
+    assert bench.may_ask(CAFE)
 
 
 async def test_a_turn_that_rests_lends_its_hand_and_goes_on_before_new_ones() -> None:

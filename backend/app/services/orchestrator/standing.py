@@ -69,8 +69,7 @@ class Standings:
         return exhausted(quota, used)
 
     async def _read(self, client_id: UUID) -> Standing:
-        async with self._db.tenant(client_id) as tx:
-            client = await Client.mine(tx)
+        client = await Client.read(self._db, client_id)
         return Standing(client.is_active, client.allowed, permit_of(client.assistant))
 
     async def _count(self, client_id: UUID) -> Used:

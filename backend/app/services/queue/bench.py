@@ -24,18 +24,23 @@ class Bench:
         self._running: Counter[UUID] = Counter()
         self._after: UUID | None = None
         self._credit = 0
-        self._more = True
-        self._capped = False
+        self._left = self._filled = True
+        self._asks = self._freed = False
 
     @property
     def is_hungry(self) -> bool:
-        """Whether there is room, and may be somebody for it."""
-        return self._more and self._room() > 0
+        """Whether somebody was left behind for want of room, and there is some."""
+        return self._left and (self._filled or self._freed) and self._room() >= self._several()
 
-    @property
-    def is_awaited(self) -> bool:
-        """Whether somebody may wait for the next place or hand."""
-        return self._more or self._capped
+    def has_news(self) -> bool:
+        """Whether to ask when something is due: not while it is known that somebody waits, and room is short."""
+        return not self._left or self._room() >= self._several()
+
+    def may_ask(self, client: UUID) -> bool:
+        """Whether to ask when a client's job has left a hand or its place: for several at once, while others work."""
+        able = self._room() >= self._several() and (self._filled or self._is_below(client))
+        self._freed |= able
+        return able and self._left and not self._asks
 
     def wanted(self, without: Collection[UUID] = ()) -> Wanted | None:
         """What may be claimed now; None while there is no room.
@@ -45,14 +50,24 @@ class Bench:
         """
         room = self._room()
         if room <= 0:
-            self._more = True
+            self._left = self._filled = True
             return None
-        cap = self._limit()
-        self._capped = self._is_capped()
+        self._asks, self._freed, cap = True, False, self._limit()
         running = {client: self._counts(client, cap) for client in self._running}
         running |= dict.fromkeys(without, cap)
         told = {str(client): count for client, count in running.items()}
         return Wanted(self.queue, room, cap, told, self._after, self._credit)
+
+    def _several(self) -> int:
+        return self.hands.several if self.hands else 1
+
+    def _is_below(self, client: UUID) -> bool:
+        """Whether so many of a client's could begin that it is worth while to ask."""
+        if self.hands is None:
+            return self._running[client] < self._cap
+        return self.hands.held(client) <= self.hands.cap - min(
+            self._several(), max(1, self.hands.cap // 2)
+        )
 
     def _room(self) -> int:
         free = self._places - self._running.total()
@@ -60,10 +75,6 @@ class Bench:
 
     def _limit(self) -> int:
         return min(self._cap, self.hands.cap) if self.hands else self._cap
-
-    def _is_capped(self) -> bool:
-        cap = self._limit()
-        return any(self._counts(client, cap) >= cap for client in self._running)
 
     def _counts(self, client: UUID, cap: int) -> int:
         """How many of a client's count under a cap: its hands, and places as far as those bind it sooner."""
@@ -75,20 +86,11 @@ class Bench:
         self._running[lease.client_id] += 1
         self._after, self._credit = lease.client_id, lease.credit
 
-    def served(self, wanted: Wanted, leases: Sequence[Lease]) -> None:
-        """Of what was wanted these came. More may be where all came, several of a client's, or its whole share."""
-        came = Counter(str(lease.client_id) for lease in leases)
-        share = max((wanted.running.get(who, 0) + count for who, count in came.items()), default=0)
-        self._capped = self._is_capped()
-        self._more = (
-            len(leases) >= wanted.places
-            or len(came) < len(leases)
-            or (share >= wanted.cap and not self._capped)  # One of its hands came free meanwhile.
-        )
+    def served(self, wanted: Wanted, leases: Sequence[Lease], *, left: bool) -> None:
+        """Of what was wanted these came; others were left behind or not, for want of places or above their shares."""
+        self._left, self._filled, self._asks = left, len(leases) >= wanted.places, False
 
-    def stand(self, lease: Lease) -> bool:
-        """A job leaves its place; tells whether somebody may have waited for it."""
-        awaited = self.is_awaited or self._running[lease.client_id] >= self._cap
+    def stand(self, lease: Lease) -> None:
+        """A job leaves its place."""
         self._running[lease.client_id] -= 1
         self._running = +self._running
-        return awaited

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Protocol
@@ -19,6 +19,7 @@ from app.models.job import Job
 from app.models.lane import Along, Claimed, Lane, Lease, LeaseLost, Wanted
 from app.services.queue.bench import Bench
 from app.services.queue.jobs import Handler, Work
+from app.services.queue.keeping import kept
 
 log = structlog.get_logger(__name__)
 
@@ -95,10 +96,11 @@ class Worker:
         self._budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
         self._brings = brings
         self._lately: OrderedDict[UUID, None] = OrderedDict()
-        self._pause = 0.0
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
         self._poll_seconds = poll_seconds
+        self._asked: set[str] = set()
+        self._all_at = 0.0
         self._wake = asyncio.Event()
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
@@ -125,6 +127,7 @@ class Worker:
         """Runs until no job is due, and none will be within a second: for tests and for the command line."""
         ends = time.monotonic() + patience
         while time.monotonic() < ends:
+            self._ask(self._benches.values())
             if await self._claim():
                 continue
             if self._running:
@@ -136,7 +139,18 @@ class Worker:
             await asyncio.sleep(max(0.005, seconds))
 
     async def _listen(self) -> None:
-        async for _ in self._db.listen("wafaa_lanes"):
+        async for queue in self._db.listen("wafaa_lanes"):
+            self._ask(bench for bench in self._named(queue) if bench.has_news())
+
+    def _named(self, queue: str | None) -> Collection[Bench]:
+        """The queue that a notification names; all, where it says something else."""
+        bench = self._benches.get(queue or "")
+        return [bench] if bench else self._benches.values()
+
+    def _ask(self, benches: Iterable[Bench]) -> None:
+        """Claims for these queues, soon."""
+        if queues := {bench.queue for bench in benches}:
+            self._asked |= queues
             self._wake.set()
 
     async def _mind_clock(self) -> None:
@@ -147,10 +161,10 @@ class Worker:
             await asyncio.sleep(CLOCK_SECONDS)
 
     async def _sleep(self) -> None:
-        """Until a notification, a place that somebody waited for, or the next due lane; at most the poll interval."""
-        if self._pause:
+        """Until something may be due or somebody left room; at most until all queues are looked at again."""
+        if not self._asked:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._pause):
+                async with asyncio.timeout(max(0.0, self._all_at - time.monotonic())):
                     await self._wake.wait()
 
     async def _claim_safely(self) -> None:
@@ -162,46 +176,43 @@ class Worker:
             log.exception("claim_failed")
         else:
             return
-        self._pause = self._poll_seconds
+        self._all_at = 0.0
         await asyncio.sleep(0.5)
 
     async def _claim(self) -> bool:
         """Takes as many lanes as there is room for; tells whether it took any."""
-        self._pause = self._poll_seconds
-        wanted = self._wanted()
+        wanted, claimed_at = self._wanted(), time.monotonic()
         if not wanted:
             return False
-        claimed_at = time.monotonic()
         claimed = await Lane.claim(self._db, wanted, self._lease_seconds, self._along())
         for lease in claimed.leases:
             self._meet(lease.client_id)
             self._begin(lease, claimed_at)
         for one in wanted:
             mine = [lease for lease in claimed.leases if lease.queue == one.queue]
-            self._benches[one.queue].served(one, mine)
-        self._pause = self._pause_after(claimed)
+            self._benches[one.queue].served(one, mine, left=one.queue in claimed.left)
+        self._look_again(claimed)
         return bool(claimed.leases)
 
     def _begin(self, lease: Lease, claimed_at: float) -> None:
         bench = self._benches[lease.queue]
         bench.sit(lease)
-        freed = partial(self._freed, bench)
+        freed = partial(self._freed, bench, lease.client_id)
         hand = Hand(bench.hands, lease.client_id, freed) if bench.hands else None
         task = asyncio.create_task(self._work(Work(lease, self._lease_seconds, claimed_at), hand))
         self._running.add(task)
         task.add_done_callback(partial(self._done, lease))
 
-    def _freed(self, bench: Bench) -> None:
-        if bench.is_awaited:
-            self._wake.set()
+    def _freed(self, bench: Bench, client_id: UUID) -> None:
+        if bench.may_ask(client_id):
+            self._ask([bench])
 
-    def _pause_after(self, claimed: Claimed) -> float:
-        """How long nothing more is likely to be due."""
-        if any(bench.is_hungry for bench in self._benches.values()):
-            return 0.0
-        if claimed.due_in is None:
-            return self._poll_seconds
-        return min(self._poll_seconds, max(claimed.due_in, SHORTEST_PAUSE))
+    def _look_again(self, claimed: Claimed) -> None:
+        """When it is time to ask again, even if nothing happens."""
+        self._ask(bench for bench in self._benches.values() if bench.is_hungry)
+        if claimed.due_in is not None:
+            due_at = time.monotonic() + max(claimed.due_in, SHORTEST_PAUSE)
+            self._all_at = min(self._all_at, due_at)
 
     def _along(self) -> Along:
         waiting, earlier = self._brings
@@ -215,13 +226,19 @@ class Worker:
             self._lately.popitem(last=False)
 
     def _wanted(self) -> list[Wanted]:
-        wanted = (b.wanted(self._backlog.shed_from(b.queue)) for b in self._benches.values())
+        """What there is room for in the queues that were asked for; in all of them when it is time to look."""
+        asked, self._asked = self._asked, set()
+        if (now := time.monotonic()) >= self._all_at:
+            asked, self._all_at = set(self._benches), now + self._poll_seconds
+        benches = [bench for queue, bench in self._benches.items() if queue in asked]
+        wanted = (b.wanted(self._backlog.shed_from(b.queue)) for b in benches)
         return [one for one in wanted if one]
 
     def _done(self, lease: Lease, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if self._benches[lease.queue].stand(lease):
-            self._wake.set()
+        bench = self._benches[lease.queue]
+        bench.stand(lease)
+        self._freed(bench, lease.client_id)
 
     async def _finish(self, seconds: float) -> None:
         if self._running:
@@ -240,9 +257,9 @@ class Worker:
 
     async def _run(self, work: Work) -> Work | None:
         """Runs one job with its lease kept alive; nothing it does can stop the worker. Gives what goes on with it."""
-        heart = asyncio.create_task(self._keep_lease(work))
         try:
-            return await self._attempt(work)
+            with kept(self._db, work):
+                return await self._attempt(work)
         except asyncio.CancelledError:
             await self._give_back(work)
             raise
@@ -254,8 +271,6 @@ class Worker:
             )  # Its lease runs out and it comes back.
         except Exception:  # Not even the failure could be written down: it comes back as well.
             log.exception("job_unsettled", kind=work.lease.kind)
-        finally:
-            heart.cancel()
         return None
 
     async def _give_back(self, work: Work) -> None:
@@ -308,12 +323,3 @@ class Worker:
             await Job.park(tx, work.lease, error=f"{code}: {message}")
         log.warning("job_parked", kind=work.lease.kind, code=code, attempts=work.lease.attempts)
         self._observer.job_failed(work.client_id, work.lease.kind, code, parked=True)
-
-    async def _keep_lease(self, work: Work) -> None:
-        while True:
-            await asyncio.sleep(self._lease_seconds / 4)
-            before = time.monotonic()
-            with suppress(Unavailable, LeaseLost):
-                async with self._db.tenant(work.client_id) as tx:
-                    await Lane.renew(tx, work.lease, self._lease_seconds)
-                work.extend(before)
