@@ -196,7 +196,7 @@ def pin(processor: int, pid: int = 0) -> None:
 def process(
     argv: list[str], env: Mapping[str, str], log: Path, *, processor: int | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A child that is ended afterwards; its output goes to a file.
+    """A child that is ended afterwards; its output goes to a file. Its session is its own, as under ``wafaa up``.
 
     Args:
         argv: The command.
@@ -212,6 +212,7 @@ def process(
             env={**os.environ, "PYTHONPATH": f"{BACKEND}:{ROOT}", **env},
             stdout=out,
             stderr=out,
+            start_new_session=True,
         ) as child,
     ):
         try:

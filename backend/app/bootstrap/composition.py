@@ -94,8 +94,16 @@ from app.utils import ids
 ISSUER = "wafaa"
 
 
-def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> Services:
-    """Builds the services; call it inside a running event loop, then ``open`` and at the end ``close`` them."""
+def bootstrap(
+    settings: Settings, *, metrics_directory: Path | None = None, background: bool = False
+) -> Services:
+    """Builds the services; call it inside a running event loop, then ``open`` and at the end ``close`` them.
+
+    Args:
+        settings: The installation's.
+        metrics_directory: Where processes add up their figures; the installation's when absent.
+        background: Whether what others ask of the database goes first.
+    """
     clock = SteadyClock()
     ids.use_clock(clock.seconds)
     metrics = Metrics(metrics_directory or settings.home / "metrics")
@@ -106,6 +114,7 @@ def bootstrap(settings: Settings, *, metrics_directory: Path | None = None) -> S
         size=settings.pool_size,
         overflow=settings.pool_overflow,
         direct=direct_url(settings),
+        background=background,
     )
     tools = make_tools(clock, calls=2 * settings.worker_concurrency)
     service = key_service(settings, tools)

@@ -10,6 +10,7 @@ from app.cli.roles import on_stop
 from app.core.config import Settings
 from app.core.errors import Unavailable, WafaaError
 from app.core.observability import get_logger
+from app.core.priority import stand_back
 from app.models.lane import Lane
 
 GAUGE_SECONDS = 5.0
@@ -24,7 +25,8 @@ async def work(settings: Settings, patience: float) -> None:
         settings: The installation's.
         patience: Seconds to wait for the database and the embedder.
     """
-    services = bootstrap(settings)
+    stand_back()
+    services = bootstrap(settings, background=True)
     starting.end()
     working = asyncio.current_task()
     if working is not None:

@@ -16,7 +16,8 @@ import asyncpg
 
 from app.core.errors import Conflict, Misconfigured, Unavailable
 from app.core.listening import PULSE_SECONDS, listen
-from app.core.pool import Connection, Pool, as_role, connect, undivided
+from app.core.pool import Connection, Pool, as_role, connect, is_local, undivided
+from app.core.priority import backend_stands_back
 from app.core.sealing import Cipher, Ciphers
 from app.core.tenant_token import TenantSigner
 from app.utils.tenant_context import TenantContext
@@ -122,6 +123,7 @@ class Database:
         size: int = 20,
         overflow: int = 10,
         direct: str | None = None,
+        background: bool = False,
     ) -> "Database":
         """Prepares a pool; connections open when first used.
 
@@ -131,7 +133,9 @@ class Database:
             size: How many connections are kept.
             overflow: How many more there may be.
             direct: The database itself, where ``url`` is a pooler.
+            background: Whether what others ask of the server goes first.
         """
+        stands_back = background and is_local(url)
         pooled = direct is not None
         session = _ONLY_NAMES if pooled else _SESSION
 
@@ -143,6 +147,8 @@ class Database:
             except BaseException:  # Whoever wanted it may have left.
                 connection.terminate()
                 raise
+            if stands_back:
+                backend_stands_back(connection.get_server_pid())
             return connection
 
         pool = Pool(open_one, size=size, overflow=overflow)

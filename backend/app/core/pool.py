@@ -131,6 +131,11 @@ def driver_url(url: str) -> str:
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(known)))
 
 
+def is_local(url: str) -> bool:
+    """Whether the server is reached by a Unix socket, so it runs on this machine."""
+    return dict(parse_qsl(urlsplit(url).query)).get("host", "").startswith("/")
+
+
 def as_role(url: str, role: str, password: str) -> str:
     """The same database, signed in to as another role."""
     parts = urlsplit(url)

@@ -1,6 +1,6 @@
 """Arrivals: what contacts said, on its way in. Many clients' at once, in one statement that is its own transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -128,8 +128,26 @@ async def write(db: Database, arrivals: Sequence[Arrival]) -> list[Received | No
     ]
 
 
+async def tell(db: Database, conversations: Collection[UUID], *, work: bool) -> None:
+    """Tells listeners of conversations with something new, and workers of work. It needn't rest on the disk.
+
+    Raises:
+        Unavailable: The database can't be reached, or takes no word.
+    """
+    try:
+        await db.call(_TELL, ",".join(map(str, conversations)), work)
+    except asyncpg.PostgresError as error:
+        raise Unavailable("The database takes no word. Try again shortly.") from error
+
+
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
     return list(zip(*rows, strict=True)) if rows else [()] * count
 
 
 _RECEIVE = f"SELECT * FROM app.receive({', '.join(f'${n}' for n in range(1, 23))})"
+
+_TELL = """
+SELECT set_config('synchronous_commit', 'off', true), pg_notify('wafaa_events', $1),
+  CASE WHEN $2::bool THEN pg_notify('wafaa_lanes', 'chat') END
+"""
+"""One word for all of them: hearing each by itself costs a listener more than the row it is about."""

@@ -21,9 +21,6 @@ DECLARE
   lacking int[];  -- The places of which an address isn't known,
   made int[];  -- and those whose contacts were made here.
   ours boolean := false;  -- Whether nobody else has any of those addresses.
-  talks uuid[];
-  numbers bigint[];
-  wanted boolean;
 BEGIN
   WITH arrived AS (
     SELECT * FROM unnest(clients, accounts, event_keys) WITH ORDINALITY AS a(client_id, account_id, event_key, place)
@@ -90,7 +87,8 @@ BEGIN
     WHERE c.client_id = clients[o.place] AND c.id = contacts[o.place] AND array_position(whose, c.id) IS NULL;
   END IF;
 
-  WITH new AS MATERIALIZED (
+  -- Whoever called tells listeners afterwards: whoever notifies here makes all who do wait until this rests on the disk.
+  RETURN QUERY WITH new AS MATERIALIZED (
     SELECT a.*, row_number() OVER (PARTITION BY a.client_id, a.account_id, a.contact_id ORDER BY a.place) AS nth
     FROM (
       SELECT p.place, clients[p.place] AS client_id, accounts[p.place] AS account_id, whose[p.place] AS contact_id,
@@ -138,14 +136,7 @@ BEGIN
     FROM done d WHERE d.quiet IS NOT NULL ORDER BY d.client_id, d.talk, d.number
     ON CONFLICT (client_id, id) DO UPDATE SET due_at = coalesce(l.due_at, excluded.due_at)
   )
-  SELECT array_agg(place), array_agg(talk), array_agg(number), bool_or(quiet IS NOT NULL) INTO fresh, talks, numbers, wanted
-  FROM done;
-  -- One word for all of them: hearing each by itself costs a listener more than the row it is about.
-  PERFORM pg_notify('wafaa_events', array_to_string(talks, ','));
-  IF wanted THEN
-    PERFORM pg_notify('wafaa_lanes', 'chat');
-  END IF;
-  RETURN QUERY SELECT * FROM unnest(fresh, talks, numbers);
+  SELECT place, talk, number FROM done;
 END $$;
 
 REVOKE ALL ON FUNCTION app.receive(uuid[], uuid[], bytea[], uuid[], bytea[], uuid[], uuid[], uuid[], text[], bytea[], bytea[],

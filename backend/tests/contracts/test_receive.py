@@ -3,6 +3,7 @@
 Called as whoever can inject SQL would call it: on a bare connection of the application's role, without a token.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,8 +13,11 @@ import asyncpg
 import pytest
 
 from app.bootstrap import app_url, signer
-from app.core.multi_tenant import Database
+from app.core.multi_tenant import Database, cipher_of
+from app.core.sealing import Cipher
+from app.models.arrival import Arrival, write
 from app.models.client import Client, ClientSettings, new_client_id
+from app.services.orchestrator.herald import Herald
 from app.utils.ids import uuid7
 from tests.fixtures.keys import sealed
 
@@ -199,3 +203,41 @@ async def test_a_contact_that_came_to_nothing_takes_no_other_along(owner, app, t
     after = await rows(owner)
     for table in WRITTEN:
         assert before[table] <= after[table], table
+
+
+async def test_it_makes_nobody_wait_who_notifies_and_what_came_in_is_told_afterwards(
+    settings, app, two
+) -> None:
+    _, other = two
+    heard: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
+    for channel in ("wafaa_events", "wafaa_lanes"):
+        await app.add_listener(channel, lambda _, pid, name, told: heard.put_nowait((name, told)))
+    await receive(app, Said(other.client, other.account, (b"omar",)))
+    db = sealed(Database.connect(app_url(settings), signer(settings), size=2, overflow=0))
+    async with db.tenant(other.client) as tx:
+        cipher = cipher_of(tx)
+    arrivals = [_arrival(cipher, other.account, key) for key in ("first", "second", "first")]
+    received = await write(db, arrivals)
+    Herald(db).tell(arrivals, received)
+    async with asyncio.timeout(60):
+        told = [await heard.get(), await heard.get()]
+    assert told == [("wafaa_events", str(received[0].conversation_id)), ("wafaa_lanes", "chat")]
+    assert received[2] is None
+    await db.close()
+
+
+def _arrival(cipher: Cipher, account: UUID, key: str) -> Arrival:
+    return Arrival(
+        cipher=cipher,
+        account_id=account,
+        event_key=key,
+        addresses=(("phone", "966500000001"),),
+        name=None,
+        kind="text",
+        text="Are you open?",
+        content={},
+        platform_message_id=None,
+        occurred_at=NOW,
+        window_hours=24,
+        quiet=0.0,
+    )

@@ -25,6 +25,7 @@ import structlog
 
 from app.core import errors
 from app.core.errors import InvalidInput, TooLarge, Unavailable, WafaaError
+from app.core.priority import stand_back
 from app.services.knowledge.base import Block, BlockKind
 
 log = structlog.get_logger(__name__)
@@ -130,6 +131,7 @@ async def _child(file: IO[bytes]) -> AsyncIterator[Process]:
         cwd="/",
         start_new_session=True,
     )
+    stand_back(child.pid)
     try:
         yield child
     finally:

@@ -20,6 +20,7 @@ from app.services.channels.base import Address, Attachment, Capabilities, EventK
 from app.services.channels.base import InboundEvent as Event
 from app.services.orchestrator.bursts import first_look
 from app.services.orchestrator.events import say, tell
+from app.services.orchestrator.herald import Herald
 from app.utils.batching import Batcher
 
 MOST_ARRIVING = 2_000
@@ -58,9 +59,8 @@ class Receiver:
         self._room = room
         self._clockwork = clockwork
         self._ciphers = ciphers
-        self._intake: Batcher[Arrival, Received | None] = Batcher(
-            lambda arrivals: write(db, arrivals), passing=Unavailable
-        )
+        self._herald = Herald(db)
+        self._intake: Batcher[Arrival, Received | None] = Batcher(self._write, passing=Unavailable)
 
     async def receive(
         self, client_id: UUID, account: Account, events: Sequence[Event], now: datetime
@@ -87,6 +87,11 @@ class Receiver:
         if rest:
             async with self._db.tenant(client_id) as tx:
                 await _note(tx, account, rest)
+        return received
+
+    async def _write(self, arrivals: Sequence[Arrival]) -> list[Received | None]:
+        received = await write(self._db, arrivals)
+        self._herald.tell(arrivals, received)
         return received
 
     def _arrival(self, cipher: Cipher, account: Account, event: Event, now: datetime) -> Arrival:

@@ -1,0 +1,44 @@
+"""Tells listeners what came in once it is durable: nobody's 200 waits for that.
+
+Whoever notifies holds a lock of the whole server until its transaction ends. Within the one that writes, a webhook
+would queue for it behind every turn that tells something, and hold it while the disk works.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from app.core.errors import Unavailable
+from app.core.multi_tenant import Database
+from app.models.arrival import Arrival, Received, tell
+
+MOST_AT_ONCE = 200
+"""Conversations in one word: PostgreSQL takes 8,000 bytes."""
+
+log = structlog.get_logger(__name__)
+
+
+class Herald:
+    """Tells of one batch after the other; what comes meanwhile is told together."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._untold: list[tuple[Arrival, Received]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def tell(self, arrivals: Sequence[Arrival], received: Sequence[Received | None]) -> None:
+        """Tells soon of what was written; who never hears it looks by itself: workers each second, pages anew."""
+        pairs = zip(arrivals, received, strict=True)
+        self._untold += [(arrival, written) for arrival, written in pairs if written]
+        if self._untold and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        while self._untold:
+            news, self._untold = self._untold[:MOST_AT_ONCE], self._untold[MOST_AT_ONCE:]
+            talks = {written.conversation_id for _, written in news}
+            try:
+                await tell(self._db, talks, work=any(a.quiet is not None for a, _ in news))
+            except Unavailable:
+                log.warning("listeners_untold", conversations=len(talks))
