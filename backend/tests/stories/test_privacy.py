@@ -156,8 +156,7 @@ async def test_a_stop_counts_while_a_colleague_has_the_conversation(shop: Shop) 
     assert len(shop.replies()) == before
 
 
-@pytest.mark.parametrize("waits", [False, True])
-@pytest.mark.parametrize("stop", ["STOP", "إلغاء"])
+@pytest.mark.parametrize(("stop", "waits"), [("STOP", False), ("إلغاء", True)])
 async def test_a_stop_counts_for_what_was_on_its_way_out(
     shop: Shop, stop: str, waits: bool
 ) -> None:
