@@ -40,7 +40,7 @@ tests:
 	cd backend && $(PYTEST) --cov --cov-report=term:skip-covered
 
 bench:
-	for race in webhook_accept accept_tail overload turn tenant_flat noisy_neighbour growth index queue footprint sealing token export up; do .venv/bin/python -m bench.$$race.run || exit; done
+	for race in webhook_accept statuses accept_tail overload turn tenant_flat noisy_neighbour growth index queue footprint sealing token export up; do .venv/bin/python -m bench.$$race.run || exit; done
 	.venv/bin/python -m bench.report
 
 ATTEMPTS ?= 1000000

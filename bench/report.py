@@ -6,7 +6,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RACES = (
-    "webhook_accept", "accept_tail", "overload", "turn", "tenant_flat", "noisy_neighbour", "growth", "index", "queue",
+    "webhook_accept", "statuses", "accept_tail", "overload", "turn", "tenant_flat", "noisy_neighbour", "growth", "index", "queue",
     "footprint", "sealing", "token", "export", "up",
 )  # fmt: skip
 MARKS = ("<!-- figures -->", "<!-- /figures -->")

@@ -94,7 +94,7 @@ class Received:
     seq: int
 
 
-_IN_THE_WAY = (
+IN_THE_WAY = (
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
     asyncpg.QueryCanceledError,
@@ -119,7 +119,7 @@ async def write(db: Database, arrivals: Sequence[Arrival]) -> list[Received | No
     )
     try:
         rows = await db.call(_RECEIVE, *columns)
-    except _IN_THE_WAY as error:
+    except IN_THE_WAY as error:
         raise Unavailable("The database is busy. Try again shortly.") from error
     found = {place: (talk, seq) for place, talk, seq in (row.values() for row in rows)}
     return [

@@ -181,6 +181,14 @@ class Message(Created, TenantRow):
         return cls.opened(tx, row) if row else None
 
     @classmethod
+    async def spoken_of(
+        cls, tx: TenantTx, our_id: UUID | None, platform_message_id: str
+    ) -> "Message | None":
+        """The message that a platform speaks of: by the id we attached, else by the platform's."""
+        by_id = await cls.find(tx, our_id) if our_id else None
+        return by_id or await cls.by_platform_id(tx, platform_message_id)
+
+    @classmethod
     async def page(
         cls, tx: TenantTx, conversation_id: UUID, *, before: int | None = None, limit: int = 50
     ) -> list["Message"]:
@@ -407,6 +415,11 @@ def open_said(
     """Text, content, citations and the platform's id of a message."""
     text, content, citations, platform_message_id = _SAID.open(cipher, said, message_id)
     return text, content, citations, platform_message_id
+
+
+def seal_error(cipher: Cipher, message_id: UUID, error: str) -> bytes:
+    """Why a message wasn't delivered, as it rests."""
+    return _DELIVERY_ERROR.seal(cipher, error, message_id)
 
 
 def platform_key(cipher: Cipher, platform_message_id: str | None) -> bytes | None:

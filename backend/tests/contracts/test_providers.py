@@ -1,5 +1,6 @@
 """What every language model's adapter must do, against the simulators over HTTP on loopback."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from app.core.resilience import Deadline
 from app.core.tools import Tools
 from app.services.ai.base import Chunk, Completion, Persona, Prompt, Provider, Question, Turn
 from app.services.ai.prompt_manager import build
+from app.services.ai.providers._http import TOTAL_SECONDS
 from app.services.knowledge.base import Passage
 from simulators._models import Mode, Server
 from simulators.anthropic import AnthropicSimulator
@@ -175,7 +177,7 @@ async def test_a_deadline_is_kept(remote: Under, call: str) -> None:
             if call == "complete"
             else streamed(remote.provider, within(0.3))
         )
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < TOTAL_SECONDS / 2
 
 
 async def test_a_deadline_that_has_passed_asks_nobody(remote: Under) -> None:
@@ -186,10 +188,11 @@ async def test_a_deadline_that_has_passed_asks_nobody(remote: Under) -> None:
 
 async def test_silence_before_the_first_word_leaves_time_for_somebody_else(remote: Under) -> None:
     remote.server.model.mode = Mode.HANG
-    began = time.monotonic()
+    asked = within(3.0)
     with pytest.raises(UpstreamUnavailable, match="silent"):
-        await streamed(remote.provider, within(1.5))
-    assert time.monotonic() - began < 1.4
+        await streamed(remote.provider, asked)
+    assert asked.deadline
+    assert asked.deadline.remaining > 0
 
 
 async def test_an_answer_without_end_is_cut_off_for_its_size(remote: Under) -> None:
@@ -204,9 +207,8 @@ async def test_who_stops_listening_ends_the_call(remote: Under) -> None:
     stream = remote.provider.stream(within(10.0))
     first = await anext(stream)
     assert isinstance(first, Chunk)
-    began = time.monotonic()
-    await stream.aclose()
-    assert time.monotonic() - began < 1.0
+    async with asyncio.timeout(5):
+        await stream.aclose()
 
 
 async def test_rules_are_the_system_s_and_everything_else_is_said_by_others(remote: Under) -> None:

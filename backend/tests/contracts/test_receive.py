@@ -1,4 +1,4 @@
-"""Ingress writes before it knows whose scope it is in: its one function adds what came, and can do nothing else.
+"""Ingress writes before it knows whose scope it is in: its two functions add what came, and can do nothing else.
 
 Called as whoever can inject SQL would call it: on a bare connection of the application's role, without a token.
 """
@@ -23,6 +23,7 @@ from tests.fixtures.keys import sealed
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 RECEIVE = f"SELECT * FROM app.receive({', '.join(f'${n}' for n in range(1, 23))})"
+NOTE = f"SELECT app.note_statuses({', '.join(f'${n}' for n in range(1, 9))})"
 WRITTEN = (
     "contacts", "contact_addresses", "conversations", "conversation_events", "messages", "attachments", "jobs", "lanes",
     "inbound_events",
@@ -218,7 +219,7 @@ async def test_it_makes_nobody_wait_who_notifies_and_what_came_in_is_told_afterw
         cipher = cipher_of(tx)
     arrivals = [_arrival(cipher, other.account, key) for key in ("first", "second", "first")]
     received = await write(db, arrivals)
-    Herald(db).tell(arrivals, received)
+    Herald(db).tell([one.conversation_id for one in received if one], work=True)
     async with asyncio.timeout(60):
         told = [await heard.get(), await heard.get()]
     assert told == [("wafaa_events", str(received[0].conversation_id)), ("wafaa_lanes", "chat")]
@@ -241,3 +242,61 @@ def _arrival(cipher: Cipher, account: UUID, key: str) -> Arrival:
         window_hours=24,
         quiet=0.0,
     )
+
+
+async def sent_by(owner: "asyncpg.Connection[asyncpg.Record]", house: House) -> UUID:
+    """A reply of ours that the platform has."""
+    id_ = uuid7()
+    await owner.execute(
+        "INSERT INTO messages (client_id, id, conversation_id, seq, author, said, delivery_state) "
+        "VALUES ($1, $2, $3, 2, 'assistant', 'sealed', 'sent')",
+        house.client, id_, house.first.conversation,
+    )  # fmt: skip
+    return id_
+
+
+async def status(
+    app: "asyncpg.Connection[asyncpg.Record]", house: House, message: UUID, state: str
+) -> list[UUID]:
+    """The conversations that something was told of."""
+    risen: list[UUID] = await app.fetchval(
+        NOTE, [house.client], [house.account], [uuid4().bytes], [message], [b"key"], [state], [None], [uuid7()]
+    )  # fmt: skip
+    return risen
+
+
+async def test_a_status_raises_one_delivery_and_leaves_the_rest_as_it_was(owner, app, two) -> None:
+    _, other = two
+    message = await sent_by(owner, other)
+    before = await rows(owner)
+    assert await status(app, other, message, "delivered") == [other.first.conversation]
+    after = await rows(owner)
+    changed = {table for table in WRITTEN if before[table] - after[table]}
+    assert changed == {"messages", "conversations"}
+    assert [len(before[table] - after[table]) for table in sorted(changed)] == [1, 1]
+    added = {table for table in WRITTEN if len(after[table]) > len(before[table])}
+    assert added == {"conversation_events", "inbound_events"}
+
+
+@pytest.mark.parametrize("state", ["queued", "sending", "accepted", "sent", "cancelled", "x"])
+async def test_no_status_lowers_a_delivery_or_makes_up_another_state(
+    owner, app, two, state
+) -> None:
+    """Whoever could would have a reply sent again."""
+    _, other = two
+    message = await sent_by(owner, other)
+    before = await rows(owner)
+    assert await status(app, other, message, state) == []
+    assert {table for table, now in (await rows(owner)).items() if now != before[table]} == {
+        "inbound_events"
+    }
+
+
+async def test_a_status_of_one_client_says_nothing_of_anothers_messages(owner, app, two) -> None:
+    one, other = two
+    message = await sent_by(owner, other)
+    before = await rows(owner)
+    assert await status(app, one, message, "read") == []
+    after = await rows(owner)
+    assert {table for table in WRITTEN if after[table] != before[table]} == {"inbound_events"}
+    assert all(str(one.client) in r for r in after["inbound_events"] - before["inbound_events"])

@@ -349,18 +349,32 @@ SENDS = (
     ),
     Mutant(
         "a late status lowers a delivery's state",
-        "app/models/message.py",
-        "lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]\n        touched",
-        "lower = list(RANKS)\n        touched",
+        "app.note_statuses",
+        "t.rank > greatest(l.rank,",
+        "t.rank <> greatest(l.rank,",
         STORIES + "test_pipeline_turns.py::test_the_state_of_a_delivery_only_rises[told0-read]",
     ),
     Mutant(
         "a late sent undoes delivered",
-        "app/models/message.py",
-        "if rank < RANKS[state]]\n        touched",
-        "if rank < RANKS[state] + 3]\n        touched",
+        "app.note_statuses",
+        "t.rank > greatest(l.rank,",
+        "t.rank + 3 > greatest(l.rank,",
         STORIES
         + "test_pipeline_turns.py::test_the_state_of_a_delivery_only_rises[told1-delivered]",
+    ),
+    Mutant(
+        "what is told together isn't looked at one by one",
+        "app.note_statuses",
+        "PARTITION BY t.client_id, t.id ORDER BY t.place ROWS",
+        "PARTITION BY t.client_id, t.id, t.place ROWS",
+        CONTRACTS + "test_statuses.py::test_and_as_platforms_tell_them[True]",
+    ),
+    Mutant(
+        "we ourselves lower a delivery's state",
+        "app/models/message.py",
+        "lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]\n        touched",
+        "lower = list(RANKS)\n        touched",
+        CONTRACTS + "test_statuses.py::test_the_highest_of_all_states_stays_whatever_the_order",
     ),
     Mutant(
         "our own answer lowers what a faster status said",

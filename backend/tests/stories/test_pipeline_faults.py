@@ -15,6 +15,8 @@ from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop
 from tests.fixtures.wired import until
 
 PATIENT = {"WAFAA_INDETERMINATE_SECONDS": 0.5}
+PATIENCE = 8.0
+"""Seconds; whoever hangs is waited for longer than that."""
 
 
 async def _work(shop: Shop, *, for_replies: int, seconds: float = 15.0) -> float:
@@ -128,7 +130,7 @@ async def test_a_platform_that_hangs_for_one_contact_holds_up_no_other(opened) -
     began = time.monotonic()
     assert await shop.meta.deliver(shop.meta.says(NUMBER, LAYLA, ASKED["en"])) == 200
     await until(lambda: _sends(shop, 2))
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < PATIENCE
     assert len(shop.replies(LAYLA)) == 1
     shop.product.services.worker.stop()
     worker.cancel()

@@ -7,6 +7,8 @@ from app.core.multi_tenant import TenantTx
 from app.models.conversation_event import ConversationEvent
 from app.models.message import Message, NewMessage
 
+STATUS = "message.status"
+
 
 def message_json(message: Message, *, agent_name: str | None = None) -> dict[str, Any]:
     """A message as the web and the console see it."""
@@ -32,6 +34,9 @@ def event_json(event: ConversationEvent) -> dict[str, Any]:
     """What an event tells; its message as it stands now: what was taken back isn't said again."""
     if event.message is None:
         return event.data
+    if event.type == STATUS:
+        state = {"message_id": str(event.message.id), "state": event.message.delivery_state}
+        return state | event.data
     message = message_json(event.message, agent_name=event.data.get("agent_name"))
     return {**event.data, "message": message}
 

@@ -5,13 +5,14 @@ would queue for it behind every turn that tells something, and hold it while the
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
+from uuid import UUID
 
 import structlog
 
 from app.core.errors import Unavailable
 from app.core.multi_tenant import Database
-from app.models.arrival import Arrival, Received, tell
+from app.models.arrival import tell
 
 MOST_AT_ONCE = 200
 """Conversations in one word: PostgreSQL takes 8,000 bytes."""
@@ -24,21 +25,27 @@ class Herald:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._untold: list[tuple[Arrival, Received]] = []
+        self._untold: list[UUID] = []
+        self._work = False
         self._task: asyncio.Task[None] | None = None
 
-    def tell(self, arrivals: Sequence[Arrival], received: Sequence[Received | None]) -> None:
-        """Tells soon of what was written; who never hears it looks by itself: workers each second, pages anew."""
-        pairs = zip(arrivals, received, strict=True)
-        self._untold += [(arrival, written) for arrival, written in pairs if written]
+    def tell(self, conversations: Iterable[UUID], *, work: bool = False) -> None:
+        """Tells soon of what was written; who never hears it looks by itself: workers each second, pages anew.
+
+        Args:
+            conversations: Whose followers have something to read.
+            work: Whether there is something to do for workers as well.
+        """
+        self._untold += conversations
+        self._work |= work
         if self._untold and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:
         while self._untold:
             news, self._untold = self._untold[:MOST_AT_ONCE], self._untold[MOST_AT_ONCE:]
-            talks = {written.conversation_id for _, written in news}
+            work, self._work = self._work, False
             try:
-                await tell(self._db, talks, work=any(a.quiet is not None for a, _ in news))
+                await tell(self._db, set(news), work=work)
             except Unavailable:
-                log.warning("listeners_untold", conversations=len(talks))
+                log.warning("listeners_untold", conversations=len(news))

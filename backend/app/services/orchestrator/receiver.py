@@ -14,9 +14,9 @@ from app.models.arrival import Arrival, Received, write
 from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation, Owner
 from app.models.inbound_event import InboundEvent
-from app.models.job import Job
 from app.models.message import Author, Message, NewMessage
-from app.services.channels.base import Address, Attachment, Capabilities, EventKind
+from app.models.status import Status, note
+from app.services.channels.base import Address, Attachment, Capabilities, EventKind, StatusUpdate
 from app.services.channels.base import InboundEvent as Event
 from app.services.orchestrator.bursts import first_look
 from app.services.orchestrator.events import say, tell
@@ -24,7 +24,7 @@ from app.services.orchestrator.herald import Herald
 from app.utils.batching import Batcher
 
 MOST_ARRIVING = 2_000
-"""Messages that wait in this process to be written; whoever comes then is asked to come again."""
+"""Messages and statuses that wait in this process to be written; whoever comes then is asked to come again."""
 
 SAID = (EventKind.MESSAGE, EventKind.ACTION, EventKind.UNSUPPORTED)
 """What contacts say; everything else is said about it."""
@@ -50,8 +50,8 @@ class Clockwork:
 class Receiver:
     """Writes events. Every step may be repeated: the ledger of event keys tells duplicates.
 
-    What contacts said goes in by one call, together with what others say at the same moment; whatever else a
-    platform tells is written in a transaction of its client.
+    What contacts said goes in by one call, together with what others say at the same moment, and so does what is told
+    of our messages; whatever else a platform tells is written in a transaction of its client.
     """
 
     def __init__(self, db: Database, ciphers: Ciphers, clockwork: Clockwork, room: Room) -> None:
@@ -61,6 +61,7 @@ class Receiver:
         self._ciphers = ciphers
         self._herald = Herald(db)
         self._intake: Batcher[Arrival, Received | None] = Batcher(self._write, passing=Unavailable)
+        self._statuses: Batcher[Status, None] = Batcher(self._raise, passing=Unavailable)
 
     async def receive(
         self, client_id: UUID, account: Account, events: Sequence[Event], now: datetime
@@ -77,22 +78,49 @@ class Receiver:
         """
         self._room.require()
         said = [event for event in events if event.kind in SAID and event.addresses]
-        if said and self._intake.waiting >= MOST_ARRIVING:
+        if self._intake.waiting + self._statuses.waiting >= MOST_ARRIVING:
             raise Overloaded(retry_after=1.0)
         rest = [event for event in events if event not in said]
         cipher = await self._ciphers.of(client_id)
         received = await self._intake.put(
             [self._arrival(cipher, account, event, now) for event in said]
         )
-        if rest:
+        if told := [(event.event_key, event.status) for event in rest if event.status]:
+            await self._statuses.put([await self._status(cipher, account, *one) for one in told])
+        if others := [event for event in rest if not event.status]:
             async with self._db.tenant(client_id) as tx:
-                await _note(tx, account, rest)
+                await _note(tx, account, others)
         return received
 
     async def _write(self, arrivals: Sequence[Arrival]) -> list[Received | None]:
         received = await write(self._db, arrivals)
-        self._herald.tell(arrivals, received)
+        news = [(a, r.conversation_id) for a, r in zip(arrivals, received, strict=True) if r]
+        self._herald.tell(
+            [talk for _, talk in news], work=any(a.quiet is not None for a, _ in news)
+        )
         return received
+
+    async def _raise(self, statuses: Sequence[Status]) -> list[None]:
+        self._herald.tell(await note(self._db, statuses))
+        return [None] * len(statuses)
+
+    async def _status(
+        self, cipher: Cipher, account: Account, event_key: str, told: StatusUpdate
+    ) -> Status:
+        our_id = _id(told.our_id)
+        if told.error_code:  # Its words rest sealed for a message: which one, is asked for first.
+            async with self._db.tenant(cipher.client_id) as tx:
+                failed = await Message.spoken_of(tx, our_id, told.platform_message_id)
+            our_id = failed.id if failed else None
+        return Status(
+            cipher=cipher,
+            account_id=account.id,
+            event_key=event_key,
+            state=told.state,
+            our_id=our_id,
+            platform_message_id=told.platform_message_id,
+            error=f"{told.error_code}: {told.error}" if told.error_code else None,
+        )
 
     def _arrival(self, cipher: Cipher, account: Account, event: Event, now: datetime) -> Arrival:
         stale = now - event.occurred_at > self._clockwork.stale_after
@@ -114,7 +142,7 @@ class Receiver:
 
 
 async def _note(tx: TenantTx, account: Account, events: Sequence[Event]) -> None:
-    """Writes what isn't a message, once: statuses, corrections, reactions, echoes, new addresses."""
+    """Writes what is neither message nor status, once: corrections, reactions, echoes, new addresses."""
     new = await InboundEvent.admit(tx, account.id, [e.event_key for e in events if _readable(e)])
     # One order for everybody: two simultaneous batches lock contacts and conversations alike.
     for event in sorted(events, key=lambda e: e.addresses[0].value if e.addresses else ""):
@@ -127,8 +155,6 @@ async def _note(tx: TenantTx, account: Account, events: Sequence[Event]) -> None
 
 async def _take(tx: TenantTx, account: Account, event: Event) -> None:
     match event.kind:
-        case EventKind.STATUS:
-            await _status(tx, event)
         case EventKind.EDIT:
             await _edit(tx, event)
         case EventKind.DELETE:
@@ -170,39 +196,12 @@ def _reference(medium: Attachment) -> dict[str, str | None]:
     }
 
 
-async def _status(tx: TenantTx, event: Event) -> None:
-    """Raises the delivery state of our message; a send that nobody knew the fate of is settled by it."""
-    status = event.status
-    if status is None:
-        return
-    message = await _ours(tx, status.our_id, status.platform_message_id)
-    if message is None:
-        return
-    # The conversation is locked first, as by whoever sends.
-    await Conversation.get(tx, message.conversation_id, lock=True)
-    error = f"{status.error_code}: {status.error}" if status.error_code else None
-    rose = await Message.advance(
-        tx, message.id, status.state, platform_message_id=status.platform_message_id, error=error
-    )
-    if rose:
-        await tell(
-            tx,
-            message.conversation_id,
-            "message.status",
-            message_id=str(message.id),
-            state=str(status.state),
-        )
-    if message.delivery_state in ("sending", "indeterminate"):
-        await Job.hurry(tx, message.conversation_id)
-
-
-async def _ours(tx: TenantTx, our_id: str | None, platform_message_id: str) -> Message | None:
-    """The message that a status speaks of: by the id we attached, else by the platform's."""
+def _id(text: str | None) -> UUID | None:
+    """A message's id, where what a platform hands back is one: it may be somebody else's opaque data."""
     try:
-        by_id = await Message.find(tx, UUID(our_id)) if our_id else None
+        return UUID(text) if text else None
     except ValueError:
-        by_id = None  # Somebody else's opaque data.
-    return by_id or await Message.by_platform_id(tx, platform_message_id)
+        return None
 
 
 async def _edit(tx: TenantTx, event: Event, *, deleted: bool = False) -> None:
@@ -232,7 +231,7 @@ async def _reaction(tx: TenantTx, account: Account, event: Event) -> None:
 
 async def _echo(tx: TenantTx, account: Account, event: Event) -> None:
     """The business answered from its own phone: a human has the conversation now."""
-    if not event.addresses or await _ours(tx, None, event.platform_message_id or ""):
+    if not event.addresses or await Message.by_platform_id(tx, event.platform_message_id or ""):
         return
     conversation_id = await _conversation(tx, account, event)
     message = NewMessage(
