@@ -109,5 +109,8 @@ def _shingles(passage: Passage) -> frozenset[tuple[str, ...]]:
 
 def _alike(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> bool:
     """Whether they share nearly everything (Jaccard). A price that differs breaks three shingles of a short text."""
+    most, least = max(len(one), len(other)), min(len(one), len(other))
+    if least < _SAME * most:  # Not even if the longer one had all of the shorter one's.
+        return False
     shared = len(one & other)
     return shared >= _SAME * (len(one) + len(other) - shared)
