@@ -34,7 +34,7 @@ from bench.lib import (
     until_answers,
     workplace,
 )
-from bench.load import post_all, request
+from bench.load import post_all, request, uncollected
 
 AT_ONCE = 32
 KNOWN = 1000
@@ -114,7 +114,8 @@ class InsertLoop:
     async def insert(self) -> int:
         """Inserts them."""
         self._left = self._count
-        await asyncio.gather(*(self._one() for _ in range(AT_ONCE)))
+        with uncollected():
+            await asyncio.gather(*(self._one() for _ in range(AT_ONCE)))
         return self._count
 
     async def _one(self) -> None:
