@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import uvloop
@@ -27,6 +28,7 @@ BACKEND = ROOT / "backend"
 sys.path.insert(0, str(BACKEND))
 
 from app.embedded.postgres import EmbeddedPostgres  # noqa: E402
+from app.embedded.processes import dies_with_us  # noqa: E402
 from app.embedded.valkey import EmbeddedValkey  # noqa: E402
 
 from bench.disk import Disk, PostgresOn  # noqa: E402
@@ -196,7 +198,8 @@ def pin(processor: int, pid: int = 0) -> None:
 def process(
     argv: list[str], env: Mapping[str, str], log: Path, *, processor: int | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A child that is ended afterwards; its output goes to a file. Its session is its own, as under ``wafaa up``.
+    """A child that is ended afterwards; its output goes to a file. Its session is its own, as
+    under ``wafaa up``; where this process is ended, it ends too.
 
     Args:
         argv: The command.
@@ -213,6 +216,7 @@ def process(
             stdout=out,
             stderr=out,
             start_new_session=True,
+            preexec_fn=dies_with_us(SIGTERM),
         ) as child,
     ):
         try:
