@@ -147,7 +147,7 @@ def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[ob
 _RECEIVE = f"SELECT * FROM app.receive({', '.join(f'${n}' for n in range(1, 23))})"
 
 _TELL = """
-SELECT set_config('synchronous_commit', 'off', true), pg_notify('wafaa_events', $1),
+SELECT pg_catalog.set_config('synchronous_commit', 'off', true), pg_notify('wafaa_events', $1),
   CASE WHEN $2::bool THEN pg_notify('wafaa_lanes', 'chat') END
 """
 """One word for all of them: hearing each by itself costs a listener more than the row it is about."""
