@@ -137,7 +137,7 @@ async def tell(db: Database, conversations: Collection[UUID], *, work: bool) -> 
     try:
         await db.call(_TELL, ",".join(map(str, conversations)), work)
     except asyncpg.PostgresError as error:
-        raise Unavailable("The database takes no word. Try again shortly.") from error
+        raise Unavailable("The database is busy. Try again shortly.") from error
 
 
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
