@@ -17,6 +17,9 @@ from app.models.arrival import tell
 MOST_AT_ONCE = 200
 """Conversations in one word: PostgreSQL takes 8,000 bytes."""
 
+BREATH_SECONDS = 0.02
+"""From one word to the next, at least: the first goes at once, and under load one of them speaks of many."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -49,3 +52,5 @@ class Herald:
                 await tell(self._db, set(news), work=work)
             except Unavailable:
                 log.warning("listeners_untold", conversations=len(news))
+            if len(self._untold) < MOST_AT_ONCE:
+                await asyncio.sleep(BREATH_SECONDS)
