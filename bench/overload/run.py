@@ -8,12 +8,26 @@ come again. Nobody works off what comes, so how long it has waited is no reason 
 import argparse
 import asyncio
 import itertools
+import os
 import random
 import time
 from pathlib import Path
 
 from bench import product
-from bench.lib import IDLE_WORKERS, environment, pin, process, publish, run, servers, until_answers, workplace
+from bench.lib import (
+    IDLE_WORKERS,
+    cpu_seconds,
+    environment,
+    pin,
+    postgres_pids,
+    process,
+    publish,
+    run,
+    servers,
+    tree,
+    until_answers,
+    workplace,
+)
 from bench.load import Answered, percentile, post_all, post_at, request
 
 SECONDS, TIMES, LINES = 10, 4, 6000
@@ -52,9 +66,8 @@ class Flood:
         """A load that is easy to bear."""
         return await post_at(self._url, self.make(int(per_second * seconds)), per_second)
 
-    async def storm(self, per_second: float) -> list[Answered]:
+    async def storm(self, made: list[bytes], per_second: float) -> list[Answered]:
         """Too much; what finds no connection in its time isn't sent."""
-        made = self.make(int(per_second * SECONDS))
         return await post_at(self._url, made, per_second, lines=LINES, patient=False)
 
 
@@ -81,11 +94,23 @@ async def main() -> None:
             pin(0)
             flood = Flood(f"http://127.0.0.1:{port}", numbers)
             await flood.peak(1000)
+
+            def works() -> float:
+                return cpu_seconds([*tree(api.pid), *postgres_pids(postgres)()])
+
+            def loads() -> float:
+                return cpu_seconds([os.getpid()])
+
+            worked = works()
             peak = max([await flood.peak(3000) for _ in range(3)])
+            at_peak = (works() - worked) / 9000
             idle = await flood.calm(20, 5)
             idle_p99 = percentile((a.seconds for a in idle), 0.99)
             before = await product.count(ours, "messages")
-            storm = await flood.storm(TIMES * peak)
+            made = flood.make(int(TIMES * peak * SECONDS))
+            worked, loaded = works(), loads()
+            storm = await flood.storm(made, TIMES * peak)
+            worked, loaded = works() - worked, loads() - loaded
             again = await flood.calm(20, 5)
             written = await product.count(ours, "messages") - before
         taken = [a for a in storm if a.status == 200]
@@ -103,6 +128,8 @@ async def main() -> None:
                 "p99 idle, ms": idle_p99,
                 "refused": sum(a.status in (429, 503) for a in storm) / len(storm),
                 "answered / peak": len(storm) / span / peak,
+                "app and database, CPU for each that was taken, storm / peak": worked / len(taken) / at_peak,
+                "the load's own processor in the storm": loaded / span,
             },
             "goals": GOALS,
             "peak, per second": peak,
