@@ -91,6 +91,11 @@ def body(
             }],
         }}]}],
     }  # fmt: skip
+    return signed(payload)
+
+
+def signed(payload: object) -> tuple[bytes, dict[str, str]]:
+    """A webhook's body and its headers, as Meta signs it."""
     raw = orjson.dumps(payload)
     signature = hmac.new(APP_SECRET.encode(), raw, hashlib.sha256).hexdigest()
     return raw, {"X-Hub-Signature-256": f"sha256={signature}", "Content-Type": "application/json"}

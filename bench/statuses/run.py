@@ -1,20 +1,16 @@
 """What platforms tell of our messages: three of four webhooks. Each reply is sent, delivered and read.
 
-Peer: webhooks with a message in the same run, which write far more.
+Peer: P1's webhooks, a message each, in the same run: they write far more.
 """
 
 import argparse
-import hashlib
-import hmac
 import os
-import random
 import time
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
 
 import asyncpg
-import orjson
 
 from bench import product
 from bench.lib import (
@@ -34,8 +30,8 @@ from bench.lib import (
     workplace,
 )
 from bench.load import post_all, request
+from bench.webhook_accept.run import AT_ONCE, Webhooks
 
-AT_ONCE = 32
 TOLD = ("sent", "delivered", "read")
 GOALS = {"a status / a message, CPU of app and database": "<= 1"}
 
@@ -49,29 +45,6 @@ WITH talks AS (
 )
 SELECT m.id, c.slug FROM made m JOIN clients c ON c.id = m.client_id
 """
-
-
-class Messages:
-    """Webhooks with one message each, of somebody new."""
-
-    def __init__(self, url: str, numbers: list[str], count: int) -> None:
-        self._url, self._numbers, self._count = url, numbers, count
-        self._chance = random.Random(7)  # noqa: S311
-        self._made: list[bytes] = []
-
-    def make(self) -> None:
-        """Writes the next round's requests."""
-        self._made = [self._one() for _ in range(self._count)]
-
-    def _one(self) -> bytes:
-        contact = self._chance.randrange(10**7)
-        n = contact % len(self._numbers)
-        raw, headers = product.body(self._numbers[n], f"96650{contact:07d}", "Do you deliver?", int(time.time()))
-        return request(self._url, f"/webhook/whatsapp/client-{n}", raw, headers)
-
-    async def post(self) -> int:
-        """Posts them."""
-        return await post_all(self._url, self._made, AT_ONCE)
 
 
 class Statuses:
@@ -104,11 +77,9 @@ class Statuses:
             },
         }  # fmt: skip
         change = {"field": "messages", "value": value}
-        raw = orjson.dumps(
+        raw, headers = product.signed(
             {"object": "whatsapp_business_account", "entry": [{"id": "900100", "changes": [change]}]}
         )
-        signature = hmac.new(product.APP_SECRET.encode(), raw, hashlib.sha256).hexdigest()
-        headers = {"X-Hub-Signature-256": f"sha256={signature}", "Content-Type": "application/json"}
         return request(self._url, f"/webhook/whatsapp/{slug}", raw, headers)
 
     async def post(self) -> int:
@@ -134,7 +105,7 @@ async def main() -> None:
         groups = {
             "app": lambda: tree(api.pid), "postgres": postgres_pids(postgres), "load": lambda: [os.getpid()],
         }  # fmt: skip
-        messages = Messages(url, numbers, given.count)
+        messages = Webhooks(url, "/webhook/whatsapp/client-{n}", numbers, given.count)
         statuses = Statuses(url, numbers, given.count, product.plain(database))
         racers = {
             "a message": Racer("a message", messages.post, groups, messages.make),

@@ -276,23 +276,15 @@ class Message(Created, TenantRow):
 
     @classmethod
     async def advance(
-        cls,
-        tx: TenantTx,
-        message_id: UUID,
-        state: str,
-        *,
-        platform_message_id: str | None = None,
-        error: str | None = None,
+        cls, tx: TenantTx, message_id: UUID, state: str, *, error: str | None = None
     ) -> bool:
         """Raises a delivery state, never lowers it; tells whether it rose."""
         lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]
         touched = await tx.run(
-            "UPDATE messages SET delivery_state = $3::text, delivery_error = $6, "
-            "platform_key = coalesce(platform_key, $5), "
+            "UPDATE messages SET delivery_state = $3::text, delivery_error = $5, "
             "sending_since = CASE WHEN $3::text = 'sending' THEN clock_timestamp() ELSE sending_since END "
             "WHERE client_id = $1 AND id = $2 AND delivery_state = ANY($4::text[])",
-            client_of(tx), message_id, state, lower, platform_key(cipher_of(tx), platform_message_id),
-            _DELIVERY_ERROR.put(tx, error, message_id),
+            client_of(tx), message_id, state, lower, _DELIVERY_ERROR.put(tx, error, message_id),
         )  # fmt: skip
         return bool(touched)
 

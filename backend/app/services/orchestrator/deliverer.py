@@ -41,7 +41,7 @@ from app.services.ai.text import without_citations
 from app.services.channels.base import Address, Channel, Citation, Outgoing, Sent
 from app.services.orchestrator.bursts import LONGEST_BURST, longest_wait
 from app.services.orchestrator.channels import Channels
-from app.services.orchestrator.events import tell
+from app.services.orchestrator.events import STATUS, tell
 from app.services.orchestrator.intent_router import OptOut, last_wish
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.orchestrator.lateness import REASON, want_human
@@ -257,7 +257,7 @@ async def _settle_as(
     """Ends a delivery in a state that people see, with its reason."""
     await Message.advance(tx, message.id, state, error=f"{error.code}: {error.message}")
     data: dict[str, Any] = {"message_id": str(message.id), "state": state, "code": error.code}
-    await tell(tx, message.conversation_id, "message.status", **data)
+    await tell(tx, message.conversation_id, STATUS, **data)
     await Job.settle(tx, work.lease)
 
 

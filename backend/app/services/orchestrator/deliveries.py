@@ -7,7 +7,7 @@ from app.core.multi_tenant import TenantTx
 from app.models.audit import AuditEntry
 from app.models.job import Job
 from app.models.message import Message
-from app.services.orchestrator.events import tell
+from app.services.orchestrator.events import STATUS, tell
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.queue.jobs import enqueue
 
@@ -25,9 +25,7 @@ async def resend(tx: TenantTx, message_id: UUID, *, actor: str) -> None:
     if message.delivery_state not in UNDECIDED:
         raise Conflict("This message isn't waiting for a decision. Read its state again.")
     await Message.requeue(tx, message_id)
-    await tell(
-        tx, message.conversation_id, "message.status", message_id=str(message_id), state="queued"
-    )
+    await tell(tx, message.conversation_id, STATUS, message_id=str(message_id), state="queued")
     jobs = await Job.of_lane(tx, message.conversation_id)
     mine = [j for j in jobs if j.payload.get("message_id") == str(message_id)]
     if any(j.kind == DeliverMessage.kind and j.state == "pending" for j in mine):

@@ -199,9 +199,8 @@ class Exporter:
     async def build(self, job: BuildExport, work: Work) -> None:
         """Builds one copy, all or nothing."""
         async with self._db.tenant(work.client_id) as tx:
-            if export := await Export.find(
-                tx, job.export_id
-            ):  # Else it held somebody who is erased.
+            export = await Export.find(tx, job.export_id)
+            if export is not None:  # Else it held somebody who is erased.
                 await ExportPart.drop(tx, export.id)
                 parts = _Parts(tx, export.id)
                 await copy(tx, export.contact_id, parts)
