@@ -14,7 +14,7 @@ from app.core.security import Tokens
 from app.core.tools import Tools
 from app.core.visits import Visits
 from app.core.weak_role import refuse_strong_role
-from app.models.message import DOOR, INTAKE
+from app.models.silence import DOOR, INTAKE
 from app.services.ai.prices import Prices
 from app.services.cache.base import Cache
 from app.services.identity.credentials import Credentials

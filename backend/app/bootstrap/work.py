@@ -11,7 +11,7 @@ from app.core.hands import Hands
 from app.core.multi_tenant import Database
 from app.core.tools import Tools
 from app.models import partition
-from app.models.message import DOOR, INTAKE
+from app.models.silence import DOOR, INTAKE
 from app.services.identity.tickets import MailInvitation, MailReset, TicketOffice
 from app.services.knowledge.indexer import Indexer
 from app.services.orchestrator.answers import Answers

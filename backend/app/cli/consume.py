@@ -9,7 +9,7 @@ from app.cli.patience import until_migrated
 from app.cli.roles import on_stop
 from app.core.config import Settings
 from app.core.errors import Misconfigured, Unavailable
-from app.models.message import INTAKE
+from app.models.silence import INTAKE
 from app.services.queue.base import INBOUND, EventLog, Progress
 from app.services.queue.consumer import Consumer
 from app.services.queue.publisher import Publisher

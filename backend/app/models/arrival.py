@@ -14,7 +14,7 @@ from app.core.sealing import Cipher
 from app.models.attachment import seal_medium
 from app.models.contact import seal_address, seal_name
 from app.models.inbound_event import event_key
-from app.models.message import platform_key, seal_said
+from app.models.said import platform_key, seal_said
 from app.utils.ids import uuid7
 
 

@@ -11,7 +11,7 @@ from app.core.multi_tenant import TenantTx, cipher_of, client_of
 from app.models.base import Created, TenantRow
 from app.models.contact import open_name
 from app.models.declared import BigInteger, ForeignKeyConstraint, Index, Mapped, mapped_column, text
-from app.models.message import open_said
+from app.models.said import open_said
 from app.utils.ids import uuid7
 
 

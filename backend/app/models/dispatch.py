@@ -8,7 +8,7 @@ from app.core.multi_tenant import Database
 from app.core.sealing import Cipher
 from app.models.channel_config import ChannelAccount, open_account
 from app.models.contact import open_address
-from app.models.message import open_said
+from app.models.said import open_said
 
 _ACCOUNT = ("kind", "external_id", "is_active")
 

@@ -1,6 +1,6 @@
 """Messages: one thing said, and how far its delivery has come. What was said rests sealed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,6 @@ from uuid import UUID
 
 from app.core.errors import NotFound
 from app.core.multi_tenant import Database, Row, TenantTx, cipher_of, client_of
-from app.core.sealing import Cipher
 from app.models.base import Created, TenantRow
 from app.models.declared import (
     BigInteger,
@@ -20,6 +19,7 @@ from app.models.declared import (
     mapped_column,
 )
 from app.models.declared import text as sql
+from app.models.said import DELIVERY_ERROR, open_said, platform_key, seal_said
 from app.models.sealed import SealedColumn
 from app.utils.ids import floor_of, uuid7
 
@@ -32,10 +32,6 @@ class Author(StrEnum):
     AGENT = "agent"
 
 
-INTAKE, DOOR = "wafaa intake", "wafaa door"
-"""How the database knows the connections that the way in keeps open: whoever writes what platforms say, and, where that
-is read from a log, every API that appends to it."""
-
 RANKS = {
     "queued": 0, "sending": 1, "indeterminate": 2, "parked": 3, "accepted": 4, "sent": 5, "failed": 6,
     "delivered": 7, "read": 8,
@@ -43,8 +39,6 @@ RANKS = {
 """A delivery state only ever rises: a late ``sent`` doesn't undo ``delivered``, nor ``failed`` a ``delivered``."""
 
 
-_SAID = SealedColumn("messages", "said", "id")
-_DELIVERY_ERROR = SealedColumn("messages", "delivery_error", "id")
 _FEEDBACK = SealedColumn("messages", "feedback", "id")
 
 
@@ -208,7 +202,7 @@ class Message(Created, TenantRow):
         message: Message = cls(**columns)
         said = open_said(cipher_of(tx), message.id, message.said)
         message.text, message.content, message.citations, message.platform_message_id = said
-        message.delivery_error = _DELIVERY_ERROR.get(tx, error, message.id)
+        message.delivery_error = DELIVERY_ERROR.get(tx, error, message.id)
         message.feedback = _FEEDBACK.get(tx, feedback, message.id)
         return message
 
@@ -284,7 +278,7 @@ class Message(Created, TenantRow):
             "UPDATE messages SET delivery_state = $3::text, delivery_error = $5, "
             "sending_since = CASE WHEN $3::text = 'sending' THEN clock_timestamp() ELSE sending_since END "
             "WHERE client_id = $1 AND id = $2 AND delivery_state = ANY($4::text[])",
-            client_of(tx), message_id, state, lower, _DELIVERY_ERROR.put(tx, error, message_id),
+            client_of(tx), message_id, state, lower, DELIVERY_ERROR.put(tx, error, message_id),
         )  # fmt: skip
         return bool(touched)
 
@@ -310,22 +304,6 @@ class Message(Created, TenantRow):
             platform_key(cipher, platform_message_id), lower, fence, job_id,
         )  # fmt: skip
         return bool(held)
-
-    @classmethod
-    async def seconds_of_silence(cls, tx: TenantTx, message_id: UUID, door: str) -> float:
-        """How long the platform has said nothing of a send although it could have.
-
-        Only while a door is open, and whoever keeps it gives signs of life, can a status reach us, and after an outage a platform comes back the later the longer
-        it lasted: so as long as there was none, silence means nothing. What a log has taken the platform doesn't tell
-        again: then silence counts from when all of that was read. By the database's clock: workers' may differ.
-
-        Args:
-            tx: The client's transaction.
-            message_id: What was sent.
-            door: Where platforms come in: ``DOOR`` before a log, else ``INTAKE`` itself.
-        """
-        seconds = await tx.value(_SILENCE, client_of(tx), message_id, door, INTAKE)
-        return float(seconds or 0.0)
 
     @classmethod
     async def cancel(cls, tx: TenantTx, message_id: UUID) -> None:
@@ -386,46 +364,4 @@ WHERE m.client_id = $1 AND m.conversation_id = $2 AND m.answered_by = $3 AND m.a
   AND a.messages < $4 AND a.since > clock_timestamp() - make_interval(secs => $5)
   AND NOT (SELECT p.opted_out FROM conversations c JOIN contacts p ON p.client_id = c.client_id AND p.id = c.contact_id
            WHERE c.client_id = $1 AND c.id = $2)
-"""
-
-
-def seal_said(
-    cipher: Cipher,
-    message_id: UUID,
-    text: str | None,
-    content: Mapping[str, Any],
-    citations: Sequence[dict[str, Any]],
-    platform_message_id: str | None,
-) -> bytes:
-    """What a message says, as it rests: in one piece, for speed."""
-    return _SAID.seal(cipher, (text, dict(content), citations, platform_message_id), message_id)
-
-
-def open_said(
-    cipher: Cipher, message_id: UUID, said: bytes
-) -> tuple[str | None, dict[str, Any], list[dict[str, Any]], str | None]:
-    """Text, content, citations and the platform's id of a message."""
-    text, content, citations, platform_message_id = _SAID.open(cipher, said, message_id)
-    return text, content, citations, platform_message_id
-
-
-def seal_error(cipher: Cipher, message_id: UUID, error: str) -> bytes:
-    """Why a message wasn't delivered, as it rests."""
-    return _DELIVERY_ERROR.seal(cipher, error, message_id)
-
-
-def platform_key(cipher: Cipher, platform_message_id: str | None) -> bytes | None:
-    """What a message is found by: platforms' ids carry phone numbers."""
-    return cipher.index(platform_message_id, "platform_message_id") if platform_message_id else None
-
-
-_SILENCE = """
-WITH up AS (SELECT application_name AS part, min(backend_start) AS since FROM pg_stat_activity
-  WHERE application_name IN ($3, $4) AND datname = current_database()
-  AND state_change > clock_timestamp() - interval '6 seconds' GROUP BY part),
-open AS (SELECT clock_timestamp() AS now, coalesce((SELECT since FROM up WHERE part = $3), clock_timestamp()) AS door,
-  coalesce((SELECT since FROM up WHERE part = $4), clock_timestamp()) AS intake)
-SELECT extract(epoch FROM least(o.now - o.intake, o.now - greatest(m.sending_since, o.door)
-                          - greatest(o.door - m.sending_since, interval '0')))::float8
-FROM messages m, open o WHERE m.client_id = $1 AND m.id = $2
 """

@@ -9,7 +9,7 @@ from app.core.multi_tenant import Database
 from app.core.sealing import Cipher
 from app.models.arrival import IN_THE_WAY
 from app.models.inbound_event import event_key
-from app.models.message import platform_key, seal_error
+from app.models.said import platform_key, seal_error
 from app.utils.ids import uuid7
 
 

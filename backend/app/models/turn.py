@@ -10,7 +10,8 @@ from app.core.multi_tenant import Database, TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.client import ClientSettings, open_settings
 from app.models.conversation_event import seal_data
-from app.models.message import NewMessage, open_said, seal_said
+from app.models.message import NewMessage
+from app.models.said import open_said, seal_said
 from app.models.usage import seal_trace
 from app.utils.ids import uuid7
 

@@ -15,7 +15,7 @@ import aiohttp
 from app.core.config import Settings
 from app.core.errors import Unavailable
 from app.embedded.postgres import EmbeddedPostgres
-from app.models.message import INTAKE
+from app.models.silence import INTAKE
 from simulators.meta import MetaSimulator
 from tests.chaos.faults import Fault
 from tests.chaos.hosts import Hosts

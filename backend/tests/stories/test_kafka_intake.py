@@ -8,7 +8,7 @@ import pytest
 
 from app.cli.consume import count_as_intake
 from app.embedded.postgres import EmbeddedPostgres
-from app.models.message import DOOR, INTAKE
+from app.models.silence import DOOR, INTAKE
 from app.services.queue.base import INBOUND, Record
 from app.services.queue.producer import Inbound, Producer
 from simulators import _meta_payloads as payloads

@@ -8,7 +8,7 @@ import pytest
 from app.embedded.postgres import EmbeddedPostgres
 from app.models.client import ClientSettings
 from app.models.client_version import ClientVersion
-from app.models.message import INTAKE
+from app.models.silence import INTAKE
 from simulators.meta import Behaviour
 from tests.fixtures.product import migrate_now
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop

@@ -37,6 +37,7 @@ from app.models.dispatch import Dispatch
 from app.models.job import Job
 from app.models.lane import Lane
 from app.models.message import Author, Message
+from app.models.silence import seconds_of_silence
 from app.services.ai.text import without_citations
 from app.services.channels.base import Address, Channel, Citation, Outgoing, Sent
 from app.services.orchestrator.bursts import LONGEST_BURST, longest_wait
@@ -192,7 +193,7 @@ class Deliverer:
 
     async def _reconcile(self, tx: TenantTx, message: Message, work: Work) -> None:
         """An earlier attempt may have gone out: waits for the platform's word, then follows the client's policy."""
-        left = self._patience - await Message.seconds_of_silence(tx, message.id, self._door)
+        left = self._patience - await seconds_of_silence(tx, message.id, self._door)
         if left > 0:
             await Message.advance(tx, message.id, "indeterminate")
             await Job.postpone(tx, work.lease, delay=left)
