@@ -129,12 +129,10 @@ class Turns:
             reply_to_id=UUID(lease.turn["waiting"][-1]["id"]), delivery_state="queued",
         )  # fmt: skip
         turn = _finished(lease, reply)
-        assert await turn.record(self.db, lease.client_id) is Outcome.HELD
+        recorded, cipher = await turn.record(self.db, lease.client_id), await self.db.cipher(lease.client_id)
+        assert recorded.outcome is Outcome.HELD and recorded.parcel is not None
+        assert len(Dispatch.opened(cipher, reply.id, recorded.parcel).addresses) == 2
         held = (lease.fence, turn.delivery_id)
-        sending = await Dispatch.intend(
-            self.db, lease.client_id, lease.lane_id, reply.id, 60.0, held, 900.0
-        )
-        assert sending is not None and len(sending.addresses) == 2
         assert await Message.record_sent(
             self.db, lease.client_id, lease.lane_id, reply.id, f"wamid.{reply.id.hex}", held
         )

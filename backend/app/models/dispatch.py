@@ -10,6 +10,9 @@ from app.models.channel_config import ChannelAccount, open_account
 from app.models.contact import open_address
 from app.models.said import open_said
 
+LEAST_WINDOW_SECONDS = 60.0
+"""For how long we must still be allowed to write."""
+
 _ACCOUNT = ("kind", "external_id", "is_active")
 
 
@@ -38,7 +41,6 @@ class Dispatch:
         client_id: UUID,
         conversation_id: UUID,
         message_id: UUID,
-        least_seconds: float,
         lease: tuple[int, UUID],
         most_seconds: float,
     ) -> "Dispatch | None":
@@ -49,19 +51,19 @@ class Dispatch:
             client_id: Whose it is.
             conversation_id: Its conversation.
             message_id: The reply.
-            least_seconds: For how long we must still be allowed to write.
             lease: The number under which the lane is held, and its job.
             most_seconds: For how long an answer's job may have waited.
         """
         cipher = await db.cipher(client_id)
         row = await db.ask(
             client_id, "SELECT app.intend($1, $2, $3, $4, $5, $6, $7, $8)", client_id, conversation_id, message_id,
-            least_seconds, *lease, most_seconds,
+            LEAST_WINDOW_SECONDS, *lease, most_seconds,
         )  # fmt: skip
-        return cls._opened(cipher, message_id, row) if row else None
+        return cls.opened(cipher, message_id, row) if row else None
 
     @classmethod
-    def _opened(cls, cipher: Cipher, message_id: UUID, row: dict[str, Any]) -> "Dispatch":
+    def opened(cls, cipher: Cipher, message_id: UUID, row: dict[str, Any]) -> "Dispatch":
+        """The same of what ``app.intend`` gave."""
         text, _, citations, _ = open_said(cipher, message_id, _bytes(row["said"]))
         account = _account(cipher, row["account"])
         addresses = (

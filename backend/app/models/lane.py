@@ -44,6 +44,9 @@ class Lease:
     turn: dict[str, Any] | None = field(default=None, repr=False)
     """What its turn needs, as ``LoadedTurn`` reads it, where that came along."""
 
+    parcel: dict[str, Any] | None = field(default=None, repr=False)
+    """What its send needs, as ``Dispatch`` reads it, where the intent was written with the reply."""
+
     @classmethod
     def told(cls, row: dict[str, Any]) -> "Lease":
         """A lease as ``app.claim`` tells it."""

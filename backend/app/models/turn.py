@@ -10,6 +10,7 @@ from app.core.multi_tenant import Database, TenantTx, cipher_of, client_of
 from app.core.sealing import Cipher
 from app.models.client import ClientSettings, open_settings
 from app.models.conversation_event import seal_data
+from app.models.dispatch import LEAST_WINDOW_SECONDS
 from app.models.message import NewMessage
 from app.models.said import open_said, seal_said
 from app.models.usage import seal_trace
@@ -104,6 +105,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of it, and what sending the reply needs, as ``Dispatch`` reads it, where the intent stands as well."""
+
+    outcome: Outcome
+    parcel: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FinishedTurn:
     """A reply with all that is written down with it.
 
@@ -133,16 +142,19 @@ class FinishedTurn:
     delivery_id: UUID = field(default_factory=uuid7)
     lease_seconds: float | None = None
 
-    async def record(self, db: Database, client_id: UUID) -> Outcome:
-        """Writes it, in a transaction of its own."""
+    async def record(self, db: Database, client_id: UUID) -> Recorded:
+        """Writes it, in a transaction of its own, with the intent to send it where that is plain."""
         told = self._told(await db.cipher(client_id))
-        said = await db.ask(client_id, _RECORD if db.pooled else _RECORD_AND_TELL, client_id, told)
-        return Outcome(said)
+        if db.pooled:
+            return Recorded(Outcome(await db.ask(client_id, _RECORD, client_id, told)))
+        said = await db.ask(client_id, _RECORD_AND_INTEND, client_id, told, LEAST_WINDOW_SECONDS)
+        return Recorded(Outcome(said["outcome"]), said["parcel"])
 
-    async def record_in(self, tx: TenantTx) -> Outcome:
+    async def record_in(self, tx: TenantTx) -> Recorded:
         """Writes it in a transaction in which more is written."""
         told = self._told(cipher_of(tx))
-        return Outcome(await tx.value("SELECT app.record_turn(NULL, $1, $2)", client_of(tx), told))
+        said = await tx.value("SELECT app.record_turn(NULL, $1, $2)", client_of(tx), told)
+        return Recorded(Outcome(said))
 
     def _told(self, cipher: Cipher) -> dict[str, Any]:
         """The record that ``app.record_turn`` reads, sealed."""
@@ -185,5 +197,5 @@ def _hex(sealed: bytes) -> str:
 
 
 _RECORD = "SELECT app.record_turn($1, $2, $3)"
-_RECORD_AND_TELL = "CALL app.record_and_tell($1, $2, $3, NULL)"
+_RECORD_AND_INTEND = "CALL app.record_and_intend($1, $2, $3, $4, NULL)"
 """In two transactions, where the call isn't part of one."""

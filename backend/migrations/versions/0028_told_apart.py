@@ -10,6 +10,5 @@ down_revision = "0027"
 
 
 def upgrade() -> None:
-    """Adds the procedure, beside the function that the release before and poolers call."""
-    for name in ("record_turn", "record_and_tell"):
-        run_script(op.get_bind(), MIGRATIONS / "functions" / f"{name}.sql")
+    """Lets the caller tell them; the procedure that does came with 0034 at last."""
+    run_script(op.get_bind(), MIGRATIONS / "functions" / "record_turn.sql")

@@ -71,13 +71,13 @@ class Talk:
         """The reply is written, and waits to be delivered; gives its id."""
         [lease] = await self.claim()
         turn = self.reply(lease)
-        assert await turn.record(self.db, self.client_id) is Outcome.RECORDED
+        assert (await turn.record(self.db, self.client_id)).outcome is Outcome.RECORDED
         return turn.reply.id
 
     async def intend(self, lease: Lease, message_id: UUID) -> bool:
         """Whether a worker may send it."""
         made = await Dispatch.intend(
-            self.db, self.client_id, self.id, message_id, 60.0, (lease.fence, lease.job_id), 900.0
+            self.db, self.client_id, self.id, message_id, (lease.fence, lease.job_id), 900.0
         )
         return made is not None
 
@@ -150,22 +150,43 @@ async def test_what_is_to_be_delivered_waits_for_what_its_conversation_does_now(
 
 async def test_an_answer_is_written_by_the_lanes_holder_alone_and_once(talk: Talk) -> None:
     lost, held = await talk.twice()
-    assert await talk.reply(lost).record(talk.db, talk.client_id) is Outcome.LOST
+    assert (await talk.reply(lost).record(talk.db, talk.client_id)).outcome is Outcome.LOST
     assert await talk.count("messages WHERE author = 'assistant'") == 0
-    assert await talk.reply(held).record(talk.db, talk.client_id) is Outcome.RECORDED
-    assert await talk.reply(held).record(talk.db, talk.client_id) is Outcome.LOST
+    assert (await talk.reply(held).record(talk.db, talk.client_id)).outcome is Outcome.RECORDED
+    assert (await talk.reply(held).record(talk.db, talk.client_id)).outcome is Outcome.LOST
     assert await talk.count("messages WHERE author = 'assistant'") == 1
 
 
 async def test_a_replys_delivery_goes_on_under_the_same_lease(talk: Talk) -> None:
     [lease] = await talk.claim()
     turn = replace(talk.reply(lease), lease_seconds=HELD)
-    assert await turn.record(talk.db, talk.client_id) is Outcome.HELD
+    assert (await turn.record(talk.db, talk.client_id)).outcome is Outcome.HELD
     assert await talk.claim() == []
-    assert await turn.record(talk.db, talk.client_id) is Outcome.LOST
+    assert not await talk.intend(lease, turn.reply.id)  # That stands already, once.
+    assert (await turn.record(talk.db, talk.client_id)).outcome is Outcome.LOST
     assert await talk.count("jobs WHERE kind = 'deliver_message' AND attempts = 1") == 1
-    assert await talk.count("messages WHERE author = 'assistant'") == 1
-    assert await talk.intend(lease, turn.reply.id)
+    assert (
+        await talk.count("messages WHERE author = 'assistant' AND delivery_state = 'sending'") == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "UPDATE conversations SET window_expires_at = clock_timestamp()",
+        "DELETE FROM contact_addresses",
+    ],
+)
+async def test_a_reply_that_cannot_go_out_plainly_is_recorded_without_its_intent(
+    talk: Talk, spoilt: str
+) -> None:
+    [lease] = await talk.claim()
+    async with talk.db.tenant(talk.client_id) as tx:
+        await tx.run(spoilt)
+    turn = replace(talk.reply(lease), lease_seconds=HELD)
+    recorded = await turn.record(talk.db, talk.client_id)
+    assert (recorded.outcome, recorded.parcel) == (Outcome.HELD, None)
+    assert await talk.state(turn.reply.id) == "queued"
 
 
 async def test_a_delivery_whose_worker_is_gone_is_anothers_when_the_lease_has_run_out(
@@ -173,7 +194,7 @@ async def test_a_delivery_whose_worker_is_gone_is_anothers_when_the_lease_has_ru
 ) -> None:
     [lease] = await talk.claim()
     turn = replace(talk.reply(lease), lease_seconds=LOST)
-    assert await turn.record(talk.db, talk.client_id) is Outcome.HELD
+    assert (await turn.record(talk.db, talk.client_id)).outcome is Outcome.HELD
     [next_] = await talk.claim()
     assert (next_.job_id, next_.attempts, next_.fence) == (turn.delivery_id, 2, lease.fence + 1)
     assert not await talk.intend(lease, turn.reply.id)
@@ -185,7 +206,7 @@ async def test_a_delivery_does_not_overtake_what_waits_on_its_lane(talk: Talk) -
     async with talk.db.tenant(talk.client_id) as tx:
         more = await _asks(tx, talk.id)
     turn = replace(talk.reply(lease), lease_seconds=HELD, final=True)
-    assert await turn.record(talk.db, talk.client_id) is Outcome.RECORDED
+    assert (await turn.record(talk.db, talk.client_id)).outcome is Outcome.RECORDED
     [next_] = await talk.claim()
     assert next_.payload["message_id"] == str(more)
 
@@ -194,16 +215,20 @@ async def test_an_answer_to_less_than_was_said_is_not_written(talk: Talk) -> Non
     [lease] = await talk.claim()
     async with talk.db.tenant(talk.client_id) as tx:
         await _asks(tx, talk.id)
-    assert await talk.reply(lease, seen=1).record(talk.db, talk.client_id) is Outcome.OUTDATED
+    assert (
+        await talk.reply(lease, seen=1).record(talk.db, talk.client_id)
+    ).outcome is Outcome.OUTDATED
     assert await talk.count("messages WHERE author = 'assistant'") == 0
-    assert await talk.reply(lease, seen=2).record(talk.db, talk.client_id) is Outcome.RECORDED
+    assert (
+        await talk.reply(lease, seen=2).record(talk.db, talk.client_id)
+    ).outcome is Outcome.RECORDED
 
 
 async def test_an_answer_after_a_human_took_over_is_not_written(talk: Talk) -> None:
     [lease] = await talk.claim()
     async with talk.db.tenant(talk.client_id) as tx:
         await Conversation.hand_over(tx, talk.id, None)
-    assert await talk.reply(lease).record(talk.db, talk.client_id) is Outcome.OUTDATED
+    assert (await talk.reply(lease).record(talk.db, talk.client_id)).outcome is Outcome.OUTDATED
     assert await talk.count("messages WHERE author = 'assistant'") == 0
 
 

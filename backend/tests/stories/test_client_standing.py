@@ -12,8 +12,13 @@ from app.models.message import Message
 from app.models.usage import UsageRecord
 from app.services.orchestrator.phrases import PHRASES
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR
+from tests.fixtures.wired import until
 from tests.stories.test_pipeline_people import smtp  # noqa: F401 # Fixture.
 
+WAITS_FOR_A_LOCK = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+AND query LIKE '%record%'
+"""
 SECOND = 1.1
 """Look-ups are remembered for a second."""
 
@@ -82,6 +87,21 @@ async def test_a_reply_that_waits_when_its_client_is_suspended_stays_with_its_re
         message = Message.opened(tx, row)
     error = (message.delivery_error or "").partition(":")[0]
     assert (message.delivery_state, error) == ("parked", "suspended")
+
+
+async def test_a_reply_recorded_just_before_its_client_is_suspended_does_not_go_out(shop) -> None:
+    await shop.hears("Hello")
+    db, client_id = shop.product.services.db, shop.business.ref.id
+    await shop.meta.deliver(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    async with db.tenant(client_id) as tx:
+        await tx.run("SELECT FROM conversations WHERE client_id = $1 FOR UPDATE", client_id)
+        turn = asyncio.create_task(shop.product.drain())
+        await until(lambda: shop.value(WAITS_FOR_A_LOCK))
+        await suspend(shop)  # The reply is thought of, and about to be recorded.
+    await turn
+    assert len(shop.replies()) == 1
+    last = (await shop.messages())[-1]
+    assert (last["author"], last["delivery_state"]) == ("assistant", "parked")
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

@@ -33,7 +33,7 @@ from app.models.channel_config import ChannelAccount, ChannelConfig
 from app.models.client import Client
 from app.models.contact import Contact, ContactAddress
 from app.models.conversation import Conversation, Owner
-from app.models.dispatch import Dispatch
+from app.models.dispatch import LEAST_WINDOW_SECONDS, Dispatch
 from app.models.job import Job
 from app.models.lane import Lane
 from app.models.message import Author, Message
@@ -51,7 +51,6 @@ from app.services.queue.jobs import Work
 
 log = structlog.get_logger(__name__)
 
-LEAST_WINDOW = timedelta(seconds=60)
 SPARED_SECONDS = (3.0, 8.0)
 """After how long a message whose account is spared is tried again: not all of them at once."""
 
@@ -117,11 +116,8 @@ class Deliverer:
         return await self._accepted(job, work, sent)
 
     async def _intend_plainly(self, job: DeliverMessage, work: Work) -> Parcel | None:
-        """The same as ``_intend`` in one round trip, for nearly every reply; None where there is more to decide."""
-        found = await Dispatch.intend(
-            self._db, work.client_id, job.conversation_id, job.message_id, LEAST_WINDOW.total_seconds(),
-            (work.lease.fence, work.lease.job_id), self._stale_seconds,
-        )  # fmt: skip
+        """``_intend`` in one round trip or none, for nearly every reply; None where there is more to decide."""
+        found = await self._dispatch(job, work)
         if found is None:
             return None
         outgoing = Outgoing(
@@ -134,6 +130,16 @@ class Deliverer:
         )
         return Parcel(found.account, outgoing)
 
+    async def _dispatch(self, job: DeliverMessage, work: Work) -> Dispatch | None:
+        """What came along with the reply; else the intent is written now."""
+        if work.lease.parcel:
+            cipher = await self._db.cipher(work.client_id)
+            return Dispatch.opened(cipher, job.message_id, work.lease.parcel)
+        lease = (work.lease.fence, work.lease.job_id)
+        return await Dispatch.intend(
+            self._db, work.client_id, job.conversation_id, job.message_id, lease, self._stale_seconds
+        )  # fmt: skip
+
     async def _intend(
         self, tx: TenantTx, job: DeliverMessage, work: Work, *, served: bool
     ) -> Parcel | None:
@@ -143,8 +149,8 @@ class Deliverer:
         message = await Message.get(tx, job.message_id, lock=True)
         await Lane.hold(tx, work.lease)
         match message.delivery_state:
-            case "queued" if not served:
-                await _settle_as(tx, work, message, "parked", Suspended())
+            case state if not served and (state == "queued" or work.lease.parcel):
+                await _settle_as(tx, work, message, "parked", Suspended())  # Nothing has gone out.
             case "queued":
                 return await self._address(tx, conversation, message, work)
             case "sending" | "indeterminate":
@@ -280,7 +286,7 @@ async def _is_unwanted(tx: TenantTx, conversation: Conversation, message: Messag
 
 
 def _window_closed(expires_at: datetime | None, now: datetime) -> bool:
-    return expires_at is not None and expires_at - now < LEAST_WINDOW
+    return expires_at is not None and expires_at - now < timedelta(seconds=LEAST_WINDOW_SECONDS)
 
 
 def _outgoing(message: Message, to: list[Address], original: Message | None) -> Outgoing:

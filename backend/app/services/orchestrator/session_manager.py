@@ -158,7 +158,8 @@ class SessionManager:
             LeaseLost: Another worker holds the conversation.
         """
         turn, began = _finished(work, session, reply, streamed=streamed), time.monotonic()
-        match await (turn.record_in(tx) if tx else turn.record(self._db, work.client_id)):
+        done = await (turn.record_in(tx) if tx else turn.record(self._db, work.client_id))
+        match done.outcome:
             case Outcome.LOST:
                 raise LeaseLost
             case Outcome.GONE:
@@ -167,7 +168,7 @@ class SessionManager:
                 await self._give_way(tx, work, session)
                 return None
             case Outcome.HELD:
-                work.go_on(_delivery(session, turn.reply), turn.delivery_id, began)
+                work.go_on(_delivery(session, turn.reply), turn.delivery_id, began, done.parcel)
         return turn.reply.id
 
     async def _give_way(self, tx: TenantTx | None, work: Work, session: Session) -> None:

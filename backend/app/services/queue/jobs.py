@@ -72,17 +72,20 @@ class Work:
         """Counts from a moment *before* the lease was taken or renewed, by the monotonic clock."""
         self._deadline = renewed_at + self.lease_seconds / 2
 
-    def go_on(self, job: JobBase, job_id: UUID, held_at: float) -> None:
+    def go_on(
+        self, job: JobBase, job_id: UUID, held_at: float, parcel: dict[str, Any] | None
+    ) -> None:
         """Goes on with the lane's next job under the same fence: what settled this one has begun that one.
 
         Args:
             job: The next job.
             job_id: Its row's id.
             held_at: A moment before the lane was held for it, by the monotonic clock.
+            parcel: What it sends, where the intent to do so is written.
         """
         lease = replace(
-            self.lease, kind=job.kind, job_id=job_id, payload=job.payload, attempts=1, turn=None
-        )
+            self.lease, kind=job.kind, job_id=job_id, payload=job.payload, attempts=1, turn=None, parcel=parcel
+        )  # fmt: skip
         self.next = Work(lease, self.lease_seconds, held_at)
 
     def assert_mine(self) -> None:
