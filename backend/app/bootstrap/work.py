@@ -89,6 +89,7 @@ def handlers(
         indeterminate_seconds=settings.indeterminate_seconds,
         quiet_seconds=settings.quiet_seconds,
         stale_seconds=60 * settings.stale_minutes,
+        max_attempts=settings.max_attempts,
         door=DOOR if settings.queue_broker else INTAKE,
     )
     notifier = StaffNotifier(db, _mailer(settings), public_url(settings), settings.platform_email)

@@ -68,6 +68,7 @@ class Job(Created, TenantRow):
     error: Mapped[bytes | None] = mapped_column(LargeBinary)
     code: Mapped[str | None]
     due_at: Mapped[datetime]
+    resends: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
     @classmethod
     async def add(
@@ -220,6 +221,16 @@ class Job(Created, TenantRow):
             client_of(tx), job_id,
         )  # fmt: skip
         return float(seconds or 0.0)
+
+    @classmethod
+    async def resent(cls, tx: TenantTx, job_id: UUID) -> int:
+        """Counts that what a job sends is sent again; gives how often that has been."""
+        return int(
+            await tx.value(
+                "UPDATE jobs SET resends = resends + 1 WHERE client_id = $1 AND id = $2 RETURNING resends",
+                client_of(tx), job_id,
+            )
+        )  # fmt: skip
 
     @classmethod
     async def of_lane(cls, tx: TenantTx, lane_id: UUID) -> list[JobRef]:

@@ -38,6 +38,9 @@ RANKS = {
 }  # fmt: skip
 """A delivery state only ever rises: a late ``sent`` doesn't undo ``delivered``, nor ``failed`` a ``delivered``."""
 
+FINAL = "failed"
+"""Nothing undoes it: people have been told, and have acted. Where it comes after ``delivered`` it is late itself."""
+
 
 _FEEDBACK = SealedColumn("messages", "feedback", "id")
 
@@ -273,7 +276,7 @@ class Message(Created, TenantRow):
         cls, tx: TenantTx, message_id: UUID, state: str, *, error: str | None = None
     ) -> bool:
         """Raises a delivery state, never lowers it; tells whether it rose."""
-        lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]
+        lower = [n for n, rank in RANKS.items() if rank < RANKS[state] and n != FINAL]
         touched = await tx.run(
             "UPDATE messages SET delivery_state = $3::text, delivery_error = $5, "
             "sending_since = CASE WHEN $3::text = 'sending' THEN clock_timestamp() ELSE sending_since END "

@@ -1,7 +1,7 @@
 -- The present text of app.note_statuses: whoever changes it adds a migration that runs this file again.
 --
--- What platforms tell of messages raises their delivery states, never lowers them, and settles sends whose answer was
--- lost: a lane that waits for it is due now. Many clients' at once, in one transaction. The arrays have one element a
+-- What platforms tell of messages raises their delivery states, never lowers them, and nothing undoes a failure that was
+-- told in time. It settles sends whose answer was lost: a lane that waits for it is due now. Many clients' at once, in one transaction. The arrays have one element a
 -- status, in the order they were told. Gives the conversations whose followers have something to read, to be told after.
 -- One order for everybody, as in app.receive: first all event keys, then all conversations, then messages, then all lanes.
 SET ROLE wafaa_definer;
@@ -60,9 +60,14 @@ BEGIN
     FOR UPDATE OF m
   ), rises AS MATERIALIZED (
     SELECT * FROM (
-      SELECT t.*, t.rank > greatest(l.rank, max(t.rank) OVER (
-        PARTITION BY t.client_id, t.id ORDER BY t.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS higher
-      FROM told t JOIN locked l ON l.client_id = t.client_id AND l.id = t.id WHERE l.rank IS NOT NULL) r WHERE r.higher
+      SELECT h.*, bool_or(h.higher AND states[h.place] = 'failed') OVER (
+        PARTITION BY h.client_id, h.id ORDER BY h.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS over
+      FROM (
+        SELECT t.*, t.rank > greatest(l.rank, max(t.rank) OVER (
+          PARTITION BY t.client_id, t.id ORDER BY t.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS higher
+        FROM told t JOIN locked l ON l.client_id = t.client_id AND l.id = t.id
+        WHERE l.rank IS NOT NULL AND l.delivery_state <> 'failed') h) r
+    WHERE r.higher AND r.over IS NOT TRUE
   ), last AS (
     SELECT DISTINCT ON (client_id, id) client_id, id, place FROM rises ORDER BY client_id, id, place DESC
   ), raised AS (

@@ -341,6 +341,14 @@ SENDS = (
         + "test_pipeline_faults.py::test_a_business_that_wants_it_so_has_an_uncertain_send_parked",
     ),
     Mutant(
+        "what nobody ever hears of is sent again for ever",
+        "app/services/orchestrator/deliverer.py",
+        "return await Job.resent(tx, work.lease.job_id) < self._max_attempts",
+        "return bool(await Job.resent(tx, work.lease.job_id))",
+        STORIES + "test_pipeline_faults.py::"
+        "test_a_send_of_which_nothing_is_ever_heard_is_repeated_so_often_and_no_more",
+    ),
+    Mutant(
         "a platform that fails is asked for every message all the same",
         "app/core/circuits.py",
         "if not trusted and not await self._breaker.admits(key):",
@@ -363,6 +371,13 @@ SENDS = (
         + "test_pipeline_turns.py::test_the_state_of_a_delivery_only_rises[told1-delivered]",
     ),
     Mutant(
+        "a late delivered undoes failed",
+        "app.note_statuses",
+        "AND l.delivery_state <> 'failed'",
+        "",
+        STORIES + "test_pipeline_turns.py::test_the_state_of_a_delivery_only_rises[told4-failed]",
+    ),
+    Mutant(
         "what is told together isn't looked at one by one",
         "app.note_statuses",
         "PARTITION BY t.client_id, t.id ORDER BY t.place ROWS",
@@ -372,7 +387,7 @@ SENDS = (
     Mutant(
         "we ourselves lower a delivery's state",
         "app/models/message.py",
-        "lower = [name for name, rank in RANKS.items() if rank < RANKS[state]]\n        touched",
+        "lower = [n for n, rank in RANKS.items() if rank < RANKS[state] and n != FINAL]\n        touched",
         "lower = list(RANKS)\n        touched",
         CONTRACTS + "test_statuses.py::test_the_highest_of_all_states_stays_whatever_the_order",
     ),

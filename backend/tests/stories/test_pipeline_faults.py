@@ -9,6 +9,7 @@ from app.embedded.postgres import EmbeddedPostgres
 from app.models.client import ClientSettings
 from app.models.client_version import ClientVersion
 from app.models.silence import INTAKE
+from app.services.queue.worker import LONGEST_ASKED, LONGEST_BACKOFF
 from simulators.meta import Behaviour
 from tests.fixtures.product import migrate_now
 from tests.fixtures.shop import ASKED, LAYLA, NUMBER, OMAR, Shop
@@ -88,6 +89,64 @@ async def test_a_send_that_was_not_taken_is_sent_again_when_no_status_comes(
     first, second = shop.meta.history.sends()
     assert (first.accepted, second.accepted) == (False, True)
     assert second.at - first.at >= 0.5
+
+
+async def test_a_send_of_which_nothing_is_ever_heard_is_repeated_so_often_and_no_more(
+    opened,
+) -> None:
+    shop = await opened(WAFAA_INDETERMINATE_SECONDS=0.2, WAFAA_MAX_ATTEMPTS=3)
+    shop.meta.statuses = ()
+    shop.meta.behave(*[Behaviour.ACCEPT_THEN_DROP] * 5)
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    worker = asyncio.ensure_future(shop.product.services.worker.run())
+    await until(lambda: _has_ended(shop, 3), 60)
+    shop.product.services.worker.stop()
+    await worker
+    assert len(shop.meta.history.sends()) == 3
+
+
+async def _has_ended(shop: Shop, sends: int) -> bool:
+    return len(shop.meta.history.sends()) > sends or await _is_undecided(shop, "parked")
+
+
+async def test_a_send_of_unknown_fate_is_not_repeated_a_day_later(opened) -> None:
+    """It may have arrived, so people decide: it isn't taken back as if it had never gone out."""
+    shop = await opened(WAFAA_INDETERMINATE_SECONDS=3)
+    shop.meta.statuses = ()
+    shop.meta.behave(Behaviour.ACCEPT_THEN_DROP)
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    await until(lambda: _ends_as(shop, "indeterminate"))
+    await shop.rows("UPDATE jobs SET created_at = created_at - interval '1 day' RETURNING 1")
+    await until(lambda: _ends_as(shop, "parked", "cancelled"))
+    assert len(shop.meta.history.sends()) == 1
+    assert await _is_undecided(shop, "parked")
+
+
+async def _ends_as(shop: Shop, *states: str) -> bool:
+    await shop.product.services.worker.drain(patience=0.05)
+    return (await shop.messages())[-1]["delivery_state"] in states
+
+
+async def _is_undecided(shop: Shop, *states: str) -> bool:
+    """Whether people are shown the reply among those whose fate is theirs to decide."""
+    found = (await shop.get("/v1/deliveries/undecided"))["data"]
+    return [one["delivery_state"] in states for one in found] == [True]
+
+
+async def test_a_platform_that_asks_to_wait_for_a_day_is_asked_again_soon(opened) -> None:
+    """All that the conversation says next waits behind it."""
+    shop = await opened()
+    shop.meta.pause = 86_400
+    shop.meta.behave(Behaviour.RATE_LIMITED)
+    await shop.gets(shop.meta.says(NUMBER, LAYLA, ASKED["en"]))
+    await until(lambda: _was_refused(shop))
+    waits = "SELECT extract(epoch FROM due_at - clock_timestamp()) FROM jobs"
+    assert 100 < await shop.value(waits) <= LONGEST_ASKED + LONGEST_BACKOFF
+
+
+async def _was_refused(shop: Shop) -> bool:
+    await shop.product.services.worker.drain(patience=0.05)
+    return bool(await shop.value("SELECT count(*) FROM jobs WHERE code = 'rate_limited'"))
 
 
 async def test_while_no_api_is_up_a_missing_status_means_nothing(opened) -> None:

@@ -329,7 +329,7 @@ async def test_who_opts_out_while_the_model_thinks_does_not_get_the_draft(opened
         (("delivered", "sent"), "delivered"),
         (("delivered", "failed:131026"), "delivered"),
         (("sent", "failed:131026"), "failed"),
-        (("failed:131026", "delivered"), "delivered"),
+        (("failed:131026", "delivered"), "failed"),
         (("read", "failed:131026", "delivered"), "read"),
         (("sent", "sent", "delivered", "read", "read"), "read"),
     ],

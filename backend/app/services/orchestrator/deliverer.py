@@ -8,8 +8,7 @@ park it for people.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -19,7 +18,6 @@ from app.core.effects import checked
 from app.core.errors import (
     AccountBlocked,
     CircuitOpen,
-    Conflict,
     Indeterminate,
     OptedOut,
     Suspended,
@@ -31,9 +29,9 @@ from app.core.errors import (
 from app.core.multi_tenant import Database, TenantTx
 from app.models.channel_config import ChannelAccount, ChannelConfig
 from app.models.client import Client
-from app.models.contact import Contact, ContactAddress
+from app.models.contact import ContactAddress
 from app.models.conversation import Conversation, Owner
-from app.models.dispatch import LEAST_WINDOW_SECONDS, Dispatch
+from app.models.dispatch import Dispatch
 from app.models.job import Job
 from app.models.lane import Lane
 from app.models.message import Author, Message
@@ -43,9 +41,16 @@ from app.services.channels.base import Address, Channel, Citation, Outgoing, Sen
 from app.services.orchestrator.bursts import LONGEST_BURST, longest_wait
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.events import STATUS, tell
-from app.services.orchestrator.intent_router import OptOut, last_wish
 from app.services.orchestrator.jobs import DeliverMessage
 from app.services.orchestrator.lateness import REASON, want_human
+from app.services.orchestrator.parcels import (
+    Parcel,
+    is_answer,
+    is_unasked,
+    is_unwanted,
+    outgoing,
+    window_closed,
+)
 from app.services.orchestrator.standing import Standings
 from app.services.queue.jobs import Work
 
@@ -55,14 +60,6 @@ SPARED_SECONDS = (3.0, 8.0)
 """After how long a message whose account is spared is tried again: not all of them at once."""
 
 FINAL = (WindowClosed, AccountBlocked, Unreachable, UpstreamRefused)
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A message ready to go out, and the account it goes out on."""
-
-    account: ChannelAccount
-    outgoing: Outgoing
 
 
 class Deliverer:
@@ -79,6 +76,7 @@ class Deliverer:
         indeterminate_seconds: float,
         quiet_seconds: float,
         stale_seconds: float,
+        max_attempts: int,
         door: str,
     ) -> None:
         self._db = db
@@ -89,6 +87,7 @@ class Deliverer:
         self._patience = indeterminate_seconds
         self._door = door
         self._stale_seconds = stale_seconds
+        self._max_attempts = max_attempts
         self._longest_wait = longest_wait(quiet_seconds)
 
     async def deliver(self, job: DeliverMessage, work: Work) -> None:
@@ -163,7 +162,7 @@ class Deliverer:
         self, tx: TenantTx, conversation: Conversation, message: Message, work: Work
     ) -> Parcel | None:
         taken_over = conversation.owner == Owner.AGENT  # The assistant is silent then.
-        late = _is_answer(message) and await Job.age(tx, work.lease.job_id) > self._stale_seconds
+        late = await self._is_late(tx, message, work)
         if message.author == Author.ASSISTANT and (
             taken_over or late or await self._outrun(tx, message, conversation)
         ):
@@ -173,10 +172,10 @@ class Deliverer:
             await Conversation.unspeak(tx, conversation.id)
             await Job.settle(tx, work.lease)
             return None
-        if _window_closed(conversation.window_expires_at, self._now()):
+        if window_closed(conversation.window_expires_at, self._now()):
             await _settle_as(tx, work, message, "parked", WindowClosed())
             return None
-        if _is_unasked(message) and await _is_unwanted(tx, conversation, message):
+        if is_unasked(message) and await is_unwanted(tx, conversation, message):
             await _settle_as(tx, work, message, "failed", OptedOut())
             return None
         account = await ChannelConfig.get(tx, conversation.account_id)
@@ -184,8 +183,12 @@ class Deliverer:
         original = await Message.find(tx, message.reply_to_id) if message.reply_to_id else None
         await Message.advance(tx, message.id, "sending")
         return Parcel(
-            account, _outgoing(message, [Address(a.kind, a.value) for a in addresses], original)
+            account, outgoing(message, [Address(a.kind, a.value) for a in addresses], original)
         )
+
+    async def _is_late(self, tx: TenantTx, message: Message, work: Work) -> bool:
+        """Whether it answers what was asked too long ago."""
+        return is_answer(message) and await Job.age(tx, work.lease.job_id) > self._stale_seconds
 
     async def _outrun(self, tx: TenantTx, reply: Message, conversation: Conversation) -> bool:
         """Whether the contact said more between the draft and now: then the newer message's turn answers everything."""
@@ -203,11 +206,19 @@ class Deliverer:
         if left > 0:
             await Message.advance(tx, message.id, "indeterminate")
             await Job.postpone(tx, work.lease, delay=left)
-        elif (await Client.mine(tx)).assistant.indeterminate == "resend":
+        elif await self._may_resend(tx, message, work):
             await Message.requeue(tx, message.id)
             await Job.postpone(tx, work.lease, delay=0.0)
         else:
             await _settle_as(tx, work, message, "parked", Indeterminate())
+
+    async def _may_resend(self, tx: TenantTx, message: Message, work: Work) -> bool:
+        """Whether the client wants it so, it isn't too late, and it hasn't been sent too often already."""
+        if (await Client.mine(tx)).assistant.indeterminate != "resend":
+            return False
+        if await self._is_late(tx, message, work):
+            return False
+        return await Job.resent(tx, work.lease.job_id) < self._max_attempts
 
     async def _accepted(self, job: DeliverMessage, work: Work, sent: Sent) -> None:
         """What the platform said stays true, even when the lane has passed to another worker meanwhile."""
@@ -266,39 +277,3 @@ async def _settle_as(
     data: dict[str, Any] = {"message_id": str(message.id), "state": state, "code": error.code}
     await tell(tx, message.conversation_id, STATUS, **data)
     await Job.settle(tx, work.lease)
-
-
-def _is_answer(message: Message) -> bool:
-    return message.author == Author.ASSISTANT and message.reply_to_id is not None
-
-
-def _is_unasked(message: Message) -> bool:
-    """Whether nobody asked for it: it is the assistant's, and answers no message."""
-    return message.author == Author.ASSISTANT and message.reply_to_id is None
-
-
-async def _is_unwanted(tx: TenantTx, conversation: Conversation, message: Message) -> bool:
-    """Whether the contact wants to hear nothing, also where they said so just now and weren't answered yet."""
-    is_out = await Contact.is_out(tx, conversation.contact_id)
-    said = await Message.said_after(tx, conversation.id, message.seq)
-    wish = last_wish(said, opted_out=is_out)
-    return isinstance(wish, OptOut) or (is_out and wish is None)
-
-
-def _window_closed(expires_at: datetime | None, now: datetime) -> bool:
-    return expires_at is not None and expires_at - now < timedelta(seconds=LEAST_WINDOW_SECONDS)
-
-
-def _outgoing(message: Message, to: list[Address], original: Message | None) -> Outgoing:
-    if not to:
-        raise Conflict("This contact has no address here.")
-    return Outgoing(
-        id=str(message.id),
-        to=tuple(to),
-        text=without_citations(
-            message.text or ""
-        ),  # Its numbers mean nothing where no passages are shown.
-        language=message.language or "en",
-        citations=tuple(Citation(**c) for c in message.citations),
-        reply_to=original.platform_message_id if original else None,
-    )

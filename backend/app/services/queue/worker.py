@@ -27,6 +27,9 @@ CLOCK_SECONDS = 5.0
 """How often a worker looks whether the database's clock was set back."""
 
 LONGEST_BACKOFF = 60.0
+LONGEST_ASKED = 300.0
+"""Of the pause that somebody asks for, so much is kept at once: all that a conversation says next waits behind it."""
+
 SHORTEST_PAUSE = 0.05
 MOST_MET = 32
 """Clients whose turns are brought along with their lanes: those whose lanes were claimed last."""
@@ -309,10 +312,10 @@ class Worker:
             return await self._park(work, code, message)
         delay = backoff(work.lease.attempts)
         if not self._budgets[work.lease.kind].may_repeat():
-            delay = LONGEST_BACKOFF
+            delay = LONGEST_BACKOFF + full_jitter(1, base=LONGEST_BACKOFF, cap=LONGEST_BACKOFF)
             log.warning("retry_budget_spent", kind=work.lease.kind)
         if isinstance(error, RateLimited) and error.retry_after is not None:
-            delay = max(delay, error.retry_after)
+            delay += min(error.retry_after, LONGEST_ASKED)
         async with self._db.tenant(work.client_id) as tx:
             await Job.retry(tx, work.lease, delay=delay, error=f"{code}: {message}")
         log.info("job_retried", kind=work.lease.kind, code=code, attempts=work.lease.attempts)
