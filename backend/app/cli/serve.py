@@ -1,6 +1,7 @@
 """The role that serves HTTP."""
 
 import socket
+from types import FrameType
 
 import uvicorn
 
@@ -9,6 +10,7 @@ from app.api.wire import Http
 from app.bootstrap import Services, bootstrap
 from app.cli import starting
 from app.cli.patience import until_migrated
+from app.cli.roles import end_within
 from app.core.config import Settings
 from app.core.errors import Misconfigured
 
@@ -23,6 +25,11 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, services: Services) -> None:
         super().__init__(config)
         self._services = services
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Somebody wants us to stop."""
+        end_within()
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops serving."""

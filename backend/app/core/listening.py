@@ -12,6 +12,9 @@ from asyncpg.pool import PoolConnectionProxy
 from app.core.pool import connect
 
 PULSE_SECONDS = 2.0
+MOST_UNHEARD = 10_000
+"""Words that wait for whoever listens: who comes later than that reads everything anew, as after a break."""
+
 _CLOSED = "\0closed"
 _MISSED = {
     "tcp_keepalives_idle": "5",
@@ -46,7 +49,12 @@ async def _once(url: str, channel: str, name: str, pulse: float) -> AsyncIterato
     def heard(
         _: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]", _pid: int, _c: str, payload: object
     ) -> None:
-        queue.put_nowait(str(payload))
+        if queue.qsize() < MOST_UNHEARD:
+            queue.put_nowait(str(payload))
+            return
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(_CLOSED)
 
     def closed(_: object) -> None:
         queue.put_nowait(_CLOSED)

@@ -90,6 +90,10 @@ class RetryBudget:
         self._tokens, self._seen = min(self._most, self._tokens + more), now
 
 
+MOST_CIRCUITS = 10_000
+"""Circuits with failures that one process remembers; beyond that those that failed first are forgotten."""
+
+
 class Breaker(Protocol):
     """Remembers who fails. A key is one provider with one credential."""
 
@@ -154,6 +158,8 @@ class LocalBreaker:
 
     async def failed(self, key: str, pause: float | None = None) -> None:
         """Counts a failure; opens the circuit at the threshold, after a failed probe, or when asked to pause."""
+        if len(self._circuits) >= MOST_CIRCUITS and key not in self._circuits:
+            del self._circuits[next(iter(self._circuits))]
         circuit = self._circuits.setdefault(key, _Circuit())
         circuit.failures += 1
         circuit.probing_until = 0.0

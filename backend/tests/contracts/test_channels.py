@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from app.core import plugins
+from app.core import effects, plugins
 from app.core.errors import InvalidInput, InvalidSignature
 from app.core.tools import Tools
+from app.models.lane import LeaseLost
 from app.services import channels
 from app.services.channels.base import (
     Address,
@@ -50,7 +51,7 @@ def config_of(name: str, **changes: Any) -> BaseModel:
 
 @pytest_asyncio.fixture
 async def tools() -> AsyncIterator[Tools]:
-    async with aiohttp.ClientSession() as http:
+    async with aiohttp.ClientSession(trace_configs=[effects.tracing()]) as http:
         yield Tools(http, lambda: datetime.now(UTC))
 
 
@@ -160,6 +161,31 @@ async def test_sends_whatever_the_orchestrator_says(
     made = plugins.load(channels.__name__, name).adapter(config_of(name, **local), tools)
     sent = await made.send(Outgoing("m-1", (ADDRESSES[name],), text, "ar", buttons=buttons))
     assert sent.platform_message_id
+
+
+async def test_nothing_is_written_to_a_platform_once_the_time_for_it_is_over(
+    name: str, tools: Tools, platform: MetaSimulator
+) -> None:
+    """Asked in the last moment, however a channel calls: one that goes past that would send twice after a pause."""
+    local = {"graph_url": platform.url} if name == "whatsapp" else {}
+    made = plugins.load(channels.__name__, name).adapter(config_of(name, **local), tools)
+    asked: list[bool] = []
+
+    def is_mine() -> None:
+        asked.append(True)
+        if len(asked) > 1:  # The worker was paused after it had looked.
+            raise LeaseLost
+
+    outgoing = Outgoing("m-1", (ADDRESSES[name],), "We open at 9.", "en")
+    if made.capabilities.streams:  # It writes to nobody.
+        with effects.checked(is_mine):
+            assert (await made.send(outgoing)).platform_message_id == "m-1"
+        assert len(asked) == 1
+        return
+    with pytest.raises(LeaseLost), effects.checked(is_mine):
+        await made.send(outgoing)
+    assert len(asked) == 2
+    assert platform.history.sends() == []
 
 
 async def test_the_web_chat_has_delivered_when_the_reply_is_stored(tools: Tools) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from app.bootstrap import app_url, signer
 from app.core.config import Settings
+from app.core.listening import MOST_UNHEARD
 from app.core.multi_tenant import Database
 from app.embedded.postgres import EmbeddedPostgres
 from tests.fixtures.product import migrate_now, settings_for
@@ -38,6 +39,23 @@ async def test_a_listener_whose_connection_was_cut_in_silence_listens_again(
             assert await anext(heard) == "second"
         for db in (direct, cut):
             await db.close()
+
+
+async def test_who_comes_too_late_for_all_that_was_said_begins_anew(
+    postgres18: EmbeddedPostgres, fresh_database: Callable[..., str], tmp_path: Path
+) -> None:
+    db = _database(settings_for(fresh_database(postgres18, migrate_now), tmp_path))
+    async with aclosing(db.listen("news")) as heard, asyncio.timeout(60):
+        assert await anext(heard) is None
+        async with db.directory() as tx:
+            await tx.run(
+                "SELECT pg_notify('news', n::text) FROM generate_series(0, $1) n", MOST_UNHEARD
+            )
+        await asyncio.sleep(1.0)  # It listens to nothing meanwhile.
+        assert await anext(heard) is None
+        await _notify(db, "later")
+        assert await anext(heard) == "later"
+    await db.close()
 
 
 def _database(settings: Settings) -> Database:

@@ -2,7 +2,13 @@
 
 import pytest
 
-from app.core.resilience import Deadline, RetryBudget, full_jitter
+from app.core.resilience import (
+    MOST_CIRCUITS,
+    Deadline,
+    LocalBreaker,
+    RetryBudget,
+    full_jitter,
+)
 
 
 class Clock:
@@ -37,6 +43,15 @@ def test_back_off_doubles_up_to_a_bound(attempt: int, bound: float) -> None:
     assert full_jitter(attempt, base=1, cap=60, rng=lambda: 1.0) == bound
     assert full_jitter(attempt, base=1, cap=60, rng=lambda: 0.0) == 0.0
     assert 0 <= full_jitter(attempt, base=1, cap=60) <= bound
+
+
+async def test_so_many_circuits_are_remembered_and_no_more() -> None:
+    breaker = LocalBreaker(threshold=1)
+    for n in range(MOST_CIRCUITS + 1):
+        await breaker.failed(f"account {n}")
+    assert await breaker.admits("account 0")
+    assert not await breaker.admits("account 1")
+    assert not await breaker.admits(f"account {MOST_CIRCUITS}")
 
 
 def test_a_tenth_of_all_calls_and_one_a_second_may_be_repetitions(clock: Clock) -> None:
