@@ -7,7 +7,7 @@ webhook and several times a turn.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -92,7 +92,7 @@ class Pool:
 
 
 async def connect(url: str, *, cached: int = 100, **settings: str) -> Connection:
-    """Opens a connection that speaks jsonb as plain Python values.
+    """Opens a connection that speaks jsonb as plain Python values, and pgvector's vectors as their bytes.
 
     Args:
         url: Where to, ``postgresql+asyncpg://…``.
@@ -111,6 +111,10 @@ async def connect(url: str, *, cached: int = 100, **settings: str) -> Connection
             await connection.set_type_codec(
                 "jsonb", schema="pg_catalog", encoder=_write_json, decoder=orjson.loads
             )
+            with suppress(ValueError):  # There is none where pgvector isn't.
+                await connection.set_type_codec(
+                    "vector", schema="public", encoder=bytes, decoder=bytes, format="binary"
+                )
     except BaseException:  # Whoever wanted it may have left.
         connection.terminate()
         raise

@@ -6,6 +6,7 @@ Vectors lie in a table of their own, which exists only where pgvector does. Anot
 in instead; everything else is the same call.
 """
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,8 @@ async def find(
         matches: What another vector store found near, with cosines; None searches our own vectors.
     """
     cipher = await db.cipher(client_id)
-    rows = await db.ask_rows(client_id, _SEARCH, *_asked(cipher, sought, limit, matches))
+    sql, *asked = _asked(cipher, sought, limit, matches)
+    rows = await db.ask_rows(client_id, sql, *asked)
     return [_open(cipher, row) for row in rows]
 
 
@@ -89,21 +91,26 @@ async def search(
     tx: TenantTx, sought: Sought, limit: int, matches: Mapping[UUID, float] | None = None
 ) -> list[Found]:
     """The same in a transaction."""
-    asked = _asked(cipher_of(tx), sought, limit, matches)
-    rows = await tx.all(_SEARCH, None, *asked)
+    sql, *asked = _asked(cipher_of(tx), sought, limit, matches)
+    rows = await tx.all(sql, None, *asked)
     return [_open(cipher_of(tx), row) for row in rows]
 
 
 def _asked(
     cipher: Cipher, sought: Sought, limit: int, matches: Mapping[UUID, float] | None
-) -> tuple[object, ...]:
-    """What ``app.search`` is asked, but for the tenant's token."""
+) -> tuple[Any, ...]:
+    """How ``app.search`` is called, and what it is asked but for the tenant's token."""
     terms = [term_key(cipher, term) for term in sought.terms]
     common = (cipher.client_id, sought.language, terms, limit)
     if matches is not None:
-        return (*common, None, None, None, list(matches), list(matches.values()))
+        return (_SEARCH_NEAR, *common, list(matches), list(matches.values()))
     centred = [x - m for x, m in zip(sought.vector, sought.mean, strict=True)]
-    return (*common, sought.model, sought.vector, centred, None, None)
+    return (_SEARCH, *common, sought.model, _packed(sought.vector), _packed(centred))
+
+
+def _packed(vector: Sequence[float]) -> bytes:
+    """A vector as pgvector reads it: as an array, the driver would look at each of its numbers by itself."""
+    return struct.pack(f">HH{len(vector)}f", len(vector), 0, *vector)
 
 
 def _open(cipher: Cipher, row: Row) -> Found:
@@ -213,4 +220,5 @@ SELECT * FROM (
 ) ranked WHERE rank <= $4 ORDER BY similarity DESC, chunk_id
 """
 
-_SEARCH = "SELECT * FROM app.search($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+_SEARCH = "SELECT * FROM app.search($1, $2, $3, $4, $5, $6, $7::public.vector::real[], $8::public.vector::real[], NULL, NULL)"
+_SEARCH_NEAR = "SELECT * FROM app.search($1, $2, $3, $4, $5, NULL, NULL, NULL, $6, $7)"
