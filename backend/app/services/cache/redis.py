@@ -3,19 +3,17 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import TypeVar, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 import structlog
 from pydantic import BaseModel, Field, SecretStr
-from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.core.errors import UpstreamUnavailable
-from app.core.redis_link import Connections
+from app.core.redis_link import Connections, Plain
 from app.core.tools import Tools
 from app.services.cache.base import Cache
 
@@ -47,7 +45,7 @@ class RedisCache:
             socket_connect_timeout=config.seconds,
             retry=Retry(NoBackoff(), 0),  # Another try could deny an `add` that did succeed.
         )
-        self._redis = Redis.from_pool(pool)
+        self._redis = Plain(pool)
         self.unreached = 0  # Operations that found no cache and behaved as on an empty one.
         self._seconds = config.seconds
         self._pause = config.pause
@@ -55,30 +53,28 @@ class RedisCache:
 
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
-        found = await self._ask(lambda: self._redis.get(key), None)
+        found = await self._ask(self._redis.execute_command("GET", key), None)
         return cast(bytes | None, found)  # This client decodes nothing.
 
     async def put(self, key: str, value: bytes, ttl: float) -> None:
         """Keeps a value for ``ttl`` seconds."""
-        await self._ask(lambda: self._redis.set(key, value, px=_milliseconds(ttl)), None)
+        kept = self._redis.execute_command("SET", key, value, "PX", _milliseconds(ttl))
+        await self._ask(kept, None)
 
     async def add(self, key: str, value: bytes, ttl: float) -> bool:
         """Keeps a value unless there is one; tells whether it did. An empty cache would have kept it."""
-        return bool(
-            await self._ask(
-                lambda: self._redis.set(key, value, px=_milliseconds(ttl), nx=True), True
-            )
-        )
+        kept = self._redis.execute_command("SET", key, value, "PX", _milliseconds(ttl), "NX")
+        return bool(await self._ask(kept, True))
 
     async def delete(self, key: str) -> None:
         """Forgets a value."""
-        await self._ask(lambda: self._redis.delete(key), 0)
+        await self._ask(self._redis.execute_command("DEL", key), 0)
 
     async def forget(self, prefix: str) -> None:
         """Forgets every value whose key begins like this."""
         cursor: int | None = 0
         while cursor is not None:
-            cursor = await self._ask(partial(self._forget, prefix, cursor), None)
+            cursor = await self._ask(self._forget(prefix, cursor), None)
 
     async def _forget(self, prefix: str, cursor: int) -> int | None:
         """Forgets some of them; gives where to go on, None at the end."""
@@ -103,17 +99,18 @@ class RedisCache:
         """Closes the connections."""
         await self._redis.aclose(close_connection_pool=True)
 
-    async def _ask(self, question: Callable[[], Awaitable[AnswerT]], without: AnswerT) -> AnswerT:
+    async def _ask(self, question: Coroutine[Any, Any, AnswerT], without: AnswerT) -> AnswerT:
         """The server's answer, or what an empty cache would say.
 
         A cancelled question closes its connection (the client sees to that), so its reply reaches nobody.
         """
         if time.monotonic() < self._resume:
             self.unreached += 1
+            question.close()
             return without
         try:
             async with asyncio.timeout(self._seconds):
-                return await question()
+                return await question
         except (RedisError, OSError) as error:
             self._leave_alone(error)
             return without
