@@ -29,7 +29,7 @@ from app.bootstrap.parts import parts
 from app.bootstrap.services import Services
 from app.bootstrap.work import handlers, hands, places, steps
 from app.core.audit_chain import HeadSigner
-from app.core.circuits import Circuits
+from app.core.circuits import Circuits, Trusting
 from app.core.clock import SteadyClock
 from app.core.config import Settings
 from app.core.links import Links
@@ -125,6 +125,7 @@ def bootstrap(
     embedder = embedder_for(settings, tools)
     store = store_for(settings, db, embedder, tools)
     breaker = breaker_for(settings)
+    trusting = Trusting(breaker)
     standings = Standings(db)
     models = providers_for(settings, tools)
     retriever = Retriever(
@@ -138,7 +139,7 @@ def bootstrap(
         retriever,
         LLMGateway(
             models,
-            breaker=breaker,
+            breaker=trusting,
             circuits=circuits_for(settings),
             seconds=settings.answer_seconds,
         ),
@@ -168,7 +169,7 @@ def bootstrap(
             channels,
             observer,
             standings,
-            Circuits(breaker),
+            Circuits(trusting),
             attention,
             pressure,
             Indexer(db, embedder, store, parse, standings.permit),

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from app.core.circuits import SLOW_SECONDS, TRUST_SECONDS, Circuits
+from app.core.circuits import SLOW_SECONDS, TRUST_SECONDS, Circuits, Trusting
 from app.core.errors import (
     CircuitOpen,
     Indeterminate,
@@ -53,7 +53,7 @@ def breaker(clock: Clock) -> Counting:
 
 @pytest.fixture
 def circuits(breaker: Counting, clock: Clock) -> Circuits:
-    return Circuits(breaker, clock)
+    return Circuits(Trusting(breaker, clock), clock)
 
 
 async def call(circuits: Circuits, ends: Exception | None = None) -> None:
