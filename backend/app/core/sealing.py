@@ -124,7 +124,7 @@ class Cipher:
             key: The sealed values themselves, each with the row it was sealed for.
             make: Opens them.
         """
-        return self._opened.once(self.client_id, key, make) if self._opened else make()
+        return self._opened.once(self._client, key, make) if self._opened else make()
 
     def _refuse(self, sealed: bytes) -> None:
         newest = max(self._heads.values())

@@ -129,7 +129,7 @@ class Keyring:
     def forget(self, client_id: UUID) -> None:
         """Asks anew for a client's key when it is next needed."""
         self._held.pop(client_id, None)
-        self._opened.forget(client_id)
+        self._opened.forget(client_id.bytes)
 
     async def _ask(self, client_id: UUID) -> Cipher:
         self._opened.tidy()

@@ -4,7 +4,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
-from uuid import UUID
 
 V = TypeVar("V")
 
@@ -18,9 +17,9 @@ class Kept:
         self._most = most
         self._seconds = seconds
         self._clock = clock
-        self._things: OrderedDict[tuple[UUID, Hashable], tuple[Any, float]] = OrderedDict()
+        self._things: OrderedDict[tuple[bytes, Hashable], tuple[Any, float]] = OrderedDict()
 
-    def once(self, owner: UUID, key: Hashable, make: Callable[[], V]) -> V:
+    def once(self, owner: bytes, key: Hashable, make: Callable[[], V]) -> V:
         """What was made before, if it is still here; else it is made now."""
         known, now = self._things.pop((owner, key), None), self._clock()
         thing: V = known[0] if known else make()
@@ -29,7 +28,7 @@ class Kept:
             self.tidy()
         return thing
 
-    def forget(self, owner: UUID) -> None:
+    def forget(self, owner: bytes) -> None:
         """Forgets all that is somebody's."""
         for key in [key for key in self._things if key[0] == owner]:
             del self._things[key]

@@ -51,17 +51,23 @@ class Attention:
         Raises:
             Outdated: It is for nothing.
         """
-        thinking = asyncio.create_task(thought)
+        thinker, thinking = asyncio.current_task(), True
+
+        def stop(_: asyncio.Task[None]) -> None:
+            if thinking and thinker:
+                thinker.cancel()
+
         watching = asyncio.create_task(self._outdated(session, client_id, news))
+        watching.add_done_callback(stop)
         try:
-            await asyncio.wait((thinking, watching), return_when=asyncio.FIRST_COMPLETED)
-            if thinking.done():
-                return thinking.result()
-            raise Outdated
+            return await thought
+        except asyncio.CancelledError:
+            if watching.done() and thinker and not thinker.uncancel():  # Else somebody else did.
+                raise Outdated from None
+            raise
         finally:
-            for task in (thinking, watching):
-                task.cancel()
-            await asyncio.gather(thinking, watching, return_exceptions=True)
+            thinking = False
+            watching.cancel()
 
     async def _outdated(self, session: Session, client_id: UUID, news: asyncio.Event) -> None:
         """Comes back when the contact has said more, or a human has taken the conversation."""
