@@ -59,6 +59,18 @@ async def test_what_a_suspended_client_is_sent_is_kept_and_answered_after_it_res
     assert "18 SAR" in shop.replies()[0]
 
 
+async def test_what_a_suspended_client_was_asked_yesterday_is_left_to_people(shop) -> None:
+    await suspend(shop)
+    await shop.hears(ASKED["en"])
+    await shop.rows("UPDATE messages SET created_at = created_at - interval '1 day' RETURNING 1")
+    assert (await call(shop, "POST", "/v1/clients/cafe/resume", {}))[0] == 200
+    await asyncio.sleep(SECOND)
+    await shop.hears("When do you open?")
+    assert len(shop.replies()) == 1
+    assert (await shop.trace())["question"] == "When do you open?"
+    assert (await shop.conversation())["waiting_since"]
+
+
 async def test_staff_of_a_suspended_client_read_and_nothing_more(shop) -> None:
     await shop.hears("Hello")
     conversation = (await shop.conversation())["id"]

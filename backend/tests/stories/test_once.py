@@ -109,9 +109,10 @@ async def test_what_is_kept_holds_no_words_and_goes_after_a_day(shop: Shop, talk
     assert len(kept) == 1
     assert key not in kept[0]["row"]
     assert "message_id" not in kept[0]["answer"]
-    await shop.value(
-        "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours' RETURNING 1"
-    )
+    aged = "UPDATE idempotency_keys SET created_at = created_at - interval '{} hours' RETURNING 1"
+    await shop.value(aged.format(23))
+    assert (await send(shop, talk, "A private word.", key))[::2] == (202, True)
+    await shop.value(aged.format(2))
     assert (await send(shop, talk, "Another one.", key))[::2] == (202, False)
     assert await shop.value("SELECT count(*) FROM idempotency_keys") == 1
 

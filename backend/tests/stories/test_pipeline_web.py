@@ -1,8 +1,10 @@
 """A visitor writes on a web page and watches the answer being written."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ import orjson
 import pytest
 
 from app.models.channel_config import ChannelConfig
+from app.services.orchestrator.followers import MOST_OF_ONE
 from tests.fixtures.product import Business, Product
 from tests.fixtures.shop import ASKED, TAUGHT
 from tests.fixtures.wired import free_port, until
@@ -176,6 +179,30 @@ async def test_fifty_open_streams_leave_a_small_pool_free_for_others(opened) -> 
         await shop.product.drain()
         ended = await asyncio.wait_for(asyncio.gather(*map(_completed, streams)), 20)
         assert all(ended)
+
+
+async def test_so_many_pages_follow_one_conversation_and_no_more(product, cafe) -> None:
+    async with AsyncExitStack() as stack:
+        connector = aiohttp.TCPConnector(limit=0)
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(product.url, connector=connector)
+        )
+        page, other = await opens(http, cafe), await opens(http, cafe)
+        follows = partial(http.get, f"{page.path}/events", headers=page.headers)
+        streams = [await stack.enter_async_context(follows()) for _ in range(MOST_OF_ONE)]
+        assert {stream.status for stream in streams} == {200}
+        async with follows() as refused:
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+            assert (await refused.json())["code"] == "overloaded"
+        async with http.get(f"{other.path}/events", headers=other.headers) as another:
+            assert another.status == 200
+        streams[0].close()
+        await until(partial(_is_open, follows))
+
+
+async def _is_open(follows: Callable[[], Any]) -> bool:
+    async with follows() as answer:
+        return bool(answer.status == 200)
 
 
 async def _completed(stream: aiohttp.ClientResponse) -> bool:

@@ -1,6 +1,7 @@
 """The table of bounds says what the code and the settings do; no row may be added that isn't held against them."""
 
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,22 +9,38 @@ from app.api import intake
 from app.api.app import MOST_BODY_BYTES
 from app.api.v1.endpoints import webhooks
 from app.bootstrap import work
-from app.core import hands, multi_tenant, once, room
+from app.cli import roles
+from app.core import hands, listening, multi_tenant, once, pool, resilience, room
 from app.core.config import Settings
 from app.core.hands import Hands
+from app.core.limits_redis import RedisLimits
 from app.core.resilience import LocalBreaker, RetryBudget
+from app.core.resilience_redis import RedisBreaker
 from app.models import idempotency
 from app.schemas.knowledge import QuestionIn
 from app.services import keyring
 from app.services.ai import rag_engine
 from app.services.ai.providers import _http
-from app.services.channels import _whatsapp_envelope
+from app.services.cache import redis
+from app.services.channels import _graph, _whatsapp_envelope
+from app.services.keys import aws
+from app.services.knowledge.embedders import local
 from app.services.knowledge.parsing import Limits
-from app.services.orchestrator import answers, bursts, doors, library, receiver, session_manager
+from app.services.orchestrator import (
+    answers,
+    bursts,
+    doors,
+    followers,
+    library,
+    mail,
+    receiver,
+    session_manager,
+)
 from app.services.queue import consumer, publisher, worker
 from app.services.queue.bench import Bench
 from app.services.queue.brokers.kafka import Config as Kafka
 from app.utils.batching import Batcher
+from app.utils.places import Places
 
 ARCHITECTURE = Path(__file__).parents[3] / "ARCHITECTURE.md"
 
@@ -47,6 +64,11 @@ def kafka(name: str) -> float:
 
 def usual(function: object, name: str) -> object:
     return inspect.signature(function).parameters[name].default  # type: ignore[arg-type]
+
+
+def same(told: Iterable[str]) -> str:
+    [one] = set(told)
+    return one
 
 
 def mib(size: int) -> str:
@@ -79,7 +101,11 @@ def in_code() -> dict[str, str]:
             seconds(f"{name}_timeout")
             for name in ("statement", "lock", "idle_in_transaction_session")
         ],
-        "database connections a process": [f"{default('pool_size')} + {default('pool_overflow')}"],
+        "database connections a process · waiting for one · who wait": [
+            f"{default('pool_size')} + {default('pool_overflow')}",
+            f"{pool.WAIT_SECONDS:g} s",
+            f"{usual(Places.__init__, 'waiting'):,}",
+        ],
         "jobs at once a worker: conversations · each other queue": [
             f"{places}, one client's {bench._cap}",
             f"{background}",
@@ -89,19 +115,36 @@ def in_code() -> dict[str, str]:
             {4: "a half"}[alone.cap] + {2: ", a quarter"}[beside.cap],
             f"{hands.LONGEST_SECONDS:g} s",
         ],
-        "attempts · back-off · repetitions": [
+        "attempts, sends that aren't heard of too · back-off · a pause that is asked for · repetitions": [
             f"{default('max_attempts')}",
             f"≤ {worker.LONGEST_BACKOFF:g} s with full jitter",
+            f"≤ {worker.LONGEST_ASKED:g} s more",
             repeats,
         ],
-        "lease · effect deadline · drain": [
+        "lease · effect deadline · drain · a process that is to stop": [
             f"{default('lease_seconds'):g} s",
             "half of it, by the monotonic clock",
             f"{worker.DRAIN_SECONDS:g} s + {worker.RELEASE_SECONDS:g} s",
+            f"{roles.STOP_SECONDS:g} s",
         ],
-        "circuit: failures · pause": [
+        "circuit: failures · pause, where one is asked for · in a process": [
             f"{usual(LocalBreaker, 'threshold')}",
-            f"{usual(LocalBreaker, 'pause'):g} s, one probe for all processes",
+            f"{usual(LocalBreaker, 'pause'):g} s, one probe for all processes, "
+            f"≤ {usual(LocalBreaker, 'longest'):g} s",
+            f"{resilience.MOST_CIRCUITS:,}",
+        ],
+        "a platform's call: connect · whole · answer · a send's silence": [
+            f"{_graph.TIMEOUT.connect:g} s",
+            f"{_graph.TIMEOUT.total:g} s",
+            f"{_graph._ANSWER_LIMIT // 1024} kB",
+            f"{default('indeterminate_seconds'):g} s",
+        ],
+        "an answer of: cache · limits, circuits · embedder · mail server · key service": [
+            f"{redis.Config.model_fields['seconds'].default:g} s",
+            same(f"{usual(one, 'seconds'):g} s" for one in (RedisLimits, RedisBreaker)),
+            f"{local.Config.model_fields['answer_seconds'].default:g} s",
+            f"{mail.SECONDS:g} s",
+            f"{aws._SECONDS} s, twice",
         ],
         "answer: search and models together · connect · first token · size": [
             f"{whole:g} s",
@@ -151,17 +194,24 @@ def in_code() -> dict[str, str]:
             f"{keyring.MOST_OPENED:,}, none longer than its client's key",
             f"{keyring.OPENED_SECONDS:g} s",
         ],
-        "event log: a record until durable · on their way": [
+        "event log: a record until durable · on their way · taken in, published together": [
             f"{kafka('seconds'):g} s",
             f"{kafka('in_flight'):,.0f}",
+            same(str(one.MOST) for one in (consumer, publisher)),
         ],
         "doors known without a database · events unpublished · tries of a record": [
             f"{doors.LONGEST_SECONDS / 3600:g} h",
             f"{publisher.LONGEST:,}",
             f"{consumer.TRIES}",
         ],
-        "webhooks at once · their wait for a place · arrivals in one write": [
+        "streams: a process · a conversation · words unheard": [
+            f"{followers.MOST_STREAMS:,}",
+            f"{followers.MOST_OF_ONE}",
+            f"{listening.MOST_UNHEARD:,}",
+        ],
+        "webhooks at once · who wait · for how long · arrivals in one write": [
             f"{intake.MOST_AT_ONCE}",
+            f"{intake.MOST_WAITING:,}",
             f"{intake.LONGEST_WAIT:g} s",
             f"{usual(Batcher.__init__, 'most')}",
         ],

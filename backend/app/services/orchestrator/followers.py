@@ -11,6 +11,12 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from app.core.multi_tenant import Database
+from app.core.shedding import Overloaded
+
+MOST_STREAMS, MOST_OF_ONE = 5_000, 20
+"""Streams that one process keeps open, and those of one conversation: a visitor's pages, and colleagues."""
+
+RETRY_SECONDS = 5.0
 
 
 class Followers:
@@ -19,6 +25,7 @@ class Followers:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._open = 0
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
 
@@ -33,14 +40,26 @@ class Followers:
         if self._task:
             self._task.cancel()
 
+    def require_room(self, conversation_id: UUID) -> None:
+        """Lets one more follow a conversation.
+
+        Raises:
+            Overloaded: So many do, or follow others here, that whoever comes has to come again.
+        """
+        of_one = len(self._waiting.get(str(conversation_id), ()))
+        if of_one >= MOST_OF_ONE or self._open >= MOST_STREAMS:
+            raise Overloaded(retry_after=RETRY_SECONDS)
+
     @contextmanager
     def follow(self, conversation_id: UUID) -> Iterator[asyncio.Event]:
         """An event that is set whenever the conversation may have something new. Clear it before reading."""
         key, event = str(conversation_id), asyncio.Event()
         self._waiting[key].add(event)
+        self._open += 1
         try:
             yield event
         finally:
+            self._open -= 1
             self._waiting[key].discard(event)
             if not self._waiting[key]:
                 del self._waiting[key]

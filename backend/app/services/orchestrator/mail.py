@@ -7,6 +7,9 @@ import aiosmtplib
 
 from app.core.errors import Misconfigured, UpstreamUnavailable
 
+SECONDS = 15.0
+"""How long handing one mail over may take."""
+
 
 class SmtpMailer:
     """Sends through the server that a URL names: ``smtp://user:password@host:587?from=wafaa@example.org``.
@@ -43,7 +46,7 @@ class SmtpMailer:
                 username=self._username,
                 password=self._password,
                 use_tls=self._tls,
-                timeout=15,
+                timeout=SECONDS,
             )
         except (aiosmtplib.SMTPException, OSError) as error:
             raise UpstreamUnavailable("The mail server doesn't take the mail.") from error

@@ -218,9 +218,10 @@ def _stored(message: Message, names: Mapping[UUID, str | None]) -> dict[str, Any
     return {**message_json(message, agent_name=name), "feedback": message.feedback}
 
 
-async def own(conversation_id: UUID, visitor: VisitorDep) -> UUID:
+async def own(conversation_id: UUID, visitor: VisitorDep, services: ServicesDep) -> UUID:
     """The visitor's own conversation, known before the first byte of a stream: later there is no other status."""
-    return _own(conversation_id, visitor)
+    services.followers.require_room(_own(conversation_id, visitor))
+    return conversation_id
 
 
 @router.get("/conversations/{conversation_id}/events", response_class=EventSourceResponse)

@@ -63,7 +63,9 @@ async def messages(
 async def readable(conversation_id: UUID, principal: PrincipalDep, services: ServicesDep) -> UUID:
     """A conversation of the client, known before the first byte of a stream: later there is no other status."""
     async with services.db.tenant(principal.client_id) as tx:
-        return (await Conversation.get(tx, conversation_id)).id
+        await Conversation.get(tx, conversation_id)
+    services.followers.require_room(conversation_id)
+    return conversation_id
 
 
 @router.get("/{conversation_id}/events", response_class=EventSourceResponse)
