@@ -12,11 +12,14 @@ import orjson
 import pytest
 
 from app.bootstrap import app_url, owner_url, signer
+from app.core.errors import UpstreamUnavailable
 from app.core.multi_tenant import Database
 from app.models.client import Client, ClientSettings, new_client_id
 from app.models.job import Job
 from app.models.lane import Lane, Lease, Wanted
 from app.services.queue.bench import Bench
+from app.services.queue.jobs import Work
+from app.services.queue.worker import LONGEST_BACKOFF, Worker
 from tests.fixtures.keys import sealed
 from tests.fixtures.product import migrate_now, settings_for
 
@@ -205,3 +208,40 @@ async def _touched(yard: Yard, *, lanes: int) -> int:
     read = [[(b or (0, 0))[n] for b in before] for n in (0, 1)], [[a[n] for a in after] for n in (0, 1)]  # type: ignore[index]
     assert read[0][0] == read[1][0], "A table was read through."
     return sum(read[1][1]) - sum(read[0][1])
+
+
+class Failing:
+    """A handler whose neighbour is down, an observer, and a backlog of nothing."""
+
+    def __init__(self) -> None:
+        self.failed: Counter[str] = Counter()
+
+    async def handle(self, _: Work) -> None:
+        raise UpstreamUnavailable
+
+    def job_failed(self, client_id: UUID, kind: str, code: str, *, parked: bool) -> None:
+        del client_id, parked
+        self.failed[f"{kind}: {code}"] += 1
+
+    def shed_from(self, queue: str) -> list[UUID]:
+        del queue
+        return []
+
+
+async def test_when_everything_fails_few_are_tried_again_soon_and_the_rest_much_later(
+    yard: Yard,
+) -> None:
+    """A neighbour that is down would get five times the load otherwise, all at once when it comes back."""
+    await yard.client("many", due=100)
+    failing = Failing()
+    worker = Worker(
+        yard.db, {"count": failing.handle}, failing, failing, places={"chat": 16}, max_attempts=1_000
+    )  # fmt: skip
+    while sum(failing.failed.values()) < 100:
+        await worker.drain(patience=0.5)
+    waits = await yard.owner.fetch(
+        "SELECT extract(epoch FROM due_at - clock_timestamp()) AS seconds FROM jobs"
+    )
+    late = [float(wait["seconds"]) for wait in waits if wait["seconds"] > LONGEST_BACKOFF / 2]
+    assert len(late) >= 30
+    assert max(late) - min(late) > 10  # Nor do they come at once then.

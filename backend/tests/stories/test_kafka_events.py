@@ -1,6 +1,7 @@
 """With Kafka behind: what happens can be followed by others, in order, at least once, and nobody waits for that."""
 
 import asyncio
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,13 @@ from tests.fixtures.wired import until
 
 Fresh = Callable[..., str]
 DOCUMENT = Path(__file__).parents[3] / "docs" / "asyncapi.json"
+PYTHON = Path(__file__).parents[3] / ".tools" / "checks" / "bin" / "python"
+VALIDATE = """
+import json, sys
+from jsonschema import Draft202012Validator
+pairs = zip(*json.load(sys.stdin))
+print(json.dumps([e.message for s, one in pairs for e in Draft202012Validator(s).iter_errors(one)]))
+"""
 
 
 @pytest.fixture
@@ -54,7 +62,25 @@ async def told(
         headers = dict(record.headers())
         assert headers["traceparent"].decode() == event.traceparent
         assert (headers["type"].decode(), record.key().decode()) == (event.type, str(event.subject))
+        assert headers["client"].decode() == str(event.client_id)
+        assert headers["schema"].decode() == f"{topic}/{orjson.loads(record.value())['version']}"
     return events
+
+
+def misfits(events: list[dict[str, Any]]) -> list[str]:
+    """What the published document says against events, to who knows nothing else."""
+    schemas = [
+        {"$ref": f"#/components/messages/{event['type']}/payload", **orjson.loads(DOCUMENT.read_bytes())}
+        for event in events
+    ]  # fmt: skip
+    done = subprocess.run(
+        [PYTHON, "-c", VALIDATE],
+        input=orjson.dumps([schemas, events]),
+        capture_output=True,
+        check=True,
+    )
+    found: list[str] = orjson.loads(done.stdout)
+    return found
 
 
 async def test_a_conversation_can_be_followed_from_its_beginning_to_its_end(
@@ -100,6 +126,8 @@ async def test_a_conversation_can_be_followed_from_its_beginning_to_its_end(
     assert states[-1] == "read"
     used = {event.data["message_id"] for event in events if event.type == "usage.recorded"}
     assert used == {talk[2].data["message_id"], talk[4].data["message_id"]}
+    assert misfits([event.model_dump(mode="json") for event in events]) == []
+    assert misfits([{**events[0].model_dump(mode="json"), "data": {}}])
 
 
 async def test_work_that_failed_for_good_is_told_among_the_dead_letters(

@@ -45,6 +45,7 @@ async def test_what_the_log_holds_is_sealed_and_names_nobody(behind: Behind, kaf
     for told in (b"secret", LAYLA.encode(), NUMBER.encode()):
         assert told not in everything
     assert headers["client"] == str(shop.business.ref.id).encode()
+    assert headers["schema"] == b"inbound/1"
     assert headers["traceparent"].startswith(b"00-")
 
 
