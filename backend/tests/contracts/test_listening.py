@@ -12,6 +12,8 @@ from app.core.config import Settings
 from app.core.listening import MOST_UNHEARD
 from app.core.multi_tenant import Database
 from app.embedded.postgres import EmbeddedPostgres
+from app.services.orchestrator.herald import MOST_UNTOLD, Herald
+from app.utils.ids import uuid7
 from tests.fixtures.product import migrate_now, settings_for
 from tests.fixtures.wire import Cable
 
@@ -56,6 +58,24 @@ async def test_who_comes_too_late_for_all_that_was_said_begins_anew(
         await _notify(db, "later")
         assert await anext(heard) == "later"
     await db.close()
+
+
+async def test_of_all_that_could_not_be_told_the_latest_is(
+    postgres18: EmbeddedPostgres, fresh_database: Callable[..., str], tmp_path: Path
+) -> None:
+    settings = settings_for(fresh_database(postgres18, migrate_now), tmp_path)
+    busy = Database.connect(app_url(settings), signer(settings), size=1, overflow=0)
+    herald, known = Herald(busy), [uuid7() for _ in range(MOST_UNTOLD + 500)]
+    told: list[str] = []
+    async with aclosing(_database(settings).listen("wafaa_events")) as heard, asyncio.timeout(60):
+        assert await anext(heard) is None
+        async with busy.directory():
+            herald.tell(known)
+            await asyncio.sleep(0.1)
+        while len(told) < MOST_UNTOLD:
+            told += (await anext(heard) or "").split(",")
+    assert set(told) == {str(one) for one in known[-MOST_UNTOLD:]}
+    await busy.close()
 
 
 def _database(settings: Settings) -> Database:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
-from app.api import intake
+from app.api import bounds, intake
 from app.api.app import MOST_BODY_BYTES
+from app.api.oauth import asking
 from app.api.v1.endpoints import webhooks
 from app.bootstrap import work
 from app.cli import roles
@@ -31,6 +32,7 @@ from app.services.orchestrator import (
     bursts,
     doors,
     followers,
+    herald,
     library,
     mail,
     receiver,
@@ -94,8 +96,12 @@ def in_code() -> dict[str, str]:
     whole = float(str(default("answer_seconds")))
     repeats = f"{usual(RetryBudget, 'ratio') * 100:g} % and {usual(RetryBudget, 'per_second'):g} a second"  # type: ignore[operator]
     rows: dict[str, list[str]] = {
-        "body: API · webhook · document": [
-            mib(size) for size in (MOST_BODY_BYTES, webhooks.MOST_BYTES, library.MOST_BYTES)
+        "body: API · webhook · document · an application's form": [
+            *map(mib, (MOST_BODY_BYTES, webhooks.MOST_BYTES, library.MOST_BYTES)),
+            f"{asking.MOST_BODY_BYTES // 1024} kB",
+        ],
+        "a request's address · head": [
+            f"{size // 1024} kB" for size in (bounds.MOST_ADDRESS_BYTES, bounds.MOST_HEAD_BYTES)
         ],
         "statement · lock · idle transaction": [
             seconds(f"{name}_timeout")
@@ -204,9 +210,10 @@ def in_code() -> dict[str, str]:
             f"{publisher.LONGEST:,}",
             f"{consumer.TRIES}",
         ],
-        "streams: a process · a conversation · words unheard": [
+        "streams: a process · a conversation · words untold · unheard": [
             f"{followers.MOST_STREAMS:,}",
             f"{followers.MOST_OF_ONE}",
+            f"{herald.MOST_UNTOLD:,}",
             f"{listening.MOST_UNHEARD:,}",
         ],
         "webhooks at once · who wait · for how long · arrivals in one write": [

@@ -17,6 +17,9 @@ from app.models.arrival import tell
 MOST_AT_ONCE = 200
 """Conversations in one word: PostgreSQL takes 8,000 bytes."""
 
+MOST_UNTOLD = 10_000
+"""Conversations that wait to be told of while the database takes no word; of more, the latest."""
+
 BREATH_SECONDS = 0.02
 """From one word to the next, at least: the first goes at once, and under load one of them speaks of many."""
 
@@ -39,7 +42,7 @@ class Herald:
             conversations: Whose followers have something to read.
             work: Whether there is something to do for workers as well.
         """
-        self._untold += conversations
+        self._untold = [*self._untold, *conversations][-MOST_UNTOLD:]
         self._work |= work
         if self._untold and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._tell())
