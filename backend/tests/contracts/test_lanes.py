@@ -228,6 +228,7 @@ class Failing:
         return []
 
 
+@pytest.mark.parametrize("yard", ["postgres18"], indirect=True)
 async def test_when_everything_fails_few_are_tried_again_soon_and_the_rest_much_later(
     yard: Yard,
 ) -> None:

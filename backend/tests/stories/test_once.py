@@ -7,6 +7,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
+from app.core.once import KeyInUse
+from app.models.idempotency import IdempotencyKey
 from app.models.staff import Staff
 from tests.fixtures.shop import LAYLA, Shop
 
@@ -67,6 +69,21 @@ async def test_of_many_at_once_one_is_done_and_all_hear_of_it(shop: Shop, talk: 
     assert sum(not replayed for _, _, replayed in answers) == 1
     await shop.product.drain()
     assert shop.replies()[1:] == ["Yes."]
+
+
+async def test_who_comes_while_the_first_doesnt_end_is_told_so(shop: Shop) -> None:
+    db, client_id = shop.product.services.db, shop.business.ref.id
+    async with db.tenant(client_id) as first:
+        assert await IdempotencyKey.claim(first, b"name", b"asked") is None
+        async with db.tenant(client_id) as twin:
+            await twin.run("SET LOCAL lock_timeout = 100")
+            with pytest.raises(KeyInUse):
+                await IdempotencyKey.claim(twin, b"name", b"asked")
+        await IdempotencyKey.keep(first, b"name", 202, b"answer")
+    async with db.tenant(client_id) as later:
+        kept = await IdempotencyKey.claim(later, b"name", b"asked")
+    assert kept
+    assert (kept.status, kept.answer) == (202, b"answer")
 
 
 async def test_a_request_that_failed_leaves_its_key_free(shop: Shop) -> None:
