@@ -6,7 +6,8 @@ framework serves it (tests/unit/test_intake.py); only its CPU differs (bench/web
 """
 
 import time
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache, partial
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -25,10 +26,13 @@ from app.core.logs import in_request
 from app.schemas.webhooks import Taken
 from app.utils.places import Places
 
+Read = Callable[[], Awaitable[bytes]]
+
 MOST_AT_ONCE = 256
 MOST_WAITING = 4_000
 LONGEST_WAIT = 5.0
 """Of more, who waits for longer is asked to come again: late 200s help nobody, the platform has hung up by then."""
+_ID_HEADER = REQUEST_ID.encode()
 _ID = "0" * 32
 """Stands for the request's id in a refusal that is written beforehand."""
 
@@ -46,33 +50,66 @@ class Intake:
         self._places = Places(MOST_AT_ONCE, seconds=LONGEST_WAIT, waiting=MOST_WAITING)
         self._full = lru_cache(len(LANGUAGES))(self._refusal_in)
         self._safe = safe_headers(https=https)
-        body = Taken().model_dump_json().encode()
-        head = {"content-type": "application/json", "content-length": str(len(body)), **self._safe}
+        self._body = Taken().model_dump_json().encode()
+        size = str(len(self._body))
+        head = {"content-type": "application/json", "content-length": size, **self._safe}
         self._head = [(name.encode(), value.encode()) for name, value in head.items()]
-        self._taken = {"type": "http.response.body", "body": body}
+        self._lines = lines(self._head)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         named = _named(scope)
         if named is None:
             await self._app(scope, receive, send)
-        elif await self._places.enter():
+        elif refused := await self._serve(scope, partial(_read, scope, receive), *named):
+            await refused(scope, receive, send)
+        else:
+            head = [*self._head, (_ID_HEADER, scope["state"]["request_id"].encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
+            await send({"type": "http.response.body", "body": self._body})
+
+    async def whole(self, scope: Scope, body: bytes) -> tuple[int, bytes, bytes]:
+        """Serves a call that the server has read to its end.
+
+        Args:
+            scope: The call's, whose path names a channel and a client.
+            body: What came.
+
+        Returns:
+            The answer's status, its headers as they go over the wire, and its body.
+        """
+
+        async def read() -> bytes:
+            return body
+
+        _, _, channel, slug = scope["path"].split("/")
+        if refused := await self._serve(scope, read, channel, slug):
+            return refused.status_code, lines(refused.raw_headers), bytes(refused.body)
+        own = (_ID_HEADER, scope["state"]["request_id"].encode())
+        return 200, self._lines + lines([own]), self._body
+
+    async def _serve(self, scope: Scope, read: Read, channel: str, slug: str) -> Response | None:
+        """Finds a place for a call, and takes it; gives what is to be said where that isn't possible."""
+        if await self._places.enter():
             try:
-                await self._serve(scope, receive, send, *named)
+                return await self._serve_now(scope, read, channel, slug)
             finally:
                 self._places.leave()
-        else:  # Counted, not logged: a line for each would be work, when there is too much of it.
-            self._services.metrics.error(None, "overloaded")
-            await self._refuse(scope, send)
+        # Counted, not logged: a line for each would be work, when there is too much of it.
+        self._services.metrics.error(None, "overloaded")
+        return self._overloaded(scope)
 
-    async def _refuse(self, scope: Scope, send: Send) -> None:
+    def _overloaded(self, scope: Scope) -> Response:
         """Asks to come again, in words that are written already: a refusal mustn't cost what the work would."""
         request_id = id_of(scope)
         head, body = self._full(language_of(Headers(scope=scope).get("accept-language")))
-        body = body.replace(_ID.encode(), request_id.encode())
-        own = [(b"content-length", b"%d" % len(body)), (REQUEST_ID.encode(), request_id.encode())]
-        await send({"type": "http.response.start", "status": 503, "headers": [*head, *own]})
-        await send({"type": "http.response.body", "body": body})
+        refused = Response(body.replace(_ID.encode(), request_id.encode()), 503)
+        own = [
+            (b"content-length", b"%d" % len(refused.body)),
+            (_ID_HEADER, request_id.encode()),
+        ]
+        refused.raw_headers = [*head, *own]
+        return refused
 
     def _refusal_in(self, language: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
         """Headers and body of the refusal in a language, the same for everybody but for the request's id."""
@@ -83,28 +120,20 @@ class Intake:
             refused.body
         )
 
-    async def _serve(
-        self, scope: Scope, receive: Receive, send: Send, channel: str, slug: str
-    ) -> None:
+    async def _serve_now(
+        self, scope: Scope, read: Read, channel: str, slug: str
+    ) -> Response | None:
         began, request_id = time.perf_counter(), id_of(scope)
         with in_request(request_id):
-            refused = await self._refusal(scope, receive, channel, slug)
+            refused = await self._refusal(scope, read, channel, slug)
             if refused is None:
-                head = [*self._head, (REQUEST_ID.encode(), request_id.encode())]
-                await send({"type": "http.response.start", "status": 200, "headers": head})
-                await send(self._taken)
-                return  # It isn't logged: what came in is counted by client.
-            await self._marked(refused, request_id)(scope, receive, send)
+                return None  # It isn't logged: what came in is counted by client.
+            refused.headers.update({**self._safe, REQUEST_ID: request_id})
             ms = round((time.perf_counter() - began) * 1000)
             tell(scope, self._services.metrics, webhooks.PATH, refused.status_code, ms)
+            return refused
 
-    def _marked(self, response: Response, request_id: str) -> Response:
-        response.headers.update({**self._safe, REQUEST_ID: request_id})
-        return response
-
-    async def _refusal(
-        self, scope: Scope, receive: Receive, channel: str, slug: str
-    ) -> Response | None:
+    async def _refusal(self, scope: Scope, read: Read, channel: str, slug: str) -> Response | None:
         """Takes a call within its bounds and limits; gives what is to be said where that isn't possible."""
         if status := 400 if has_nul(scope) else swollen(scope):
             return errors.for_status(scope, status)
@@ -112,21 +141,23 @@ class Intake:
         account = self._gate.open(scope)
         if account.wait:
             return refusal(scope, account.wait)
-        refused = await self._take(scope, receive, channel, slug)
+        refused = await self._take(scope, read, channel, slug)
         account.settle(refused.status_code if refused else 200)
         return refused
 
-    async def _take(
-        self, scope: Scope, receive: Receive, channel: str, slug: str
-    ) -> Response | None:
+    async def _take(self, scope: Scope, read: Read, channel: str, slug: str) -> Response | None:
         try:
-            body = await _body(scope, receive)
-            await webhooks.take(self._services, channel, slug, scope, body)
+            await webhooks.take(self._services, channel, slug, scope, await read())
         except WafaaError as error:
             return errors.of_ours(scope, error)
         except Exception as error:  # The last resort, as for every route.
             return errors.of_crash(scope, error)
         return None
+
+
+def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they go over the wire."""
+    return b"".join([name + b": " + value + b"\r\n" for name, value in headers])
 
 
 def _named(scope: Scope) -> tuple[str, str] | None:
@@ -140,7 +171,7 @@ def _named(scope: Scope) -> tuple[str, str] | None:
             return None
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
+async def _read(scope: Scope, receive: Receive) -> bytes:
     """The body, read no further than it may be long.
 
     Raises:

@@ -1,7 +1,7 @@
 """Arrivals: what contacts said, on its way in. Many clients' at once, in one statement that is its own transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,76 +13,86 @@ from app.core.multi_tenant import Database
 from app.core.sealing import Cipher
 from app.models.attachment import seal_medium
 from app.models.contact import seal_address, seal_name
-from app.models.inbound_event import event_key
+from app.models.inbound_event import event_key as ledger_key
 from app.models.said import platform_key, seal_said
 from app.utils.ids import uuid7
 
 
-@dataclass(frozen=True, slots=True)
 class Arrival:
-    """One thing a contact said, whose account it came in on already verified.
+    """One thing a contact said, whose account it came in on already verified, as ``app.receive`` reads it.
+
+    It is sealed when it is made, while the database works on what came before: no write waits for that.
 
     Attributes:
-        cipher: Seals for the client whose account it is.
-        addresses: The contact's addresses as (kind, value), most durable first.
-        quiet: Seconds to wait for the rest of a burst; None for what is too old to be answered.
-        window_hours: How long the platform lets us reply freely.
-        attachments: References to media, plain.
+        message_id: The message's id. All ids are made here: they sort by time everywhere.
+        is_stale: Whether it is too old to be answered.
+        row: What it is but for the following.
+        addresses: Each one's kind, key and sealed value.
+        media: Each one's id, kind and sealed reference.
     """
 
-    cipher: Cipher
-    account_id: UUID
-    event_key: str
-    addresses: tuple[tuple[str, str], ...]
-    name: str | None
-    kind: str
-    text: str | None
-    content: Mapping[str, Any]
-    platform_message_id: str | None
-    occurred_at: datetime
-    window_hours: int | None
-    quiet: float | None
-    attachments: tuple[Mapping[str, str | None], ...] = ()
-    message_id: UUID = field(default_factory=uuid7)
+    __slots__ = ("addresses", "is_stale", "media", "message_id", "row")
 
-    def row(self) -> tuple[object, ...]:
-        """What ``app.receive`` reads of it, sealed. Ids are made here: they sort by time everywhere."""
-        cipher, contact_id, platform_id = self.cipher, uuid7(), self.platform_message_id
-        return (
+    def __init__(
+        self,
+        cipher: Cipher,
+        account_id: UUID,
+        event_key: str,
+        addresses: Iterable[tuple[str, str]],
+        name: str | None,
+        kind: str,
+        text: str | None,
+        content: Mapping[str, Any],
+        platform_message_id: str | None,
+        occurred_at: datetime,
+        window_hours: int | None,
+        quiet: float | None,
+        attachments: Iterable[Mapping[str, str | None]] = (),
+    ) -> None:
+        """Seals it.
+
+        Args:
+            cipher: Seals for the client whose account it is.
+            account_id: The account's id.
+            event_key: The platform's own key of it: the same again is a duplicate.
+            addresses: The contact's, as (kind, value), most durable first.
+            name: As the contact calls themselves.
+            kind: Text, image, …
+            text: What is to be read.
+            content: The typed rest.
+            platform_message_id: The platform's id of it.
+            occurred_at: When it was said.
+            window_hours: How long the platform lets us reply freely.
+            quiet: Seconds to wait for the rest of a burst; None for what is too old to be answered.
+            attachments: References to media, plain.
+        """
+        contact_id, self.message_id, self.is_stale = uuid7(), uuid7(), quiet is None
+        self.row = (
             cipher.client_id,
-            self.account_id,
-            event_key(cipher, self.event_key),
+            account_id,
+            ledger_key(cipher, event_key),
             contact_id,
-            seal_name(cipher, contact_id, self.name),
+            seal_name(cipher, contact_id, name),
             uuid7(),
             self.message_id,
             uuid7(),
-            self.kind,
-            seal_said(cipher, self.message_id, self.text, self.content, (), platform_id),
-            platform_key(cipher, platform_id),
-            self.occurred_at,
-            self._window(),
-            self.quiet,
+            kind,
+            seal_said(cipher, self.message_id, text, content, (), platform_message_id),
+            platform_key(cipher, platform_message_id),
+            occurred_at,
+            occurred_at + timedelta(hours=window_hours) if window_hours else None,
+            quiet,
         )
-
-    def where(self, place: int) -> list[tuple[object, ...]]:
-        """Its addresses: place, kind, key and sealed value."""
-        return [
-            (place, kind, *seal_address(self.cipher, self.account_id, kind, value))
-            for kind, value in self.addresses
+        self.addresses = [
+            (kind, *seal_address(cipher, account_id, kind, value)) for kind, value in addresses
         ]
+        self.media = [_medium(cipher, medium) for medium in attachments]
 
-    def shown(self, place: int) -> list[tuple[object, ...]]:
-        """Its media: place, id, kind and sealed reference."""
-        return [(place, *self._medium(medium)) for medium in self.attachments]
 
-    def _window(self) -> datetime | None:
-        return self.occurred_at + timedelta(hours=self.window_hours) if self.window_hours else None
-
-    def _medium(self, medium: Mapping[str, str | None]) -> tuple[object, ...]:
-        id_, kind = uuid7(), medium["kind"]
-        reference = {name: value for name, value in medium.items() if name != "kind"}
-        return id_, kind, seal_medium(self.cipher, id_, reference)
+def _medium(cipher: Cipher, medium: Mapping[str, str | None]) -> tuple[object, ...]:
+    id_, kind = uuid7(), medium["kind"]
+    reference = {name: value for name, value in medium.items() if name != "kind"}
+    return id_, kind, seal_medium(cipher, id_, reference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +123,9 @@ async def write(db: Database, arrivals: Sequence[Arrival]) -> list[Received | No
     """
     numbered = list(enumerate(arrivals, 1))
     columns = (
-        *_columns([arrival.row() for arrival in arrivals], 14),
-        *_columns([row for place, arrival in numbered for row in arrival.where(place)], 4),
-        *_columns([row for place, arrival in numbered for row in arrival.shown(place)], 4),
+        *_columns([arrival.row for arrival in arrivals], 14),
+        *_columns([(place, *one) for place, arrival in numbered for one in arrival.addresses], 4),
+        *_columns([(place, *one) for place, arrival in numbered for one in arrival.media], 4),
     )
     try:
         rows = await db.call(_RECEIVE, *columns)

@@ -8,6 +8,7 @@ import h11
 import uvicorn
 from starlette.types import ASGIApp
 
+from app.api.wire import Http
 from tests.isolation.asgi import Answer, Request
 
 
@@ -52,7 +53,13 @@ async def _read(reader: asyncio.StreamReader, method: str) -> Answer:
 async def listening(app: ASGIApp) -> AsyncIterator[Wire]:
     """The application on a free port, served as the product serves it; its services are open already."""
     config = uvicorn.Config(
-        app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=2
+        app,
+        port=0,
+        http=Http,
+        log_config=None,
+        lifespan="off",
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

@@ -5,7 +5,7 @@ Whatever comes out can be written again by orjson and stored in a jsonb column.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -82,6 +82,12 @@ def identifier(value: Any, limit: int = 256) -> str | None:
     if not isinstance(value, str) or not 0 < len(value) <= limit:
         return None
     return value if value.isprintable() and " " not in value else None
+
+
+def identifiers(value: Any, names: Sequence[str], limit: int = 256) -> dict[str, str]:
+    """The named identifiers of an object, as far as it has them."""
+    known = mapping(value)
+    return {name: id_ for name in names if (id_ := identifier(known.get(name), limit))}
 
 
 def number(value: Any) -> float | None:

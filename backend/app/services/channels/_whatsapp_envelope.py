@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from app.services.channels._json import Json, identifier, items, mapping, present
+from app.services.channels._json import Json, identifier, identifiers, items, mapping, present
 from app.services.channels._whatsapp_people import profile
 
 MAX_UPDATES = 1_000
@@ -106,25 +106,27 @@ def _change(entry: Json, change: Any) -> Iterator[Update | Unread]:
 
 def _updates(entry: Json, field: str, value: Json) -> Iterator[Update]:
     around = _around(value)
-    found = [(part, item) for part in PARTS for item in items(value.get(part))]
+    found = [(part, item) for part in PARTS if part in value for item in items(value[part])]
     for part, item in found or [("", None)]:
         yield Update(part, item, entry, field, around)
 
 
 def _around(value: Json) -> Json:
     """What every update of a value shares, without anything that could make a thousand copies large."""
-    metadata = mapping(value.get("metadata"))
-    names = ("display_phone_number", "phone_number_id")
     return {
-        "metadata": present(**{name: identifier(metadata.get(name), 64) for name in names}),
+        "metadata": identifiers(value.get("metadata"), _METADATA, 64),
         "contacts": [profile(contact) for contact in items(value.get("contacts"))],
     }
+
+
+_WHOLE = (str, int)
+_METADATA = ("display_phone_number", "phone_number_id")
 
 
 def moment(seconds: Any) -> datetime | None:
     """A time given in Unix seconds, as a string or a number; None for anything else and beyond the year 2100."""
     try:
-        whole = int(seconds) if isinstance(seconds, str | int) and len(str(seconds)) < 12 else -1
+        whole = int(seconds) if isinstance(seconds, _WHOLE) and len(str(seconds)) < 12 else -1
     except ValueError:
         return None
     return datetime.fromtimestamp(whole, UTC) if 0 < whole < 4_102_444_800 else None

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from app.services.channels._json import Json, identifier, mapping, present, text
+from app.services.channels._json import Json, identifier, identifiers, mapping, text
 from app.services.channels.base import Address
 
 _PHONE = re.compile(r"\+?([0-9]{1,32})")
@@ -52,11 +52,11 @@ def move(old: tuple[Address, ...], new: tuple[Address, ...]) -> Json:
 
 def profile(contact: Any) -> Json:
     """A contact as far as we read it: it's kept with every one of its messages, so it must stay small."""
-    known, named = mapping(contact), mapping(mapping(contact).get("profile"))
-    return present(
-        user_id=identifier(known.get("user_id")),
-        parent_user_id=identifier(known.get("parent_user_id")),
-        wa_id=identifier(known.get("wa_id")),
-        profile=present(**{name: text(named.get(name), 200) for name in ("name", "username")})
-        or None,
-    )
+    known = mapping(contact)
+    named = mapping(known.get("profile"))
+    names = {name: found for name in _NAMES if (found := text(named.get(name), 200))}
+    return identifiers(known, _IDS) | ({"profile": names} if names else {})
+
+
+_IDS = ("user_id", "parent_user_id", "wa_id")
+_NAMES = ("name", "username")

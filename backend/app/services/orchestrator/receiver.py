@@ -77,27 +77,26 @@ class Receiver:
             Erased: The client is no more.
         """
         self._room.require()
-        said = [event for event in events if event.kind in SAID and event.addresses]
         if self._intake.waiting + self._statuses.waiting >= MOST_ARRIVING:
             raise Overloaded(retry_after=1.0)
-        rest = [event for event in events if event not in said]
         cipher = await self._ciphers.of(client_id)
-        received = await self._intake.put(
-            [self._arrival(cipher, account, event, now) for event in said]
-        )
+        said = [self._arrival(cipher, account, e, now) for e in events if _is_said(e)]
+        received = await self._intake.put(said) if said else []
+        if len(said) < len(events):
+            await self._receive_rest(cipher, account, [e for e in events if not _is_said(e)])
+        return received
+
+    async def _receive_rest(self, cipher: Cipher, account: Account, rest: Sequence[Event]) -> None:
         if told := [(event.event_key, event.status) for event in rest if event.status]:
             await self._statuses.put([await self._status(cipher, account, *one) for one in told])
         if others := [event for event in rest if not event.status]:
-            async with self._db.tenant(client_id) as tx:
+            async with self._db.tenant(cipher.client_id) as tx:
                 await _note(tx, account, others)
-        return received
 
     async def _write(self, arrivals: Sequence[Arrival]) -> list[Received | None]:
         received = await write(self._db, arrivals)
         news = [(a, r.conversation_id) for a, r in zip(arrivals, received, strict=True) if r]
-        self._herald.tell(
-            [talk for _, talk in news], work=any(a.quiet is not None for a, _ in news)
-        )
+        self._herald.tell([talk for _, talk in news], work=not all(a.is_stale for a, _ in news))
         return received
 
     async def _raise(self, statuses: Sequence[Status]) -> list[None]:
@@ -128,7 +127,7 @@ class Receiver:
             cipher=cipher,
             account_id=account.id,
             event_key=event.event_key,
-            addresses=tuple(_pairs(event.addresses)),
+            addresses=_pairs(event.addresses),
             name=event.display_name,
             kind=event.content_type,
             text=event.text,
@@ -137,7 +136,7 @@ class Receiver:
             occurred_at=event.occurred_at,
             window_hours=account.capabilities.service_window_hours,
             quiet=None if stale else first_look(event.text, self._clockwork.quiet_seconds),
-            attachments=tuple(_reference(medium) for medium in event.attachments),
+            attachments=[_reference(medium) for medium in event.attachments],
         )
 
 
@@ -167,6 +166,11 @@ async def _take(tx: TenantTx, account: Account, event: Event) -> None:
             await _identity(tx, account, event)
         case _:
             pass
+
+
+def _is_said(event: Event) -> bool:
+    """Whether it is something that somebody said."""
+    return event.kind in SAID and bool(event.addresses)
 
 
 def _readable(event: Event) -> bool:
