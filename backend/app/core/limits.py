@@ -9,7 +9,7 @@ Everything is counted in whole microseconds, so that this module and the script 
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -156,6 +156,8 @@ class LocalLimits:
 
     def wait(self, key: str, charge: Charge) -> int:
         """Microseconds until a charge could be taken; nothing is."""
+        if key not in self._paid_off:
+            return 0
         debt = self._debt(key, charge.limit, self._clock())
         return max(0, debt + charge.price - charge.limit.bound)
 
@@ -164,7 +166,7 @@ class LocalLimits:
         now = self._clock()
         debt = self._debt(key, charge.limit, now) + charge.price
         if debt <= charge.limit.bound:
-            self._note({key: now + debt})
+            self._keep(key, now + debt)
 
     def take_now(self, group: str, charges: Sequence[Charge]) -> Decision:
         """The same, for callers that can't wait."""
@@ -173,7 +175,8 @@ class LocalLimits:
         admitted = all(d + c.price <= c.limit.bound for d, c in zip(debts, charges, strict=True))
         if admitted:
             debts = [d + c.price for d, c in zip(debts, charges, strict=True)]
-            self._note({key_of(group, c): now + d for c, d in zip(charges, debts, strict=True)})
+            for charge, debt in zip(charges, debts, strict=True):
+                self._keep(key_of(group, charge), now + debt)
         return decide(admitted, charges, debts)
 
     async def aclose(self) -> None:
@@ -184,11 +187,10 @@ class LocalLimits:
         debt = self._paid_off.get(key, now) - now
         return debt if 0 < debt <= limit.bound else 0
 
-    def _note(self, paid_off: Mapping[str, int]) -> None:
-        for key, moment in paid_off.items():
-            self._paid_off[key] = moment
-            self._paid_off.move_to_end(key)
-        while len(self._paid_off) > self._most:
+    def _keep(self, key: str, moment: int) -> None:
+        self._paid_off[key] = moment
+        self._paid_off.move_to_end(key)
+        if len(self._paid_off) > self._most:
             self._paid_off.popitem(last=False)
 
 

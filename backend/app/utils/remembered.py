@@ -53,6 +53,11 @@ class Remembered(Generic[K, V]):
         self._sought: dict[tuple[K, int], asyncio.Task[V]] = {}
         self._changes = 0
 
+    def fresh(self, key: K) -> V | None:
+        """The remembered answer while it is fresh; None where ``get`` has to be asked."""
+        known = self._known.get(key)
+        return known.value if known and known.fresh_until > time.monotonic() else None
+
     async def get(self, key: K, find: Callable[[], Coroutine[Any, Any, V]]) -> V:
         """The remembered answer, or a fresh one."""
         known = self._known.get(key)

@@ -5,6 +5,7 @@ Where the database tells of changes (``open``) the moment is longer, and a chang
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from app.core.errors import Unavailable
@@ -103,14 +104,17 @@ class Doors:
             Unavailable: They aren't known, and can't be found now.
         """
         self._channels.capabilities(kind)
-        client = await self._clients.get(slug, lambda: self._find_client(slug))
-        return await self._doors.get((client.id, kind), lambda: self._find_doors(client.id, kind))
+        client = self._clients.fresh(slug)
+        if client is None:
+            client = await self._clients.get(slug, partial(self._find_client, slug))
+        key = client.id, kind
+        return self._doors.fresh(key) or await self._doors.get(key, partial(self._find_doors, *key))
 
     async def route(self, kind: str, external_id: str) -> Route | None:
         """Whose account a platform's id is; None when nobody connected it, or its client is suspended."""
-        return await self._routes.get(
-            (kind, external_id), lambda: self._find_route(kind, external_id)
-        )
+        key = kind, external_id
+        route = self._routes.fresh(key)
+        return route or await self._routes.get(key, partial(self._find_route, *key))
 
     async def _find_client(self, slug: str) -> ClientRef:
         async with self._db.directory() as tx:

@@ -134,9 +134,10 @@ class DirectIntake:
             return await self._keep(signer, "quarantined", events)
         account = Account(route.account_id, kind, self._channels.capabilities(kind))
         received = await self._receiver.receive(route.client_id, account, events, self._tools.now())
-        self._observer.received(route.client_id, kind, sum(one is not None for one in received))
-        unparsed = sum(event.kind is EventKind.UNPARSED for event in events)
-        return self._observer.refused(route.client_id, "unparsed", unparsed) if unparsed else None
+        self._observer.received(route.client_id, kind, len(received) - received.count(None))
+        if unparsed := [event for event in events if event.kind is EventKind.UNPARSED]:
+            self._observer.refused(route.client_id, "unparsed", len(unparsed))
+        return None
 
     async def _keep(self, signer: Signer, state: str, events: Sequence[Event]) -> None:
         """Keeps events that aren't processed with the client whose secret signed them."""
