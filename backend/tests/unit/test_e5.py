@@ -22,9 +22,7 @@ def model(embedding_home: Path) -> E5:
 
 
 def vectors(model: E5, *texts: str, purpose: Purpose = Purpose.PASSAGE) -> list[tuple[float, ...]]:
-    return [
-        unpack_vectors(model.vector(tokens), 384)[0] for tokens in model.tokenise(texts, purpose)
-    ]
+    return [unpack_vectors(model.vector(text, purpose), 384)[0] for text in texts]
 
 
 def cosine(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -62,7 +60,7 @@ def test_two_processes_that_start_at_once_build_once(tmp_path: Path) -> None:
         process.join(100)
     assert [process.exitcode for process in processes] == [0, 0]
     assert len([path for path in (tmp_path / "models").iterdir() if path.is_dir()]) == 1
-    assert E5(ensure_built(tmp_path)).tokenise(["hello"], Purpose.QUERY)
+    assert E5(ensure_built(tmp_path)).tokens("hello", Purpose.QUERY)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +105,7 @@ def test_an_answer_is_nearer_than_another_sentence(
     ],
 )
 def test_no_text_harms_it(model: E5, text: str) -> None:
-    (tokens,) = model.tokenise([text], Purpose.QUERY)
+    tokens = model.tokens(text, Purpose.QUERY)
     assert 2 < len(tokens) <= 512
     (vector,) = vectors(model, text)
     assert cosine(vector, vector) == pytest.approx(1.0, abs=1e-4)
@@ -116,7 +114,7 @@ def test_no_text_harms_it(model: E5, text: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(max_size=300))
 def test_any_text_has_tokens(model: E5, text: str) -> None:
-    (tokens,) = model.tokenise([text], Purpose.PASSAGE)
+    tokens = model.tokens(text, Purpose.PASSAGE)
     assert tokens[0] == 0
     assert tokens[-1] == 2
     assert 1 not in tokens

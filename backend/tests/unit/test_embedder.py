@@ -25,15 +25,11 @@ class Letters:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def tokenise(self, texts: Sequence[str], purpose: Purpose) -> list[list[int]]:
-        if "broken" in texts:
+    def vector(self, text: str, purpose: Purpose) -> bytes:
+        if text == "broken":
             raise ValueError("a broken text")
-        return [[len(text), purpose is Purpose.QUERY] for text in texts]
-
-    def vector(self, tokens: list[int]) -> bytes:
-        length, is_query = tokens
-        self.asked.append("question" if is_query else "passage")
-        return struct.pack("<f", length)
+        self.asked.append("question" if purpose is Purpose.QUERY else "passage")
+        return struct.pack("<f", len(text))
 
 
 @asynccontextmanager

@@ -31,10 +31,7 @@ _CLOSE_SECONDS = 2
 class Model(Protocol):
     """What the server runs, in its one worker thread."""
 
-    def tokenise(self, texts: Sequence[str], purpose: Purpose) -> list[list[int]]:
-        """Each text's tokens."""
-
-    def vector(self, tokens: list[int]) -> bytes:
+    def vector(self, text: str, purpose: Purpose) -> bytes:
         """One text's vector, as little-endian float32."""
 
 
@@ -117,11 +114,10 @@ class Server:
                 _wire.FAILED, f"{type(error).__name__}: {error}".encode("utf-8", "replace")
             )
 
-    async def _embed(self, texts: list[str], purpose: Purpose, whose: UUID) -> list[bytes]:
+    async def _embed(self, texts: Sequence[str], purpose: Purpose, whose: UUID) -> list[bytes]:
         """Takes one turn a text, so that more urgent work and other clients' comes in between."""
         turn = partial(self._turns.run, _URGENCY[purpose], whose)
-        tokens = await turn(partial(self._model.tokenise, texts, purpose))
-        return [await turn(partial(self._model.vector, text)) for text in tokens]
+        return [await turn(partial(self._model.vector, text, purpose)) for text in texts]
 
 
 async def serve(socket: Path, home: Path, *, ready: Callable[[], None] = lambda: None) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,6 @@ from numpy.typing import NDArray
 
 from app.services.knowledge.base import Purpose
 from app.services.knowledge.embedders._e5_build import MODEL, REPLACEMENTS, TOKENIZER
-
-Tokens = list[int]
 
 DIMENSIONS = 384
 _BOS, _EOS = 0, 2
@@ -40,23 +37,22 @@ class E5:
             str(folder / MODEL), _one_quiet_thread(), providers=["CPUExecutionProvider"]
         )
 
-    def tokenise(self, texts: Sequence[str], purpose: Purpose) -> list[Tokens]:
-        """Each text's ids with its prefix, begin and end; never more than the model has positions for."""
-        prepared = [f" {purpose}: {self._clean(text)}".rstrip() for text in texts]
-        found: list[Tokens] = self._pieces.encode(prepared, out_type=int)
-        return [[_BOS, *ids[:_TOKENS], _EOS] for ids in found]
-
-    def vector(self, tokens: Tokens) -> bytes:
+    def vector(self, text: str, purpose: Purpose) -> bytes:
         """One text's vector, as little-endian float32.
 
         Texts run one by one: on one thread a batch is no faster, and the runtime scales a batch's numbers together,
         so that a text's vector would depend on its company.
         """
-        found: NDArray[np.float32] = self._session.run(
-            ["vectors"], {"ids": np.array([tokens], np.int64)}
-        )[0]
+        ids = np.array([self.tokens(text, purpose)], np.int64)
+        found: NDArray[np.float32] = self._session.run(["vectors"], {"ids": ids})[0]
         content: bytes = found[0].astype("<f4").tobytes()
         return content
+
+    def tokens(self, text: str, purpose: Purpose) -> list[int]:
+        """A text's ids with its prefix, begin and end; never more than the model has positions for."""
+        prepared = f" {purpose}: {self._clean(text)}".rstrip()
+        ids: list[int] = self._pieces.encode(prepared, out_type=int)
+        return [_BOS, *ids[:_TOKENS], _EOS]
 
     def _clean(self, text: str) -> str:
         """Any text as the tokenizer expects it. Lone surrogates and NUL come from the outside too."""
