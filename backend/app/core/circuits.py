@@ -1,8 +1,6 @@
 """Calls behind circuits: who fails is left alone for a while, and who is well isn't asked after each time."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from app.core.errors import (
     CircuitOpen,
@@ -64,35 +62,33 @@ class Circuits:
         self._breaker = breaker
         self._clock = clock
 
-    @asynccontextmanager
-    async def call(self, key: str) -> AsyncIterator[None]:
-        """One call, and what became of it: whoever refuses answers, and is well; whoever asks for a pause gets it.
+    def call(self, key: str) -> "_Call":
+        """One call, and what became of it: whoever refuses answers, and is well; whoever asks for a pause gets it."""
+        return _Call(self._breaker, self._clock, key)
 
-        Raises:
-            CircuitOpen: It may not be made now.
-        """
-        began = self._clock()
-        if not await self._breaker.admits(key):
+
+class _Call:
+    """Raises CircuitOpen where it may not be made now."""
+
+    def __init__(self, breaker: Breaker, clock: Clock, key: str) -> None:
+        self._breaker, self._clock, self._key = breaker, clock, key
+
+    async def __aenter__(self) -> None:
+        self._began = self._clock()
+        if not await self._breaker.admits(self._key):
             raise CircuitOpen
-        try:
-            yield
-        except UpstreamUnavailable:
-            await self._breaker.failed(key)
-            raise
-        except Indeterminate:
-            slow = self._clock() - began >= SLOW_SECONDS
-            await (self._breaker.failed(key) if slow else self._breaker.released(key))
-            raise
-        except RateLimited as error:
-            if error.concerns_one:
-                await self._breaker.succeeded(key)
-            else:
-                await self._breaker.failed(key, error.retry_after)
-            raise
-        except WafaaError:
-            await self._breaker.succeeded(key)
-            raise
-        except BaseException:  # Whoever gives a call up has learnt nothing.
-            await self._breaker.released(key)
-            raise
-        await self._breaker.succeeded(key)
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        match error:
+            case UpstreamUnavailable():
+                await self._breaker.failed(self._key)
+            case Indeterminate() if self._clock() - self._began >= SLOW_SECONDS:
+                await self._breaker.failed(self._key)
+            case Indeterminate():
+                await self._breaker.released(self._key)
+            case RateLimited(concerns_one=False):
+                await self._breaker.failed(self._key, error.retry_after)
+            case None | WafaaError():
+                await self._breaker.succeeded(self._key)
+            case _:  # Whoever gives a call up has learnt nothing.
+                await self._breaker.released(self._key)

@@ -7,8 +7,8 @@ nothing of clients. So few of them compute, in an order that is decided here, an
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -71,7 +71,8 @@ class Hands:
     def leave(self, client: UUID) -> None:
         """A turn computes no longer; whoever comes back may be next."""
         self._held[client] -= 1
-        self._held = +self._held
+        if not self._held[client]:
+            del self._held[client]
         self._pass_on()
 
     async def take_again(self, client: UUID) -> None:
@@ -123,18 +124,17 @@ class Hand:
             _mine.reset(token)
             self._let_go()
 
-    @asynccontextmanager
-    async def resting(self) -> AsyncIterator[None]:
-        """Nothing within computes."""
+    def rest(self) -> None:
+        """Doesn't compute, until ``go_on``."""
         self._away += 1
         self._let_go()
-        try:
-            yield
-        finally:
-            self._away -= 1
-            if not self._away:
-                await self._hands.take_again(self._client)
-                self._hold()
+
+    async def go_on(self) -> None:
+        """Computes again, unless it rests for another reason too."""
+        self._away -= 1
+        if not self._away:
+            await self._hands.take_again(self._client)
+            self._hold()
 
     def _hold(self) -> None:
         self._is_held = True
@@ -151,12 +151,16 @@ class Hand:
 _mine: ContextVar[Hand | None] = ContextVar("hand", default=None)
 
 
-@asynccontextmanager
-async def resting() -> AsyncIterator[None]:
+class resting:  # noqa: N801 # Used as a function, around every call: a class costs least.
     """Around a wait for another machine: others compute meanwhile, and it may take a moment to go on."""
-    hand = _mine.get()
-    if hand is None:
-        yield
-        return
-    async with hand.resting():
-        yield
+
+    def __init__(self) -> None:
+        self._hand = _mine.get()
+
+    async def __aenter__(self) -> None:
+        if self._hand:
+            self._hand.rest()
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._hand:
+            await self._hand.go_on()

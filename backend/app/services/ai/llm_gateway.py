@@ -186,12 +186,9 @@ class LLMGateway:
                 await self._breaker.released(key)
 
 
-async def _chunks(
-    provider: Provider, prompt: Prompt, *, whole: bool
-) -> AsyncGenerator[Chunk, None]:
-    if whole:
-        yield Chunk(completion=await provider.complete(prompt))
-        return
-    async with aclosing(provider.stream(prompt)) as chunks:
-        async for chunk in chunks:
-            yield chunk
+def _chunks(provider: Provider, prompt: Prompt, *, whole: bool) -> AsyncGenerator[Chunk, None]:
+    return _completed(provider, prompt) if whole else provider.stream(prompt)
+
+
+async def _completed(provider: Provider, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+    yield Chunk(completion=await provider.complete(prompt))
