@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -149,4 +150,11 @@ def as_role(url: str, role: str, password: str) -> str:
 
 
 def _write_json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, default=_id).decode()
+
+
+def _id(value: object) -> str:
+    """An id of the driver's own kind, which is a UUID like any other."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError

@@ -20,7 +20,7 @@ MAX_TEXT = 65_536
 MAX_LABEL = 1_024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Content:
     """A message without its envelope; the fields are those of ``InboundEvent``."""
 

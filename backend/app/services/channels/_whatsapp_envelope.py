@@ -1,10 +1,8 @@
 """Takes a WhatsApp webhook body apart: entries, their changes, and the single updates in them."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -22,7 +20,7 @@ FIELDS = ("messages", "smb_message_echoes", "user_id_update")
 UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Update:
     """One thing in a webhook body, with what surrounds it.
 
@@ -67,48 +65,42 @@ class Unread:
     raw: Json
 
 
-def take_apart(document: Any) -> Iterator[Update | Unread]:
+def take_apart(document: Any) -> list[Update | Unread]:
     """Every update of a body in its order, at most ``MAX_UPDATES``; the rest comes as one piece, unread."""
-    found = _entries(document)
-    yield from islice(found, MAX_UPDATES)
-    rest = [update.raw() if isinstance(update, Update) else update.raw for update in found]
-    if rest:
-        yield Unread({"beyond_limit": rest})
-
-
-def _entries(document: Any) -> Iterator[Update | Unread]:
     entries = items(mapping(document).get("entry"))
-    for entry in entries:
-        changes = items(mapping(entry).get("changes"))
-        around = present(id=identifier(mapping(entry).get("id"), 64), time=_time(entry))
-        for change in changes:
-            yield from _change(around, change)
-        if not changes:
-            yield Unread({"entry": [entry]})
     if not entries:
-        yield Unread(document if isinstance(document, dict) else {"body": document})
+        return [Unread(document if isinstance(document, dict) else {"body": document})]
+    found = [update for entry in entries for update in _entry(entry)]
+    if len(found) <= MAX_UPDATES:
+        return found
+    rest = [one.raw() if isinstance(one, Update) else one.raw for one in found[MAX_UPDATES:]]
+    return [*found[:MAX_UPDATES], Unread({"beyond_limit": rest})]
 
 
-def _time(entry: Any) -> int | None:
-    at = moment(mapping(entry).get("time"))
+def _entry(entry: Any) -> list[Update | Unread]:
+    known = mapping(entry)
+    changes = items(known.get("changes"))
+    if not changes:
+        return [Unread({"entry": [entry]})]
+    around = present(id=identifier(known.get("id"), 64), time=_time(known))
+    return [update for change in changes for update in _change(around, change)]
+
+
+def _time(entry: Json) -> int | None:
+    at = moment(entry.get("time"))
     return int(at.timestamp()) if at else None
 
 
-def _change(entry: Json, change: Any) -> Iterator[Update | Unread]:
-    field, value = mapping(change).get("field"), mapping(change).get("value")
+def _change(entry: Json, change: Any) -> list[Update | Unread]:
+    known = mapping(change)
+    field, value = known.get("field"), known.get("value")
     if not isinstance(field, str) or not isinstance(value, dict):
-        yield Unread({"entry": [{**entry, "changes": [change]}]})
-    elif field in FIELDS:
-        yield from _updates(entry, field, value)
-    else:
-        yield Update("account", None, entry, field, value)
-
-
-def _updates(entry: Json, field: str, value: Json) -> Iterator[Update]:
-    around = _around(value)
+        return [Unread({"entry": [{**entry, "changes": [change]}]})]
+    if field not in FIELDS:
+        return [Update("account", None, entry, field, value)]
     found = [(part, item) for part in PARTS if part in value for item in items(value[part])]
-    for part, item in found or [("", None)]:
-        yield Update(part, item, entry, field, around)
+    around = _around(value)
+    return [Update(part, item, entry, field, around) for part, item in found or [("", None)]]
 
 
 def _around(value: Json) -> Json:

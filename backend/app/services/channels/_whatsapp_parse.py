@@ -44,7 +44,7 @@ def parse(body: bytes) -> tuple[InboundEvent, ...]:
     if document is None:
         kept = storable_text(body[:_UNREADABLE_BYTES].decode("utf-8", "replace"))
         return (_unparsed(Unread({"body": kept})),)
-    return tuple(_event(update) for update in take_apart(document))
+    return tuple([_event(update) for update in take_apart(document)])
 
 
 def _event(update: Update | Unread) -> InboundEvent:

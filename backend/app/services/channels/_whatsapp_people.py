@@ -40,7 +40,7 @@ def addresses(bsuid: Any, parent: Any, phone: Any) -> tuple[Address, ...]:
         ("parent_bsuid", identifier(parent)),
         ("phone", digits[1] if digits else None),
     )
-    return tuple(Address(kind, value) for kind, value in found if value)
+    return tuple([Address(kind, value) for kind, value in found if value])
 
 
 def move(old: tuple[Address, ...], new: tuple[Address, ...]) -> Json:
