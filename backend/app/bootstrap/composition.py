@@ -212,7 +212,9 @@ def bootstrap(
         receiver=receiver,
         followers=followers,
         doors=doors,
-        ingress=Ingress(doors, _intake(settings, event_log, keyring, doors, direct, pressure)),
+        ingress=Ingress(
+            doors, _intake(settings, event_log, keyring, doors, direct, pressure, followers)
+        ),
         retriever=retriever,
         answers=answers,
         standings=standings,
@@ -272,12 +274,13 @@ def _intake(
     doors: Doors,
     direct: DirectIntake,
     pressure: Pressure,
+    followers: Followers,
 ) -> Intake:
     """Where webhooks go: into the log where there is one, else straight into the database."""
     if event_log is None:
         return SparingIntake(direct, doors, pressure)
     patience = settings.log_patience_seconds
-    return LoggedIntake(Producer(event_log, ciphers), doors, direct, patience=patience)
+    return LoggedIntake(Producer(event_log, ciphers), doors, direct, followers, patience=patience)
 
 
 def _consumer(

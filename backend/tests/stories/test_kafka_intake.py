@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from app.cli.consume import count_as_intake
 from app.embedded.postgres import EmbeddedPostgres
 from app.models.silence import DOOR, INTAKE
 from app.services.queue.base import INBOUND, Record
+from app.services.queue.brokers.kafka import LARGEST
 from app.services.queue.producer import Inbound, Producer
 from simulators import _meta_payloads as payloads
 from simulators._signing import body_of, headers_for
@@ -123,6 +125,35 @@ async def test_while_no_api_appends_to_the_log_a_missing_status_means_nothing(
         await until(replied(shop), 60)
     assert [send.accepted for send in shop.meta.history.sends()] == [False, True]
     reading.cancel()
+
+
+async def test_while_the_log_takes_nothing_a_missing_status_means_nothing(
+    behind: Behind, kafka: Kafka
+) -> None:
+    """The API is up, all that the log holds is read, and yet the platform's word was refused, and comes later."""
+    shop = await behind(kafka, log={"SECONDS": 1}, WAFAA_INDETERMINATE_SECONDS=4)
+    inbound = f"{behind.prefix}inbound"
+    reading = asyncio.create_task(_listen(shop))
+    shop.meta.statuses = ()
+    shop.meta.behave(Behaviour.ACCEPT_THEN_DROP)
+    question = shop.meta.says(NUMBER, LAYLA, ASKED["en"])
+    await until(lambda: _is_taken(shop, question), 60)
+    async with at_work(shop, "consumer", "worker"):
+        await until(lambda: _sends(shop, 1), 60)
+        kafka.takes(inbound, 10)
+        [send] = shop.meta.history.sends()
+        word = shop.meta.status(send, "read")
+        assert await shop.meta.deliver(word) == 503
+        await asyncio.sleep(5.0)
+        kafka.takes(inbound, LARGEST)
+        await until(lambda: _is_taken(shop, word), 60)
+        await until(delivered(shop), 60)
+    assert len(shop.meta.history.sends()) == 1
+    reading.cancel()
+
+
+async def _is_taken(shop: Shop, payload: Any) -> bool:
+    return await shop.meta.deliver(payload, retry=True) == 200
 
 
 async def test_whoever_reads_counts_as_open_intake_only_while_nobody_has_anything_unread(

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.core.multi_tenant import Database
 from app.core.shedding import Overloaded
+from app.models.silence import DOOR, INTAKE, SHUT
 
 MOST_STREAMS, MOST_OF_ONE = 5_000, 20
 """Streams that one process keeps open, and those of one conversation: a visitor's pages, and colleagues."""
@@ -26,11 +27,31 @@ class Followers:
         self._db = db
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._open = 0
+        self._name = ""
+        self._is_shut = False
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
 
     def open(self, name: str) -> None:
         """Begins to listen, under the name by which others see that this process is up."""
+        self._name, self._is_shut = name, False
+        self._begin(name)
+
+    def shut(self) -> None:
+        """Tells others that what platforms say is refused here for now: their silence means nothing then."""
+        if not self._is_shut and self._name in (INTAKE, DOOR):
+            self._is_shut = True
+            self._begin(SHUT)
+
+    def reopen(self) -> None:
+        """Tells others that it is taken again, from now on."""
+        if self._is_shut:
+            self._is_shut = False
+            self._begin(self._name)
+
+    def _begin(self, name: str) -> None:
+        if self._task:
+            self._task.cancel()
         self._task = asyncio.create_task(self._listen(name))
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 import orjson
@@ -33,6 +34,16 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _SIGNER: TypeAdapter[Signer] = TypeAdapter(Signer)
 
 
+class Door(Protocol):
+    """Where platforms come in, as others see it."""
+
+    def shut(self) -> None:
+        """What they say is refused for now."""
+
+    def reopen(self) -> None:
+        """It is taken again."""
+
+
 class LoggedIntake:
     """Appends verified events.
 
@@ -41,7 +52,13 @@ class LoggedIntake:
     """
 
     def __init__(
-        self, producer: Producer, doors: Doors, direct: DirectIntake, *, patience: float | None
+        self,
+        producer: Producer,
+        doors: Doors,
+        direct: DirectIntake,
+        door: Door,
+        *,
+        patience: float | None,
     ) -> None:
         """Takes where events go.
 
@@ -49,11 +66,13 @@ class LoggedIntake:
             producer: Appends them.
             doors: Knows whose account they are of.
             direct: Writes them where the log has been away for long.
+            door: Tells others while they are refused.
             patience: How many seconds are not yet long; None where nothing is.
         """
         self._producer = producer
         self._doors = doors
         self._direct = direct
+        self._door = door
         self._patience = patience
         self._away_since: float | None = None
         self._next_probe = 0.0
@@ -79,10 +98,12 @@ class LoggedIntake:
         except Unavailable:
             if self._away_since is None:
                 self._away_since = time.monotonic()
+                self._door.shut()
                 log.warning("event_log_away")
             raise
         if self._away_since is not None:
             self._away_since = None
+            self._door.reopen()
             log.info("event_log_back")
 
     def _is_long_away(self) -> bool:
