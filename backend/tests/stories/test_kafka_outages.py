@@ -28,6 +28,7 @@ from tests.fixtures.shop_logged import (
 )
 from tests.fixtures.wire import Cable, PostgresProxy, Step, Steps, Trap
 from tests.fixtures.wired import plain, until
+from tests.stories.test_kafka_events import nothing_waits
 
 CONTACTS = "SELECT count(*) FROM messages WHERE author = 'contact'"
 TWICE = (
@@ -74,6 +75,7 @@ async def test_without_its_broker_a_webhook_is_refused_then_written_directly_the
         await shop.gets(shop.meta.says(NUMBER, LAYLA, "When do you open?"))
         await until(replied(shop, 2), 60)
         await until(delivered(shop), 60)
+        await until(lambda: nothing_waits(shop), 60)
     assert await shop.value(CONTACTS + " AND answered_by IS NULL") == 0
     assert await shop.value(TWICE) == 0
     async with shop.product.api.get("/health/ready") as answer:
