@@ -6,8 +6,9 @@ one in two pools, because passages of its own language look nearer than they are
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from app.models.knowledge_search import K1, LEXICAL_WEIGHT, B
 from app.services.knowledge.base import Passage, noted
@@ -71,22 +72,22 @@ def merge(own: Sequence[Passage], other: Sequence[Passage], limit: int) -> list[
         other: Passages in other languages, best first.
         limit: How many are wanted.
     """
-    first, second = distinct(own), distinct(other)
-    if not (first and second):
-        return (first or second)[: min(limit, ONE_LANGUAGE)]
+    if not (own and other):
+        return list(islice(distinct(own or other), min(limit, ONE_LANGUAGE)))
+    first, second = (list(islice(distinct(pool), limit)) for pool in (own, other))
     share = max(limit - len(second), limit - limit // 2)
     kept = first[:share]
     return kept + second[: limit - len(kept)]
 
 
-def distinct(passages: Iterable[Passage]) -> list[Passage]:
+def distinct(passages: Iterable[Passage]) -> Iterator[Passage]:
     """Leaves out what says nearly the same as something better."""
-    kept: list[tuple[Passage, frozenset[tuple[str, ...]]]] = []
+    kept: list[frozenset[tuple[str, ...]]] = []
     for passage in passages:
         shingles = _shingles(passage)
-        if not any(_alike(shingles, seen) for _, seen in kept):
-            kept.append((passage, shingles))
-    return [passage for passage, _ in kept]
+        if not any(_alike(shingles, seen) for seen in kept):
+            kept.append(shingles)
+            yield passage
 
 
 def best_of(finds: Iterable[Sequence[Passage]]) -> list[Passage]:
