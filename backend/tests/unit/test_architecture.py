@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
-from app.api import bounds, intake
+from app.api import bounds, intake, wire
 from app.api.app import MOST_BODY_BYTES
 from app.api.oauth import asking
 from app.api.v1.endpoints import webhooks
@@ -216,10 +216,11 @@ def in_code() -> dict[str, str]:
             f"{herald.MOST_UNTOLD:,}",
             f"{listening.MOST_UNHEARD:,}",
         ],
-        "webhooks at once · who wait · for how long · arrivals in one write": [
+        "webhooks at once · who wait · for how long · read before that · arrivals in one write": [
             f"{intake.MOST_AT_ONCE}",
             f"{intake.MOST_WAITING:,}",
             f"{intake.LONGEST_WAIT:g} s",
+            f"{wire.MOST_WHOLE // 1024} KiB",
             f"{usual(Batcher.__init__, 'most')}",
         ],
         "cached answer · earlier messages a turn reads": [
