@@ -153,8 +153,8 @@ def bootstrap(
         db, Steps.parse(settings.shed_seconds), metrics, most_waiting=settings.most_waiting
     )
     clockwork = Clockwork(settings.quiet_seconds, _minutes(settings.stale_minutes))
-    receiver = Receiver(db, keyring, clockwork, room)
-    attention = Attention(db, followers := Followers(db))
+    receiver = Receiver(db, keyring, clockwork, room, followers := Followers(db))
+    attention = Attention(db, followers)
     event_log = event_log_for(settings, tools)
     doors = Doors(db, channels, outlive=event_log is not None)
     direct = DirectIntake(db, doors, channels, receiver, tools, observer)

@@ -1,17 +1,24 @@
 """The disk runs full under a running installation: nobody is told that a message was taken which wasn't."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from simulators.meta import Behaviour
 from tests.chaos.home import Installation, installed
+from tests.fixtures.wired import until
 
 SIZE = 420
 """MB: a fresh database takes 62, its log another 16 a piece."""
+
+PATIENCE = 10
+"""Seconds for which a send that wasn't heard of waits for its status."""
 
 QUESTION = "كم سعر الفلات وايت؟"
 
@@ -30,9 +37,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.timeout(400)
 async def test_a_disk_that_runs_full_costs_no_message(small_disk: Path) -> None:
     """Check 70: no 200 without a commit; 503 at the watermark; half a minute after there is room it goes on."""
-    async with installed(small_disk) as here:
+    async with installed(small_disk, {"WAFAA_INDETERMINATE_SECONDS": str(PATIENCE)}) as here:
         taken = [await _said(here, QUESTION, "first")]
         assert await here.answered(taken[0])
+
+        here.meta.statuses = ()
+        here.meta.behave(Behaviour.ACCEPT_THEN_DROP)
+        taken.append(await _said(here, QUESTION, "whose answer's end nobody hears"))
+        assert await here.answered(taken[-1])
+        lost = here.meta.history.sends()[-1]
 
         ballast = small_disk / "ballast"
         _fill(ballast, small_disk, leave=0.04)
@@ -42,6 +55,11 @@ async def test_a_disk_that_runs_full_costs_no_message(small_disk: Path) -> None:
         assert int(refused.headers["retry-after"]) > 0
         assert "disk" in refused.problem["detail"].lower()
         assert not (await here.parts())["disk"]
+        # Turns go on, and what the platform says of them is refused: its silence is no answer.
+        word = here.meta.status(lost, "read")
+        assert await here.meta.deliver(word) == 503
+        await asyncio.sleep(1.5 * PATIENCE)
+        assert here.answers_twice() == []
 
         _fill(ballast, small_disk, leave=0.0)
         with suppress(Exception):  # Whatever it says, it can't be right; it may well be gone.
@@ -52,9 +70,14 @@ async def test_a_disk_that_runs_full_costs_no_message(small_disk: Path) -> None:
         ballast.unlink()
         for n in range(3):
             taken.append(await _said(here, QUESTION, f"after {n}", within=30))
+        await until(lambda: _takes(here, word), 30)
         for message in taken:
             assert await here.answered(message)
         assert here.answers_twice() == []
+
+
+async def _takes(here: Installation, payload: Any) -> bool:
+    return await here.meta.deliver(payload, retry=True) == 200
 
 
 async def _said(here: Installation, text: str, name: str, within: float = 60) -> str:

@@ -28,26 +28,27 @@ class Followers:
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._open = 0
         self._name = ""
-        self._is_shut = False
+        self._troubles: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
 
     def open(self, name: str) -> None:
         """Begins to listen, under the name by which others see that this process is up."""
-        self._name, self._is_shut = name, False
+        self._name, self._troubles = name, set()
         self._begin(name)
 
-    def shut(self) -> None:
+    def shut(self, trouble: str) -> None:
         """Tells others that what platforms say is refused here for now: their silence means nothing then."""
-        if not self._is_shut and self._name in (INTAKE, DOOR):
-            self._is_shut = True
+        if self._name in (INTAKE, DOOR) and trouble not in self._troubles:
+            self._troubles.add(trouble)
             self._begin(SHUT)
 
-    def reopen(self) -> None:
-        """Tells others that it is taken again, from now on."""
-        if self._is_shut:
-            self._is_shut = False
-            self._begin(self._name)
+    def reopen(self, trouble: str) -> None:
+        """This trouble is over; where it was the last, others are told that all is taken again, from now on."""
+        if trouble in self._troubles:
+            self._troubles.remove(trouble)
+            if not self._troubles:
+                self._begin(self._name)
 
     def _begin(self, name: str) -> None:
         if self._task:

@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Protocol
 from uuid import UUID
 
 import orjson
@@ -19,6 +18,7 @@ from app.core.logs import log_context
 from app.services.channels.base import InboundEvent as Event
 from app.services.orchestrator.doors import Doors
 from app.services.orchestrator.intake import DirectIntake, Signer
+from app.services.orchestrator.receiver import Door
 from app.services.queue.producer import Inbound, Producer
 from app.utils.trace_context import continued, trace_id
 
@@ -32,16 +32,6 @@ MOST_AT_ONCE = 16
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _SIGNER: TypeAdapter[Signer] = TypeAdapter(Signer)
-
-
-class Door(Protocol):
-    """Where platforms come in, as others see it."""
-
-    def shut(self) -> None:
-        """What they say is refused for now."""
-
-    def reopen(self) -> None:
-        """It is taken again."""
 
 
 class LoggedIntake:
@@ -98,12 +88,12 @@ class LoggedIntake:
         except Unavailable:
             if self._away_since is None:
                 self._away_since = time.monotonic()
-                self._door.shut()
+                self._door.shut("log")
                 log.warning("event_log_away")
             raise
         if self._away_since is not None:
             self._away_since = None
-            self._door.reopen()
+            self._door.reopen("log")
             log.info("event_log_back")
 
     def _is_long_away(self) -> bool:

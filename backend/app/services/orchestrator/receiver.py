@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from app.core.errors import Unavailable
@@ -47,6 +48,16 @@ class Clockwork:
     stale_after: timedelta
 
 
+class Door(Protocol):
+    """Where platforms come in, as others see it."""
+
+    def shut(self, trouble: str) -> None:
+        """What they say is refused for now."""
+
+    def reopen(self, trouble: str) -> None:
+        """This trouble is over."""
+
+
 class Receiver:
     """Writes events. Every step may be repeated: the ledger of event keys tells duplicates.
 
@@ -54,9 +65,12 @@ class Receiver:
     of our messages; whatever else a platform tells is written in a transaction of its client.
     """
 
-    def __init__(self, db: Database, ciphers: Ciphers, clockwork: Clockwork, room: Room) -> None:
+    def __init__(
+        self, db: Database, ciphers: Ciphers, clockwork: Clockwork, room: Room, door: Door
+    ) -> None:
         self._db = db
         self._room = room
+        self._door = door
         self._clockwork = clockwork
         self._ciphers = ciphers
         self._herald = Herald(db)
@@ -76,7 +90,7 @@ class Receiver:
             Unavailable: It can't be written now.
             Erased: The client is no more.
         """
-        self._room.require()
+        self._require_room()
         if self._intake.waiting + self._statuses.waiting >= MOST_ARRIVING:
             raise Overloaded(retry_after=1.0)
         cipher = await self._ciphers.of(client_id)
@@ -85,6 +99,14 @@ class Receiver:
         if len(said) < len(events):
             await self._receive_rest(cipher, account, [e for e in events if not _is_said(e)])
         return received
+
+    def _require_room(self) -> None:
+        try:
+            self._room.require()
+        except Unavailable:
+            self._door.shut("disk")
+            raise
+        self._door.reopen("disk")
 
     async def _receive_rest(self, cipher: Cipher, account: Account, rest: Sequence[Event]) -> None:
         if told := [(event.event_key, event.status) for event in rest if event.status]:
