@@ -31,6 +31,7 @@ def make_tools(clock: SteadyClock, *, calls: int = 100) -> Tools:
         connector=aiohttp.TCPConnector(limit=max(100, calls)),
         timeout=aiohttp.ClientTimeout(total=30),
         trace_configs=[effects.tracing()],
+        cookie_jar=aiohttp.DummyCookieJar(),  # One client's calls must not carry what another's were given.
     )
     return Tools(http=session, now=clock.now)
 
