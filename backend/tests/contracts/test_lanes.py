@@ -156,6 +156,14 @@ async def test_a_queue_takes_no_other_queues_places(yard: Yard) -> None:
     }
 
 
+async def test_a_lane_that_somebody_locks_is_passed_by(yard: Yard) -> None:
+    busy = await yard.client("busy", due=1)
+    free = await yard.client("free", due=2)
+    async with yard.owner.transaction():
+        await yard.owner.execute("SELECT FROM lanes WHERE client_id = $1 FOR UPDATE", busy)
+        assert [lease.client_id for lease in await yard.claim(Bench("chat", 4))] == [free, free]
+
+
 async def test_workers_beside_each_other_take_everything_and_nothing_twice(yard: Yard) -> None:
     for n in range(8):
         await yard.client(f"client-{n}", due=50)

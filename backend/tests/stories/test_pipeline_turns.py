@@ -154,6 +154,18 @@ async def test_a_reply_that_could_not_go_out_all_day_is_left_to_people(shop) -> 
     assert len(shop.replies()) == 1
 
 
+async def test_a_parked_reply_that_is_tried_again_a_day_later_is_left_to_people(opened) -> None:
+    shop = await opened(WAFAA_MAX_ATTEMPTS=1)
+    shop.meta.behave(131016)
+    await shop.hears(ASKED["en"])
+    [parked] = await shop.get("/v1/jobs/parked")
+    await _a_day_passes(shop)
+    assert await shop.post(f"/v1/jobs/{parked['id']}/replay") == 202
+    await shop.product.drain()
+    assert shop.replies() == []
+    assert (await shop.conversation())["handover_reason"] == "unavailable"
+
+
 async def _waits_to_go_out(shop) -> bool:
     """Whether a reply is written and its delivery waits for a later try."""
     await shop.product.services.worker.drain(patience=0.05)
