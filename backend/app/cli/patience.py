@@ -12,7 +12,10 @@ from app.core.revision import wanted
 
 
 async def until_migrated(services: Services, seconds: float) -> None:
-    """Waits until the database has this code's revision; after ``seconds`` the role finds out why not."""
+    """Waits until the database has this code's revision; after ``seconds`` the role finds out why not.
+
+    A connection that was opened before knows none of the types that came with it.
+    """
 
     async def migrated() -> bool:
         with suppress(Unavailable):
@@ -20,6 +23,7 @@ async def until_migrated(services: Services, seconds: float) -> None:
         return False
 
     await _until(migrated, seconds)
+    services.db.renew()
 
 
 async def until_embedding(services: Services, seconds: float) -> None:

@@ -287,6 +287,10 @@ class Database:
         """Yields the payloads of a NOTIFY channel, as ``core/listening.py`` says."""
         return listen(self._direct, channel, name=name, pulse=pulse)
 
+    def renew(self) -> None:
+        """Lets all that follows have new connections."""
+        self._pool.renew()
+
     async def close(self) -> None:
         """Closes every connection."""
         await self._pool.close()

@@ -63,6 +63,10 @@ class Pool:
             self._drop(connection)
         self._places.leave()
 
+    def renew(self) -> None:
+        """Uses no connection that is open now another time: it may not know what was installed since."""
+        self._ends = dict.fromkeys(self._ends, 0.0)
+
     async def close(self) -> None:
         """Closes every connection: those that are kept in good manners, whatever doesn't take them at once."""
         self._closed = True  # What is still being opened, or in use, isn't kept.
