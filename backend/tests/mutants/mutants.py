@@ -335,8 +335,8 @@ SENDS = (
     Mutant(
         "what may have been sent is sent again, whatever the business wants",
         "app/services/orchestrator/deliverer.py",
-        '.assistant.indeterminate == "resend":',
-        ".assistant.indeterminate:",
+        '.assistant.indeterminate != "resend":',
+        '.assistant.indeterminate == "":',
         STORIES
         + "test_pipeline_faults.py::test_a_business_that_wants_it_so_has_an_uncertain_send_parked",
     ),
@@ -351,8 +351,8 @@ SENDS = (
     Mutant(
         "a platform that fails is asked for every message all the same",
         "app/core/circuits.py",
-        "if not trusted and not await self._breaker.admits(key):",
-        "if not trusted and not await self._breaker.admits(key) and not key:",
+        "if not await self._breaker.admits(self._key):",
+        "if not await self._breaker.admits(self._key) and not self._key:",
         UNIT + "test_circuits.py::test_what_opens_a_circuit[ends0-True]",
     ),
     Mutant(
