@@ -63,12 +63,16 @@ class Circuits:
         self._clock = clock
 
     def call(self, key: str) -> "_Call":
-        """One call, and what became of it: whoever refuses answers, and is well; whoever asks for a pause gets it."""
+        """One call, and what became of it: whoever refuses answers, and is well; whoever asks for a pause gets it.
+
+        Raises:
+            CircuitOpen: It may not be made now.
+        """
         return _Call(self._breaker, self._clock, key)
 
 
 class _Call:
-    """Raises CircuitOpen where it may not be made now."""
+    """A call while it is made."""
 
     def __init__(self, breaker: Breaker, clock: Clock, key: str) -> None:
         self._breaker, self._clock, self._key = breaker, clock, key

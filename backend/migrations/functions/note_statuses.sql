@@ -1,8 +1,8 @@
 -- The present text of app.note_statuses: whoever changes it adds a migration that runs this file again.
 --
 -- What platforms tell of messages raises their delivery states, never lowers them, and nothing undoes a failure that was
--- told in time. It settles sends whose answer was lost: a lane that waits for it is due now. Many clients' at once, in one transaction. The arrays have one element a
--- status, in the order they were told. Gives the conversations whose followers have something to read, to be told after.
+-- told in time. It settles sends whose answer was lost: a lane that waits for it is due now. Many clients' at once, in one
+-- transaction. The arrays have one element a status, in the order they were told. Gives the conversations whose followers have something to read, to be told after.
 -- One order for everybody, as in app.receive: first all event keys, then all conversations, then messages, then all lanes.
 SET ROLE wafaa_definer;
 

@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 
 from app.api.wire import MOST_WHOLE, Http
 from app.services.channels.base import WebhookRequest
-from tests.unit.test_intake import FAILURES, Front, front
+from tests.unit.test_intake import FAILURES, front
 
 DATE = (b"date", b"Thu, 26 Nov 2026 08:00:00 GMT")
 
@@ -139,16 +139,9 @@ async def test_a_caller_who_leaves_in_the_middle_has_said_nothing() -> None:
     assert (connection.admitted, connection.line.written) == ([], b"")
 
 
-async def _taking_long(services: Front, leave: asyncio.Event) -> None:
-    async def slowly(kind: str, slug: str, request: WebhookRequest) -> None:
-        await leave.wait()
-
-    services.ingress.admit = slowly  # type: ignore[method-assign]
-
-
 async def test_a_caller_who_leaves_meanwhile_is_told_nothing() -> None:
-    connection, leave = Connection(), asyncio.Event()
-    await _taking_long(connection.services, leave)
+    connection = Connection()
+    connection.services.ingress.leave = leave = asyncio.Event()
     connection.protocol.data_received(post())
     await asyncio.sleep(0.01)
     connection.protocol.connection_lost(None)
@@ -157,8 +150,8 @@ async def test_a_caller_who_leaves_meanwhile_is_told_nothing() -> None:
 
 
 async def test_a_server_that_stops_answers_first_and_says_that_it_goes() -> None:
-    connection, leave = Connection(), asyncio.Event()
-    await _taking_long(connection.services, leave)
+    connection = Connection()
+    connection.services.ingress.leave = leave = asyncio.Event()
     connection.protocol.data_received(post()[:-1])
     connection.protocol.shutdown()
     assert not connection.line.closed

@@ -36,8 +36,7 @@ from app.models.job import Job
 from app.models.lane import Lane
 from app.models.message import Author, Message
 from app.models.silence import seconds_of_silence
-from app.services.ai.text import without_citations
-from app.services.channels.base import Address, Channel, Citation, Outgoing, Sent
+from app.services.channels.base import Address, Channel, Outgoing, Sent
 from app.services.orchestrator.bursts import LONGEST_BURST, longest_wait
 from app.services.orchestrator.channels import Channels
 from app.services.orchestrator.events import STATUS, tell
@@ -49,6 +48,7 @@ from app.services.orchestrator.parcels import (
     is_unasked,
     is_unwanted,
     outgoing,
+    packed,
     window_closed,
 )
 from app.services.orchestrator.standing import Standings
@@ -117,17 +117,7 @@ class Deliverer:
     async def _intend_plainly(self, job: DeliverMessage, work: Work) -> Parcel | None:
         """``_intend`` in one round trip or none, for nearly every reply; None where there is more to decide."""
         found = await self._dispatch(job, work)
-        if found is None:
-            return None
-        outgoing = Outgoing(
-            id=str(job.message_id),
-            to=tuple(Address(*address) for address in found.addresses),
-            text=without_citations(found.text or ""),
-            language=found.language or "en",
-            citations=tuple(Citation(**citation) for citation in found.citations),
-            reply_to=found.original,
-        )
-        return Parcel(found.account, outgoing)
+        return packed(found, job.message_id) if found else None
 
     async def _dispatch(self, job: DeliverMessage, work: Work) -> Dispatch | None:
         """What came along with the reply; else the intent is written now."""

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from app.core.errors import Conflict
 from app.core.multi_tenant import TenantTx
 from app.models.channel_config import ChannelAccount
 from app.models.contact import Contact
 from app.models.conversation import Conversation
-from app.models.dispatch import LEAST_WINDOW_SECONDS
+from app.models.dispatch import LEAST_WINDOW_SECONDS, Dispatch
 from app.models.message import Author, Message
 from app.services.ai.text import without_citations
 from app.services.channels.base import Address, Citation, Outgoing
@@ -21,6 +22,19 @@ class Parcel:
 
     account: ChannelAccount
     outgoing: Outgoing
+
+
+def packed(found: Dispatch, message_id: UUID) -> Parcel:
+    """A reply whose intent is written, with what was read together with that."""
+    out = Outgoing(
+        id=str(message_id),
+        to=tuple(Address(*address) for address in found.addresses),
+        text=without_citations(found.text or ""),
+        language=found.language or "en",
+        citations=tuple(Citation(**citation) for citation in found.citations),
+        reply_to=found.original,
+    )
+    return Parcel(found.account, out)
 
 
 def is_answer(message: Message) -> bool:
