@@ -42,9 +42,11 @@ UNION ALL SELECT 'definer function without fixed search_path', proname FROM defi
   WHERE NOT coalesce(proconfig::text LIKE '%search_path=pg_catalog, pg_temp%', false)
 UNION ALL SELECT 'definer function owned by a strong role', proname FROM definers JOIN pg_roles r ON r.rolname = own
   WHERE r.rolsuper OR r.rolbypassrls OR r.rolcanlogin
-UNION ALL SELECT 'unique index without client_id first', i.indexrelid::regclass::text FROM pg_index i JOIN t ON t.oid = i.indrelid
+UNION ALL SELECT 'unique over all clients, or primary key without client_id first', i.indexrelid::regclass::text
+  FROM pg_index i JOIN t ON t.oid = i.indrelid
   WHERE has_t AND i.indisunique AND relname <> 'clients'
-    AND (SELECT attname FROM pg_attribute WHERE attrelid = i.indrelid AND attnum = i.indkey[0]) <> 'client_id'
+    AND (SELECT attnum FROM pg_attribute WHERE attrelid = i.indrelid AND attname = 'client_id') <> ALL (
+      i.indkey[0:CASE WHEN i.indisprimary THEN 0 ELSE i.indnkeyatts - 1 END])
 UNION ALL SELECT 'foreign key between tenant tables that does not lead with the client', conname FROM pg_constraint k
   JOIN t a ON a.oid = k.conrelid JOIN t b ON b.oid = k.confrelid
   WHERE k.contype = 'f' AND a.has_t AND b.has_t

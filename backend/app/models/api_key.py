@@ -48,7 +48,7 @@ class ApiKey(Created, TenantRow):
             ["client_id", "staff_id"], ["staff.client_id", "staff.id"], ondelete="CASCADE"
         ),
         Index("ix_api_keys_id", "id"),  # Found before its client is known.
-        Index("ix_api_keys_client_id_staff_id", "client_id", "staff_id"),
+        Index("ix_api_keys_staff_id_client_id", "staff_id", "client_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -21,7 +21,7 @@ class Attachment(TenantRow):
         ForeignKeyConstraint(
             ["client_id", "message_id"], ["messages.client_id", "messages.id"], ondelete="CASCADE"
         ),
-        Index(None, "client_id", "message_id"),
+        Index(None, "message_id", "client_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -29,7 +29,7 @@ class Consent(Created, TenantRow):
         ForeignKeyConstraint(
             ["client_id", "contact_id"], ["contacts.client_id", "contacts.id"], ondelete="CASCADE"
         ),
-        Index(None, "client_id", "contact_id"),
+        Index(None, "contact_id", "client_id"),
     )
     grants: ClassVar[str] = "SELECT, INSERT"
 

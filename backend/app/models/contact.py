@@ -149,7 +149,7 @@ class ContactAddress(Created, TenantRow):
             ["channel_configs.client_id", "channel_configs.id"],
             ondelete="CASCADE",
         ),
-        Index(None, "client_id", "contact_id"),
+        Index(None, "contact_id", "client_id"),
     )
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -51,10 +51,9 @@ class Conversation(Created, TenantRow):
         ),
         # One open conversation a contact and account: get-or-create rests on it.
         Index(
-            "uq_conversations_open", "client_id", "account_id", "contact_id",
+            "uq_conversations_open", "contact_id", "account_id", "client_id",
             unique=True, postgresql_where=text("status = 'open'"),
         ),
-        Index("ix_conversations_waiting", "client_id", "waiting_since", postgresql_where=text("status = 'open'")),
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

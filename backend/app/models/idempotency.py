@@ -26,7 +26,7 @@ class IdempotencyKey(Created, TenantRow):
     """One request under its key. Without a status its transaction is still open, and nobody else sees it."""
 
     __tablename__ = "idempotency_keys"
-    __table_args__ = (Index(None, "client_id", "created_at"),)
+    __table_args__ = (Index(None, "created_at", "client_id"),)
 
     client_id: Mapped[UUID] = mapped_column(
         ForeignKey("clients.id", ondelete="CASCADE"), primary_key=True

@@ -120,7 +120,7 @@ class StaffIdentity(Created, TenantRow):
         ForeignKeyConstraint(
             ["client_id", "staff_id"], ["staff.client_id", "staff.id"], ondelete="CASCADE"
         ),
-        Index("ix_staff_identities_client_id_staff_id", "client_id", "staff_id"),
+        Index("ix_staff_identities_staff_id_client_id", "staff_id", "client_id"),
     )
 
     key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)

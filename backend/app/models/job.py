@@ -48,9 +48,9 @@ class Job(Created, TenantRow):
     __table_args__ = (
         Index(
             "ix_jobs_pending",
-            "client_id",
             "lane_id",
             "id",
+            "client_id",
             postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_jobs_parked", "client_id", "id", postgresql_where=text("state = 'parked'")),

@@ -110,7 +110,7 @@ class KnowledgeDocument(Created, TenantRow):
             ondelete="CASCADE",
         ),
         Index(
-            "uq_knowledge_documents_title_key", "client_id", "source_id", "title_key", unique=True
+            "uq_knowledge_documents_title_key", "title_key", "source_id", "client_id", unique=True
         ),
     )
 

@@ -48,7 +48,7 @@ class KnowledgeChunk(TenantRow):
             ["knowledge_documents.client_id", "knowledge_documents.id"],
             ondelete="CASCADE",
         ),
-        Index("ix_knowledge_chunks_document", "client_id", "document_id", "ordinal"),
+        Index("ix_knowledge_chunks_document", "document_id", "ordinal", "client_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -109,7 +109,7 @@ class KnowledgePosting(TenantRow):
             ["knowledge_documents.client_id", "knowledge_documents.id"],
             ondelete="CASCADE",
         ),
-        Index("ix_knowledge_postings_document", "client_id", "document_id"),
+        Index("ix_knowledge_postings_document", "document_id", "client_id"),
     )
 
     language: Mapped[str] = mapped_column(primary_key=True)

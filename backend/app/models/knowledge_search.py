@@ -188,7 +188,7 @@ _MAKE = (
       FOREIGN KEY (client_id, document_id) REFERENCES knowledge_documents (client_id, id) ON DELETE CASCADE
     )""",
     "ALTER TABLE knowledge_vectors ALTER COLUMN embedding SET STORAGE MAIN",  # In the row: every search reads it.
-    "CREATE INDEX ix_knowledge_vectors_document ON knowledge_vectors (client_id, document_id)",
+    "CREATE INDEX ix_knowledge_vectors_document ON knowledge_vectors (document_id, client_id)",
     *(
         statement.format(mine="client_id = (SELECT app.current_client())", role=APP_ROLE)
         for statement in (

@@ -82,8 +82,13 @@ class Message(Created, TenantRow):
             ["conversations.client_id", "conversations.id"],
             ondelete="CASCADE",
         ),
-        Index("ix_messages_conversation", "client_id", "conversation_id", "seq"),
-        Index("ix_messages_platform_key", "client_id", "platform_key"),
+        Index("ix_messages_conversation", "conversation_id", "seq", "client_id"),
+        Index(
+            "ix_messages_platform_key",
+            "platform_key",
+            "client_id",
+            postgresql_where=sql("platform_key IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

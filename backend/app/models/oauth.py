@@ -145,9 +145,9 @@ class OAuthGrant(Created, TenantRow):
         ForeignKeyConstraint(
             ["client_id", "staff_id"], ["staff.client_id", "staff.id"], ondelete="CASCADE"
         ),
-        Index("ix_oauth_grants_client_id_code_hash", "client_id", "code_hash", unique=True),
-        Index("ix_oauth_grants_client_id_application_id", "client_id", "application_id"),
-        Index("ix_oauth_grants_client_id_staff_id", "client_id", "staff_id"),
+        Index("ix_oauth_grants_code_hash_client_id", "code_hash", "client_id", unique=True),
+        Index("ix_oauth_grants_application_id_client_id", "application_id", "client_id"),
+        Index("ix_oauth_grants_staff_id_client_id", "staff_id", "client_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -245,7 +245,7 @@ class OAuthRefreshToken(Created, TenantRow):
             ["oauth_grants.client_id", "oauth_grants.id"],
             ondelete="CASCADE",
         ),
-        Index("ix_oauth_refresh_tokens_client_id_grant_id", "client_id", "grant_id"),
+        Index("ix_oauth_refresh_tokens_grant_id_client_id", "grant_id", "client_id"),
     )
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)

@@ -51,7 +51,7 @@ class StaffSession(Created, TenantRow):
             ["client_id", "staff_id"], ["staff.client_id", "staff.id"], ondelete="CASCADE"
         ),
         Index("ix_staff_sessions_secret_hash", "secret_hash"),
-        Index("ix_staff_sessions_client_id_staff_id", "client_id", "staff_id"),
+        Index("ix_staff_sessions_staff_id_client_id", "staff_id", "client_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -54,6 +54,8 @@ async def test_the_fence_has_no_hole(owner) -> None:
         "GRANT TRUNCATE ON messages TO wafaa_app",
         "CREATE FUNCTION public.peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM messages'",
         "CREATE UNIQUE INDEX oracle ON staff (email)",
+        "CREATE UNIQUE INDEX oracle ON staff (email) INCLUDE (client_id)",
+        "ALTER TABLE notices DROP CONSTRAINT pk_notices, ADD PRIMARY KEY (kind, period, client_id)",
         "ALTER TABLE messages ADD CONSTRAINT other FOREIGN KEY (conversation_id, client_id) "
         "REFERENCES conversations (id, client_id)",
         "GRANT CREATE ON SCHEMA public TO wafaa_app",

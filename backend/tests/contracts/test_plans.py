@@ -1,4 +1,4 @@
-"""No query of the product reads a whole table, whatever the other clients have: its own plans say so.
+"""No query of the product reads a whole table, or all that one client has, for little: its own plans say so.
 
 A client lives through everything that happens often, on databases where a hundred others have the same. PostgreSQL's
 `auto_explain` tells how each statement was run, those inside functions too.
@@ -18,6 +18,7 @@ import pytest
 from app.api.app import create_app
 from app.bootstrap import bootstrap, owner_url
 from app.core.pool import driver_url
+from app.embedded.postgres import EmbeddedPostgres
 from tests.fixtures.product import Business, Product, migrate_now, settings_for
 from tests.isolation.asgi import Request, send
 from tests.isolation.operations import operations
@@ -29,6 +30,8 @@ TELL = {
     "auto_explain.log_min_duration": "0",
     "auto_explain.log_format": "json",
     "auto_explain.log_nested_statements": "on",
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_timing": "off",
     "client_min_messages": "log",
 }
 EVERYBODYS = {
@@ -222,6 +225,93 @@ async def test_no_query_reads_a_whole_table(
         assert len(large) >= 6, sizes
         await _reads_a_whole_table(owner, plans)
         assert _whole(plans, sizes)
+
+
+MANY = 400
+"""How many messages a client has when plans are as old as its first."""
+
+
+def _in_vain(plans: Plans) -> set[str]:
+    """Where an index gave rows of which none but a few were looked for."""
+    return {
+        f"{node['Index Name']}: {' '.join(query.split())[:200]}"
+        for query, node in plans.nodes()
+        if node.get("Rows Removed by Filter", 0) > MANY / 4 and "Index" in node["Node Type"]
+    }
+
+
+async def test_plans_made_for_few_messages_are_good_for_many(
+    postgres18: EmbeddedPostgres, embed_home: Path, fresh_database: Callable[..., str]
+) -> None:
+    """A new table's statistics tell nothing, and plans are kept: a flood in its first minute meets them."""
+    url = fresh_database(postgres18, migrate_now)
+    async with explained(url, embed_home) as (product, plans, owner):
+        business = await product.business("cafe", documents=DOCUMENTS)
+        for _ in range(6):  # As often as the driver and the server need to keep a plan.
+            await _live(product, business)
+        await _grow(owner)
+        plans.seen.clear()
+        await _live(product, business)
+        assert _in_vain(plans) == set()
+        await owner.execute("CREATE INDEX misleading ON messages (client_id, author)")
+        await owner.execute("DROP INDEX ix_messages_conversation")
+        await _live(product, business)
+        assert _in_vain(plans)
+
+
+async def _grow(owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Gives the client many more contacts, conversations, messages and jobs, and the planner no word of them."""
+    await owner.execute("SET session_replication_role = replica")
+    for table in ("contacts", "contact_addresses", "conversations", "messages", "jobs"):
+        columns = await owner.fetch(
+            "SELECT attname AS name, atttypid::regtype::text AS type FROM pg_attribute WHERE attrelid = $1::regclass "
+            "AND attnum > 0 AND NOT attisdropped ORDER BY attnum", table,
+        )  # fmt: skip
+        names = ", ".join(f'"{column["name"]}"' for column in columns)
+        values = ", ".join(_another(table, column["name"]) for column in columns)
+        await owner.execute(
+            f"INSERT INTO {table} ({names}) SELECT {values} "
+            f"FROM (SELECT * FROM {table} LIMIT 1) t, generate_series(1, {MANY}) n"
+        )
+
+
+def _another(table: str, column: str) -> str:
+    """A value of a further row: its names are its own, all else is the same."""
+    if column in ("id", "contact_id", "conversation_id", "lane_id", "key", "platform_key"):
+        kind = "decode(md5(n::text), 'hex')" if column.endswith("key") else "gen_random_uuid()"
+        same = (
+            table == "messages" and column == "id"
+        )  # Of the same month, as what comes in at once.
+        return "(left(t.id::text, 24) || lpad(to_hex(n), 12, '0'))::uuid" if same else kind
+    return f't."{column}"'
+
+
+FEW = {
+    "audit_log": "Nobody looks for an entry by its id.",
+    "channel_configs": "A client has few.",
+    "knowledge_sources": "A client has few.",
+    "staff": "A client has few.",
+    "lanes": "Workers work for all clients: both indexes are of what is due in a queue.",
+}
+"""Tables of which two indexes may begin alike, each with its reason."""
+
+
+async def test_no_two_indexes_begin_alike(
+    postgres18: EmbeddedPostgres, fresh_database: Callable[..., str]
+) -> None:
+    """While a table is small both cost a planner the same, and it keeps the wrong one."""
+    owner = await asyncpg.connect(driver_url(fresh_database(postgres18, migrate_now)))
+    try:
+        alike = await owner.fetch(
+            "SELECT i.indrelid::regclass::text AS name, array_agg(i.indexrelid::regclass::text) AS indexes "
+            "FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid AND c.relnamespace = 'public'::regnamespace "
+            "WHERE NOT c.relispartition AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) ~ 'IS NOT NULL') "
+            "GROUP BY i.indrelid, i.indkey[0] HAVING count(*) > 1"
+        )
+    finally:
+        await owner.close()
+    assert {row["name"]: row["indexes"] for row in alike if row["name"] not in FEW} == {}
+    assert {row["name"] for row in alike} == set(FEW)
 
 
 HOT = {"messages", "conversations", "conversation_events", "lanes", "jobs", "clients"}
