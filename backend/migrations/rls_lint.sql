@@ -9,7 +9,8 @@ WITH allowed_functions(name) AS (VALUES
   ('settle_step'), ('audited_clients'), ('clients_to_erase'), ('erase_client'),
   ('signing_keys'), ('add_signing_key'), ('drop_signing_keys'), ('api_key'), ('oauth_application'),
   ('make_partitions'), ('drop_partitions'),
-  ('unpublished'), ('published'), ('leave_publisher'), ('outbox_backlog'), ('trim_outbox')
+  ('unpublished'), ('published'), ('leave_publisher'), ('outbox_backlog'), ('trim_outbox'),
+  ('claim_founding'), ('keep_founding')
 ), definer_tables(name) AS (VALUES ('clients'), ('staff'), ('channel_configs'), ('lanes'), ('jobs'),
   ('contacts'), ('contact_addresses'), ('conversations'), ('conversation_events'), ('inbound_events'), ('messages'),
   ('attachments'), ('staff_sessions'), ('audit_log'), ('audit_seals'),

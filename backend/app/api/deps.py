@@ -154,6 +154,10 @@ def require(*roles: Role, scope: Scope | None) -> Any:
     return Depends(Needs(roles, scope))
 
 
+PlatformDep = Annotated[Principal, require(Role.PLATFORM, scope=Scope.PLATFORM)]
+"""Whoever runs the installation."""
+
+
 def sheds(what: Shed) -> Any:
     """Refuses, 503, while this is left undone for the caller's client: put it in a route's ``dependencies``."""
 

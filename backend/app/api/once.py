@@ -20,7 +20,7 @@ from app.bootstrap import Services
 from app.core.multi_tenant import TenantTx
 from app.core.once import KeyReused, Repeatable, bare
 from app.core.security import Principal
-from app.models.idempotency import IdempotencyKey
+from app.models.idempotency import IdempotencyKey, Keys
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -81,15 +81,22 @@ class _Entry:
     """A request that is being done, and the transaction that does it."""
 
     tx: TenantTx
+    keys: Keys
     request: Repeatable
 
     async def keep(self, response: Response) -> None:
         told = {name: response.headers[name] for name in TOLD if name in response.headers}
         answer = self.request.seal(orjson.dumps(told) + b"\n" + bytes(response.body))
-        await IdempotencyKey.keep(self.tx, self.request.name, response.status_code, answer)
+        await self.keys.keep(self.tx, self.request.name, response.status_code, answer)
 
 
-async def enter(request: Request, services: Services, tx: TenantTx, principal: Principal) -> None:
+async def enter(
+    request: Request,
+    services: Services,
+    tx: TenantTx,
+    principal: Principal,
+    keys: Keys = IdempotencyKey,
+) -> None:
     """Enters a request that has a key; comes back only when it is to be done.
 
     Raises:
@@ -102,9 +109,9 @@ async def enter(request: Request, services: Services, tx: TenantTx, principal: P
     asked = services.notary.name(
         principal.client_id, principal.subject, key, await _fingerprint(request)
     )
-    kept = await IdempotencyKey.claim(tx, asked.name, asked.fingerprint)
+    kept = await keys.claim(tx, asked.name, asked.fingerprint)
     if kept is None:
-        request.state.once = _Entry(tx, asked)
+        request.state.once = _Entry(tx, keys, asked)
         return
     if kept.fingerprint != asked.fingerprint:
         raise KeyReused

@@ -73,3 +73,32 @@ class IdempotencyKey(Created, TenantRow):
             "UPDATE idempotency_keys SET status = $3, answer = $4 WHERE client_id = $1 AND name = $2",
             client_of(tx), name, status, answer,
         )  # fmt: skip
+
+
+class FoundingKey:
+    """One request that makes a client. It belongs to none: which one a repeat is about is told by nothing else."""
+
+    @classmethod
+    async def claim(cls, tx: TenantTx, name: bytes, fingerprint: bytes) -> Kept | None:
+        """As for an ``IdempotencyKey``.
+
+        Raises:
+            KeyInUse: The twin doesn't end.
+        """
+        try:
+            row = await tx.one(
+                "SELECT fingerprint, status, answer FROM app.claim_founding($1, $2, $3)",
+                name, fingerprint, KEPT_HOURS,
+            )  # fmt: skip
+        except asyncpg.LockNotAvailableError as error:
+            raise KeyInUse from error
+        return Kept(**dict(row)) if row else None
+
+    @classmethod
+    async def keep(cls, tx: TenantTx, name: bytes, status: int, answer: bytes) -> None:
+        """Keeps what a request came to."""
+        await tx.run("SELECT app.keep_founding($1, $2, $3)", name, status, answer)
+
+
+Keys = type[IdempotencyKey] | type[FoundingKey]
+"""Where requests are entered."""

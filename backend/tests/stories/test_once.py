@@ -5,12 +5,15 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import asyncpg
 import pytest
 
 from app.core.once import KeyInUse
-from app.models.idempotency import IdempotencyKey
+from app.models.idempotency import FoundingKey, IdempotencyKey, Keys
 from app.models.staff import Staff
 from tests.fixtures.shop import LAYLA, Shop
+from tests.stories.test_client_standing import platform
+from tests.stories.test_leaving import owner  # noqa: F401 # Fixture.
 
 
 @pytest.fixture
@@ -71,17 +74,18 @@ async def test_of_many_at_once_one_is_done_and_all_hear_of_it(shop: Shop, talk: 
     assert shop.replies()[1:] == ["Yes."]
 
 
-async def test_who_comes_while_the_first_doesnt_end_is_told_so(shop: Shop) -> None:
+@pytest.mark.parametrize("keys", [IdempotencyKey, FoundingKey])
+async def test_who_comes_while_the_first_doesnt_end_is_told_so(shop: Shop, keys: Keys) -> None:
     db, client_id = shop.product.services.db, shop.business.ref.id
     async with db.tenant(client_id) as first:
-        assert await IdempotencyKey.claim(first, b"name", b"asked") is None
+        assert await keys.claim(first, b"name", b"asked") is None
         async with db.tenant(client_id) as twin:
             await twin.run("SET LOCAL lock_timeout = 100")
             with pytest.raises(KeyInUse):
-                await IdempotencyKey.claim(twin, b"name", b"asked")
-        await IdempotencyKey.keep(first, b"name", 202, b"answer")
+                await keys.claim(twin, b"name", b"asked")
+        await keys.keep(first, b"name", 202, b"answer")
     async with db.tenant(client_id) as later:
-        kept = await IdempotencyKey.claim(later, b"name", b"asked")
+        kept = await keys.claim(later, b"name", b"asked")
     assert kept
     assert (kept.status, kept.answer) == (202, b"answer")
 
@@ -166,3 +170,69 @@ async def test_a_visitor_asks_for_a_human_once(shop: Shop) -> None:
         async with shop.product.api.post(path, json={}, headers=headers) as answer:
             assert (answer.status, "Idempotency-Replayed" in answer.headers) == (202, replayed)
     assert shop.meta.inbox(LAYLA) == []
+
+
+async def make(shop: Shop, slug: str, **headers: str) -> tuple[int, Any, bool]:
+    """What making a client comes to, for whoever runs the installation."""
+    huda = {"email": "huda@inn.example", "name": "Huda", "password": "a long password"}
+    body = {"name": "The Inn", "slug": slug, "owner": huda}
+    async with shop.product.api.post("/v1/clients", json=body, headers=headers) as answer:
+        return answer.status, await answer.json(), "Idempotency-Replayed" in answer.headers
+
+
+async def slugs(shop: Shop) -> list[str]:
+    """Which clients there are."""
+    async with shop.product.api.get("/v1/clients", headers=platform(shop)) as answer:
+        return [one["slug"] for one in await answer.json()]
+
+
+async def test_a_client_is_made_once(shop: Shop) -> None:
+    keyed = platform(shop) | {"Idempotency-Key": str(uuid4())}
+    first, *others = await asyncio.gather(*(make(shop, "inn", **keyed) for _ in range(3)))
+    assert {status for status, _, _ in (first, *others)} == {201}
+    assert all(body == first[1] for _, body, _ in others)
+    assert sorted(replayed for _, _, replayed in (first, *others)) == [False, True, True]
+    assert await make(shop, "inn", **keyed) == (201, first[1], True)
+    assert await slugs(shop) == ["cafe", "inn"]
+
+
+async def test_a_key_that_made_a_client_makes_no_other(shop: Shop) -> None:
+    keyed = platform(shop) | {"Idempotency-Key": str(uuid4())}
+    assert (await make(shop, "inn", **keyed))[0] == 201
+    status, problem, _ = await make(shop, "lodge", **keyed)
+    assert (status, problem["code"]) == (422, "idempotency_key_reused")
+    assert await slugs(shop) == ["cafe", "inn"]
+
+
+async def test_a_slug_that_is_taken_is_refused_and_leaves_the_key_free(shop: Shop) -> None:
+    keyed = platform(shop) | {"Idempotency-Key": str(uuid4())}
+    for headers in (platform(shop), keyed):
+        status, problem, _ = await make(shop, "cafe", **headers)
+        assert (status, problem["code"]) == (409, "conflict")
+    assert (await make(shop, "inn", **keyed))[::2] == (201, False)
+
+
+async def test_each_who_runs_the_installation_has_keys_of_their_own(shop: Shop) -> None:
+    key = {"Idempotency-Key": str(uuid4())}
+    assert (await make(shop, "inn", **platform(shop), **key))[::2] == (201, False)
+    assert (await make(shop, "inn", **platform(shop), **key))[0] == 409
+    assert (await make(shop, "lodge", **platform(shop), **key))[::2] == (201, False)
+
+
+async def test_what_is_kept_of_a_client_that_was_made_holds_no_words_and_goes_after_a_day(
+    shop: Shop,
+    owner: "asyncpg.Connection[asyncpg.Record]",  # noqa: F811
+) -> None:
+    keyed = platform(shop) | {"Idempotency-Key": str(uuid4())}
+    await make(shop, "inn", **keyed)
+    [row] = await owner.fetch(
+        "SELECT k::text AS row, encode(answer, 'escape') AS answer FROM vault.founding_keys k"
+    )
+    assert keyed["Idempotency-Key"] not in row["row"]
+    assert '"slug"' not in row["answer"]
+    aged = "UPDATE vault.founding_keys SET created_at = created_at - interval '{} hours'"
+    await owner.execute(aged.format(23))
+    assert (await make(shop, "inn", **keyed))[::2] == (201, True)
+    await owner.execute(aged.format(2))
+    assert (await make(shop, "lodge", **keyed))[::2] == (201, False)
+    assert await owner.fetchval("SELECT count(*) FROM vault.founding_keys") == 1

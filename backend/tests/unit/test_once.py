@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from app.api import deps
 from app.api.app import routers
 from app.api.once import OnceRoute
+from app.api.v1.endpoints import clients
 from app.core.errors import InvalidInput
 from app.core.once import Notary
 
@@ -19,6 +20,7 @@ LIST = Path(__file__).parent.parent / "unkeyed_posts.txt"
 CLIENT = UUID("01890000-0000-7000-8000-000000000001")
 OTHER = UUID("01890000-0000-7000-8000-000000000002")
 NOTARY = Notary("a secret")
+TRANSACTIONS = {deps.tenant_tx, deps.own_tx, deps.visitor_tx, clients.founding}
 
 
 def _excused() -> set[str]:
@@ -34,8 +36,7 @@ def _calls(dependant: Dependant) -> Iterator[object]:
 
 def _is_kept(route: APIRoute) -> bool:
     """Whether the route's answer is kept in the transaction of what it does."""
-    in_transaction = {deps.tenant_tx, deps.own_tx, deps.visitor_tx} & set(_calls(route.dependant))
-    return isinstance(route, OnceRoute) and bool(in_transaction)
+    return isinstance(route, OnceRoute) and bool(TRANSACTIONS & set(_calls(route.dependant)))
 
 
 POSTS = {

@@ -19,10 +19,27 @@ async def create(
     owner: tuple[str, str, str],
     actor: str,
 ) -> ClientRef:
+    """Makes a client as ``establish`` does, in a transaction of its own."""
+    async with db.tenant(new_client_id()) as tx:
+        return await establish(
+            tx, channels, name=name, slug=slug, settings=settings, owner=owner, actor=actor
+        )
+
+
+async def establish(
+    tx: TenantTx,
+    channels: Channels,
+    *,
+    name: str,
+    slug: str,
+    settings: ClientSettings,
+    owner: tuple[str, str, str],
+    actor: str,
+) -> ClientRef:
     """Makes a client with its owner and a web chat, all or nothing.
 
     Args:
-        db: The database.
+        tx: A transaction in the client that is to be.
         channels: For the web chat.
         name: How the business is called.
         slug: How addresses name it.
@@ -34,12 +51,11 @@ async def create(
         Conflict: The slug is taken.
     """
     email, person, password_hash = owner
-    async with db.tenant(new_client_id()) as tx:
-        client = await Client.add(tx, name, slug, settings)
-        await ClientVersion.publish(tx, name, settings, author=actor)
-        await Staff.add(tx, email, person, "owner", password_hash)
-        await connect(tx, channels, "web", name, {}, actor=actor)
-        await AuditEntry.add(tx, actor, "client.created", str(client.id))
+    client = await Client.add(tx, name, slug, settings)
+    await ClientVersion.publish(tx, name, settings, author=actor)
+    await Staff.add(tx, email, person, "owner", password_hash)
+    await connect(tx, channels, "web", name, {}, actor=actor)
+    await AuditEntry.add(tx, actor, "client.created", str(client.id))
     return client
 
 

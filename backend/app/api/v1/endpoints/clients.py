@@ -1,15 +1,20 @@
 """Clients: the businesses that rent the service."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from app.api import etags
-from app.api.deps import READERS, OwnTxDep, ServicesDep, TenantTxDep, require
+from app.api import etags, once
+from app.api.deps import READERS, OwnTxDep, PlatformDep, ServicesDep, TenantTxDep, require
 from app.api.etags import IfMatch
+from app.api.once import OnceRoute
+from app.core.multi_tenant import TenantTx
 from app.core.security import Principal, Role, Scope, hash_password
-from app.models.client import Client
+from app.models.client import Client, new_client_id
+from app.models.idempotency import FoundingKey
 from app.schemas.clients import (
     ClientIn,
     ClientOut,
@@ -20,12 +25,11 @@ from app.schemas.processing import RecordOut
 from app.services.orchestrator import clients, configuration
 from app.services.orchestrator.processing import record
 
-router = APIRouter(prefix="/v1/clients", tags=["clients"])
+router = APIRouter(prefix="/v1/clients", tags=["clients"], route_class=OnceRoute)
 
 OwnerDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.CLIENT_WRITE)]
 OwnerReadsDep = Annotated[Principal, require(Role.OWNER, Role.SERVICE, scope=Scope.CLIENT_READ)]
 StaffDep = Annotated[Principal, require(*READERS, scope=Scope.CLIENT_READ)]
-PlatformDep = Annotated[Principal, require(Role.PLATFORM, scope=Scope.PLATFORM)]
 
 
 @router.get("/me")
@@ -58,21 +62,39 @@ async def list_clients(services: ServicesDep, _: PlatformDep) -> list[ClientSumm
         return [ClientSummary.model_validate(client) for client in await Client.every(tx)]
 
 
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """A client that is to be made: its transaction, what was asked, and the owner's password as it is kept."""
+
+    tx: TenantTx
+    asked: NewClientIn
+    password_hash: str
+
+
+async def founding(
+    given: NewClientIn, request: Request, services: ServicesDep, platform: PlatformDep
+) -> AsyncIterator[Founding]:
+    """Opens a transaction in the client that is asked for; hashing comes before, for that takes its time."""
+    password_hash = await asyncio.to_thread(hash_password, given.owner.password)
+    async with services.db.tenant(new_client_id()) as tx:
+        await once.enter(request, services, tx, platform, FoundingKey)
+        yield Founding(tx, given, password_hash)
+
+
+FoundingDep = Annotated[Founding, Depends(founding, scope="function")]
+
+
 @router.post("", status_code=201)
-async def create(given: NewClientIn, services: ServicesDep, platform: PlatformDep) -> ClientSummary:
+async def create(new: FoundingDep, services: ServicesDep, platform: PlatformDep) -> ClientSummary:
     """Makes a client with its first owner and a web chat."""
-    owner = (
-        given.owner.email,
-        given.owner.name,
-        await asyncio.to_thread(hash_password, given.owner.password),
-    )
-    client = await clients.create(
-        services.db,
+    asked = new.asked
+    client = await clients.establish(
+        new.tx,
         services.channels,
-        name=given.name,
-        slug=given.slug,
-        settings=given.settings,
-        owner=owner,
+        name=asked.name,
+        slug=asked.slug,
+        settings=asked.settings,
+        owner=(asked.owner.email, asked.owner.name, new.password_hash),
         actor=platform.subject,
     )
     return ClientSummary.model_validate(client)

@@ -5,11 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from app.api.deps import ServicesDep, require
+from app.api.deps import PlatformDep, ServicesDep
 from app.api.v1.endpoints.admin import Days, priced
 from app.core.errors import InvalidInput
 from app.core.multi_tenant import TenantTx
-from app.core.security import Principal, Role, Scope
 from app.models.client import Client, Quota
 from app.models.usage import UsageRecord
 from app.schemas.admin import QuotaOut, UsageOut
@@ -19,7 +18,6 @@ from app.services.orchestrator import clients, erasing
 
 router = APIRouter(prefix="/v1/clients/{slug}", tags=["clients"])
 
-PlatformDep = Annotated[Principal, require(Role.PLATFORM, scope=Scope.PLATFORM)]
 Slug = Annotated[str, Path(min_length=2, max_length=100)]
 
 
