@@ -6,7 +6,7 @@ when it ends, rolls back on an exception; nobody calls commit. The database lear
 ``app.current_client()``: an injected ``set_config`` can't name another client.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NewType, cast
@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 
 from app.core.errors import Conflict, Misconfigured, Unavailable
+from app.core.flushes import Flushes
 from app.core.listening import PULSE_SECONDS, listen
 from app.core.pool import Connection, Pool, as_role, connect, is_local, undivided
 from app.core.priority import backend_stands_back
@@ -88,6 +89,7 @@ class Database:
         self,
         pool: Pool,
         signer: TenantSigner,
+        flushes: Flushes,
         *,
         direct: str,
         pooled: bool,
@@ -98,6 +100,7 @@ class Database:
         Args:
             pool: Where connections come from.
             signer: Signs tenant tokens.
+            flushes: Has the log written to the disk.
             direct: Where a session of one's own is to be had, for listening.
             pooled: Whether another pooler stands between: sessions change from one transaction to the next.
             ciphers: Who knows clients' keys.
@@ -106,13 +109,15 @@ class Database:
         self._pooled = pooled
         self._pool = pool
         self._signer = signer
+        self._flushes = flushes
         self._ciphers = ciphers
 
     def sealed_with(self, ciphers: Ciphers | None) -> "Database":
         """The same pool, with each client's key in its transactions; with None they have none."""
         return Database(
-            self._pool, self._signer, direct=self._direct, pooled=self._pooled, ciphers=ciphers
-        )
+            self._pool, self._signer, self._flushes,
+            direct=self._direct, pooled=self._pooled, ciphers=ciphers,
+        )  # fmt: skip
 
     @classmethod
     def connect(
@@ -152,7 +157,8 @@ class Database:
             return connection
 
         pool = Pool(open_one, size=size, overflow=overflow)
-        return cls(pool, signer, direct=direct or url, pooled=pooled)
+        flushes = Flushes(lambda: connect(direct or url, cached=100, **_SESSION))
+        return cls(pool, signer, flushes, direct=direct or url, pooled=pooled)
 
     @staticmethod
     def as_role(url: str, role: str, password: str) -> str:
@@ -260,6 +266,14 @@ class Database:
             self._signer.clock.hear(next(iter(time.values())))
             return await self.call(sql, self._signer.token(client_id), *args)
 
+    async def flushing(self) -> Callable[[], Awaitable[None]]:
+        """Begins what is committed by a call that doesn't wait for the disk; what is given waits for it, with others.
+
+        Raises:
+            Unavailable: See ``Flushes.begin``.
+        """
+        return await self._flushes.begin()
+
     def tokens(self, clients: Iterable[UUID]) -> dict[str, str]:
         """Tokens for what enters several clients' scopes, one after the other, in one call."""
         return {str(client_id): self._signer.token(client_id) for client_id in clients}
@@ -293,6 +307,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes every connection."""
+        await self._flushes.close()
         await self._pool.close()
 
     async def ping(self) -> None:

@@ -305,12 +305,14 @@ class Message(Created, TenantRow):
         What the platform said stays true even when it wasn't: the lane's new holder is hurried, it needn't wait for a
         status. One round trip.
         """
+        flushed = await db.flushing()
         cipher, (fence, job_id) = await db.cipher(client_id), lease
         lower = [name for name, rank in RANKS.items() if rank < RANKS["accepted"]]
         held = await db.ask(
             client_id, "SELECT app.record_sent($1, $2, $3, $4, $5, $6, $7, $8)", client_id, conversation_id, message_id,
             platform_key(cipher, platform_message_id), lower, fence, job_id,
         )  # fmt: skip
+        await flushed()
         return bool(held)
 
     @classmethod

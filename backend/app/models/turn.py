@@ -147,7 +147,9 @@ class FinishedTurn:
         told = self._told(await db.cipher(client_id))
         if db.pooled:
             return Recorded(Outcome(await db.ask(client_id, _RECORD, client_id, told)))
+        flushed = await db.flushing()
         said = await db.ask(client_id, _RECORD_AND_INTEND, client_id, told, LEAST_WINDOW_SECONDS)
+        await flushed()
         return Recorded(Outcome(said["outcome"]), said["parcel"])
 
     async def record_in(self, tx: TenantTx) -> Recorded:

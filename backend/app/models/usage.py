@@ -12,7 +12,7 @@ from app.models.declared import ForeignKey, Integer, LargeBinary, Mapped, mapped
 from app.models.sealed import SealedColumn
 from app.utils.ids import uuid7, uuid7_at
 
-_TRACE = SealedColumn("answer_traces", "trace", "message_id")
+_TRACE = SealedColumn("answer_traces", "trace", "message_id", packed=True)
 
 
 @dataclass(frozen=True, slots=True)

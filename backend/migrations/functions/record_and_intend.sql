@@ -2,8 +2,7 @@
 --
 -- Records a turn as app.record_turn does and, where the reply's delivery is the lane's next job and its send is plain, the
 -- intent to send it as app.intend does: both rest on the disk by one commit. Says {outcome, parcel}. Listeners are told in a
--- transaction of their own, which needn't rest on the disk: whoever notifies holds a lock of the whole server until its
--- commit rests there, and every other turn, and what comes in, would wait for that. If the server dies in between,
+-- transaction of their own: whoever notifies holds a lock of the whole server until its commit, and every other turn would wait for that. If the server dies in between,
 -- listeners lose their connections as well, and read anew.
 -- All that it calls is named with its schema: PostgreSQL lets nothing that fixes its search path end a transaction.
 SET ROLE wafaa_definer;
@@ -21,6 +20,7 @@ BEGIN
   IF outcome = 'held' THEN  -- Its job was made just now, so it can't have waited for as long as a lease.
     parcel := app.intend(NULL, client, t.conversation_id, t.message_id, least_seconds, t.fence, t.delivery_id, t.lease_seconds);
   END IF;
+  SET LOCAL synchronous_commit = off;
   COMMIT;
   IF outcome = 'recorded' OR outcome = 'held' THEN
     SET LOCAL synchronous_commit = off;

@@ -4,87 +4,26 @@ A lease that has run out is one of minus one second here, so that nothing has to
 """
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from app.bootstrap import app_url, signer
 from app.core.multi_tenant import Database
-from app.models.channel_config import ChannelAccount, ChannelConfig
-from app.models.client import Client, ClientSettings, new_client_id
-from app.models.contact import Contact
 from app.models.conversation import Conversation
-from app.models.dispatch import Dispatch
 from app.models.job import Job
-from app.models.lane import Lane, Lease, LeaseLost, Wanted
-from app.models.message import Author, Message, NewMessage
-from app.models.turn import FinishedTurn, Outcome
-from app.services.orchestrator.events import say
-from app.services.orchestrator.jobs import AnswerMessage, DeliverMessage
-from app.services.queue.jobs import CHAT, enqueue
+from app.models.lane import Lane, LeaseLost
+from app.models.message import Message
+from app.models.turn import Outcome
+from app.services.orchestrator.jobs import DeliverMessage
+from app.services.queue.jobs import enqueue
 from app.utils.ids import uuid7
 from tests.fixtures.keys import sealed
 from tests.fixtures.product import migrate_now, settings_for
-
-LOST, HELD = -1.0, 30.0
-
-
-@dataclass
-class Talk:
-    """A conversation in which a contact has asked something, and the job to answer it."""
-
-    db: Database
-    client_id: UUID
-    id: UUID
-    question: UUID
-
-    async def claim(self, seconds: float = HELD) -> list[Lease]:
-        """Takes all lanes that are due."""
-        return (await Lane.claim(self.db, [Wanted(CHAT, 4, 4, {}, None, 0)], seconds)).leases
-
-    async def twice(self) -> tuple[Lease, Lease]:
-        """One worker's lease, which has run out, and that of the worker who came after it."""
-        [lost], [held] = await self.claim(LOST), await self.claim(HELD)
-        assert held.job_id == lost.job_id
-        return lost, held
-
-    async def count(self, rows: str) -> int:
-        """How many rows there are."""
-        async with self.db.tenant(self.client_id) as tx:
-            return int(await tx.value(f"SELECT count(*) FROM {rows}"))
-
-    def reply(self, lease: Lease, seen: int = 1) -> FinishedTurn:
-        """An answer that a worker has thought of."""
-        reply = NewMessage(
-            self.id, Author.ASSISTANT, "18 SAR.", "en", reply_to_id=self.question, delivery_state="queued"
-        )  # fmt: skip
-        return FinishedTurn(
-            reply=reply, answers=(self.question,), seen=seen, final=False, fence=lease.fence, job_id=lease.job_id,
-            usage=("model", 0, 0, 0, "web"), trace={}, delivery=DeliverMessage(self.id, reply.id).payload,
-        )  # fmt: skip
-
-    async def replied(self) -> UUID:
-        """The reply is written, and waits to be delivered; gives its id."""
-        [lease] = await self.claim()
-        turn = self.reply(lease)
-        assert (await turn.record(self.db, self.client_id)).outcome is Outcome.RECORDED
-        return turn.reply.id
-
-    async def intend(self, lease: Lease, message_id: UUID) -> bool:
-        """Whether a worker may send it."""
-        made = await Dispatch.intend(
-            self.db, self.client_id, self.id, message_id, (lease.fence, lease.job_id), 900.0
-        )
-        return made is not None
-
-    async def state(self, message_id: UUID) -> str | None:
-        """How far its delivery has come."""
-        async with self.db.tenant(self.client_id) as tx:
-            return (await Message.get(tx, message_id)).delivery_state
+from tests.fixtures.talks import HELD, LOST, Talk, asks, begin
 
 
 @pytest.fixture(params=["postgres18", "postgres15"])
@@ -94,24 +33,8 @@ async def talk(
     server = request.getfixturevalue(request.param)
     settings = settings_for(fresh_database(server, migrate_now), tmp_path)
     db = sealed(Database.connect(app_url(settings), signer(settings), size=2))
-    client_id, account = new_client_id(), uuid7()
-    async with db.tenant(client_id) as tx:
-        await Client.add(tx, "Cafe", "cafe", ClientSettings())
-        await ChannelConfig.add(tx, ChannelAccount(client_id, account, "web", "Web", "w", {}, True))
-        contact = await Contact.resolve(tx, account, [("visitor", "v")], None)
-        conversation = await Conversation.current(tx, account, contact)
-        made = Talk(db, client_id, conversation, await _asks(tx, conversation))
-    yield made
+    yield await begin(db)
     await db.close()
-
-
-async def _asks(tx: Any, conversation: UUID) -> UUID:
-    """The contact says something, and the work that this makes necessary."""
-    said = NewMessage(conversation, Author.CONTACT, "How much is a flat white?")
-    seq = await say(tx, said, "message.created")
-    await tx.run("UPDATE conversations SET last_contact_seq = $1", seq)
-    await enqueue(tx, AnswerMessage(conversation, said.id))
-    return said.id
 
 
 async def test_a_lane_is_claimed_again_only_when_its_lease_has_run_out(talk: Talk) -> None:
@@ -125,7 +48,7 @@ async def test_a_lane_is_claimed_again_only_when_its_lease_has_run_out(talk: Tal
 
 async def test_the_jobs_of_a_lane_come_one_at_a_time_in_their_order(talk: Talk) -> None:
     async with talk.db.tenant(talk.client_id) as tx:
-        asked = [talk.question] + [await _asks(tx, talk.id) for _ in range(3)]
+        asked = [talk.question] + [await asks(tx, talk.id) for _ in range(3)]
     for message_id in asked:
         [lease] = await talk.claim()
         assert lease.payload["message_id"] == str(message_id)
@@ -204,7 +127,7 @@ async def test_a_delivery_whose_worker_is_gone_is_anothers_when_the_lease_has_ru
 async def test_a_delivery_does_not_overtake_what_waits_on_its_lane(talk: Talk) -> None:
     [lease] = await talk.claim()
     async with talk.db.tenant(talk.client_id) as tx:
-        more = await _asks(tx, talk.id)
+        more = await asks(tx, talk.id)
     turn = replace(talk.reply(lease), lease_seconds=HELD, final=True)
     assert (await turn.record(talk.db, talk.client_id)).outcome is Outcome.RECORDED
     [next_] = await talk.claim()
@@ -214,7 +137,7 @@ async def test_a_delivery_does_not_overtake_what_waits_on_its_lane(talk: Talk) -
 async def test_an_answer_to_less_than_was_said_is_not_written(talk: Talk) -> None:
     [lease] = await talk.claim()
     async with talk.db.tenant(talk.client_id) as tx:
-        await _asks(tx, talk.id)
+        await asks(tx, talk.id)
     assert (
         await talk.reply(lease, seen=1).record(talk.db, talk.client_id)
     ).outcome is Outcome.OUTDATED
@@ -299,7 +222,7 @@ async def test_a_lost_lease_is_not_renewed(talk: Talk) -> None:
 
 async def test_a_parked_job_leaves_the_lane_to_the_next_one(talk: Talk) -> None:
     async with talk.db.tenant(talk.client_id) as tx:
-        later = await _asks(tx, talk.id)
+        later = await asks(tx, talk.id)
     [lease] = await talk.claim()
     async with talk.db.tenant(talk.client_id) as tx:
         await Job.park(tx, lease, error="broken: It broke.")
@@ -314,7 +237,7 @@ async def test_an_intent_is_not_written_for_a_reply_that_was_outrun(
 ) -> None:
     reply = await talk.replied()
     async with talk.db.tenant(talk.client_id) as tx:
-        await (Conversation.hand_over(tx, talk.id, None) if by_a_human else _asks(tx, talk.id))
+        await (Conversation.hand_over(tx, talk.id, None) if by_a_human else asks(tx, talk.id))
     [lease] = await talk.claim()
     assert not await talk.intend(lease, reply)
     assert await talk.state(reply) == "queued"

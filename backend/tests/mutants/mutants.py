@@ -409,6 +409,39 @@ SENDS = (
     ),
 )
 
+FLUSHES = "test_flushes.py::"
+
+DURABLE = (
+    Mutant(
+        "a worker begins what it may not have claimed",
+        "app/models/lane.py",
+        "await flushed()",
+        "pass",
+        CONTRACTS + FLUSHES + "test_what_was_claimed_is_not_forgotten",
+    ),
+    Mutant(
+        "a reply goes out before it rests",
+        "app/models/turn.py",
+        "await flushed()",
+        "pass",
+        CONTRACTS + FLUSHES + "test_a_reply_is_not_forgotten_once_it_may_go_out",
+    ),
+    Mutant(
+        "a turn ends before it rests that its reply went out",
+        "app/models/message.py",
+        "await flushed()",
+        "pass",
+        CONTRACTS + FLUSHES + "test_what_a_platform_took_is_not_forgotten",
+    ),
+    Mutant(
+        "a server that came back is asked whether it has what died with it",
+        "app/core/flushes.py",
+        "if connection.is_closed() or connection is not self._connection:",
+        "if (connection := await self._opened()) is None:",
+        CONTRACTS + FLUSHES + "test_a_server_that_came_back_in_between_is_no_witness",
+    ),
+)
+
 BOUNDS = (
     Mutant(
         "a limit is never reached",
@@ -450,4 +483,4 @@ BOUNDS = (
     ),
 )
 
-MUTANTS = INTAKE + LANES + TURNS + SENDS + BOUNDS
+MUTANTS = INTAKE + LANES + TURNS + SENDS + DURABLE + BOUNDS

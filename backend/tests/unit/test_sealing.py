@@ -101,3 +101,17 @@ def test_a_secret_does_not_show_itself() -> None:
 def test_rows_with_several_keys_do_not_run_into_each_other() -> None:
     assert sealed.row_of(("ab", "c")) != sealed.row_of(("a", "bc"))
     assert len({(c.table, c.column) for c in sealed.SEALED}) == len(sealed.SEALED)
+
+
+def test_a_packed_value_is_smaller_and_opens_as_does_what_was_written_before() -> None:
+    plain, packed = (
+        sealed.SealedColumn("answer_traces", "trace", "message_id", packed=on)
+        for on in (False, True)
+    )
+    del sealed.SEALED[-2:]
+    row, trace = uuid4(), {
+        "passages": [{"text": "القهوة البيضاء بثمانية عشر ريالا", "score": n} for n in range(20)]
+    }
+    before, now = plain.seal(CIPHER, trace, row), packed.seal(CIPHER, trace, row)
+    assert len(now) < len(before) / 4
+    assert packed.open(CIPHER, before, row) == packed.open(CIPHER, now, row) == trace

@@ -1,0 +1,115 @@
+"""Having the database's log written to the disk for all who wait, so that not everybody does it for themselves.
+
+Whoever commits holds the log's end until what they wrote rests on the disk, and whoever else commits waits. Workers do
+so hundreds of times a second. Where they let the server commit without waiting, and wait here for many commits at once,
+with a pause in between, a webhook finds the log free.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import asyncpg
+
+from app.core.errors import Unavailable
+from app.core.hands import resting
+from app.core.pool import Connection
+
+PAUSE_SECONDS = 0.01
+"""From the end of one flush to the beginning of the next, at least: half of the time the log is free of us."""
+
+FLUSH_SECONDS = 5.0
+"""How long a flush may take: whoever waits is told then that nothing is known."""
+
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+_FLUSH = "SELECT pg_catalog.pg_logical_emit_message(true, 'wafaa', '')"
+"""The least that a transaction can write. Its commit waits for the disk, and for all that was committed before it."""
+
+
+class Flushes:
+    """One connection by which one flush after the other is asked for."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], *, pause: float = PAUSE_SECONDS
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            connect: Opens a connection to the database itself.
+            pause: Seconds between flushes.
+        """
+        self._connect = connect
+        self._pause = pause
+        self._opening = asyncio.Lock()
+        self._connection: Connection | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._free_at = 0.0
+
+    async def begin(self) -> Callable[[], Awaitable[None]]:
+        """Gives what waits, once called, until all that was committed by then rests on the disk.
+
+        Called before the commit: a server that dies in between loses what hadn't been written, and may be back at
+        once. So the connection has to be the same from before the commit until after the flush.
+
+        Raises:
+            Unavailable: The database can't be reached; or, of what is given, it isn't known what rests there, as when a
+                commit isn't answered.
+        """
+        return partial(self._flushed, await self._opened())
+
+    async def close(self) -> None:
+        """Hangs up. Who still waits is told that nothing is known."""
+        if self._task:
+            self._task.cancel()
+        self._break([])
+        if self._connection:
+            self._connection.terminate()
+
+    async def _opened(self) -> Connection:
+        async with self._opening:
+            connection = self._connection
+            if connection is None or connection.is_closed():
+                try:
+                    connection = self._connection = await self._connect()
+                except LOST as error:
+                    raise _unknown() from error
+            return connection
+
+    async def _flushed(self, connection: Connection) -> None:
+        if connection.is_closed() or connection is not self._connection:
+            raise _unknown()
+        self._waiting.append(mine := asyncio.get_running_loop().create_future())
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._serve(connection))
+        async with resting():
+            await mine
+
+    async def _serve(self, connection: Connection) -> None:
+        while self._waiting:
+            await asyncio.sleep(max(0.0, self._free_at - time.monotonic()))
+            served, self._waiting = self._waiting, []
+            try:
+                await connection.execute(_FLUSH, timeout=FLUSH_SECONDS)
+            except BaseException as error:
+                connection.terminate()
+                self._break(served)
+                if isinstance(error, LOST):
+                    return
+                raise
+            self._free_at = time.monotonic() + self._pause
+            for one in served:
+                if not one.done():
+                    one.set_result(None)
+
+    def _break(self, served: list["asyncio.Future[None]"]) -> None:
+        waiting, self._waiting = [*served, *self._waiting], []
+        for one in waiting:
+            if not one.done():
+                one.set_exception(_unknown())
+
+
+def _unknown() -> Unavailable:
+    return Unavailable("The database can't be reached. Try again shortly.")
