@@ -77,7 +77,7 @@ async def main() -> None:
     """Runs the race."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--backlog", type=int, default=9000)
+    parser.add_argument("--backlog", type=int, default=14000)
     given = parser.parse_args()
     with workplace() as place, servers(Path(place)) as (postgres, valkey):
         home, ours = Path(place), postgres.createdb("ours")

@@ -145,16 +145,13 @@ class Lane(TenantRow):
     async def claim(
         cls, db: Database, wanted: Sequence[Wanted], lease_seconds: float, along: Along = _NOTHING
     ) -> Claimed:
-        """Takes due lanes, the clients in turn, for a lease; each comes with its first job. One call, and durable."""
-        flushed = await db.flushing()
+        """Takes due lanes, the clients in turn, for a lease; each comes with its first job. One call, committed."""
         [row] = await db.call(
             "SELECT app.claim($1::text::jsonb, $2, $3, $4, $5) AS claimed",
             orjson.dumps(wanted, default=str).decode(), lease_seconds,
             db.tokens(along.clients), along.waiting, along.earlier,
         )  # fmt: skip
         told = row["claimed"]
-        if told["leases"]:
-            await flushed()
         return Claimed(
             [Lease.told(lease) for lease in told["leases"]], told["due_in"], told["left"]
         )

@@ -72,11 +72,15 @@ async def _reborn(mortal: Mortal, talk: Talk) -> Talk:
     return replace(talk, db=mortal.connect())
 
 
-async def test_what_was_claimed_is_not_forgotten(mortal: Mortal, talk: Talk) -> None:
-    [lease] = await talk.claim()
+async def test_a_fence_is_not_given_again_though_its_claim_is_forgotten(
+    mortal: Mortal, talk: Talk
+) -> None:
+    [forgotten] = await talk.claim()
     talk = await _reborn(mortal, talk)
-    assert await talk.claim() == []
-    assert await talk.count(f"lanes WHERE fence = {lease.fence}") == 1
+    [held] = await talk.claim()
+    assert held.job_id == forgotten.job_id
+    assert (await talk.reply(forgotten).record(talk.db, talk.client_id)).outcome is Outcome.LOST
+    assert (await talk.reply(held).record(talk.db, talk.client_id)).outcome is Outcome.RECORDED
     await talk.db.close()
 
 

@@ -119,7 +119,8 @@ async def test_a_delivery_whose_worker_is_gone_is_anothers_when_the_lease_has_ru
     turn = replace(talk.reply(lease), lease_seconds=LOST)
     assert (await turn.record(talk.db, talk.client_id)).outcome is Outcome.HELD
     [next_] = await talk.claim()
-    assert (next_.job_id, next_.attempts, next_.fence) == (turn.delivery_id, 2, lease.fence + 1)
+    assert (next_.job_id, next_.attempts) == (turn.delivery_id, 2)
+    assert next_.fence > lease.fence
     assert not await talk.intend(lease, turn.reply.id)
     assert await talk.intend(next_, turn.reply.id)
 

@@ -170,7 +170,7 @@ LANES = (
     Mutant(
         "a claim raises no fence",
         "app.claim_lanes",
-        "SET fence = l.fence + 1,",
+        "SET fence = greatest(l.fence + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),",
         "SET fence = l.fence,",
         CONTRACTS
         + "test_leases.py::test_an_answer_is_written_by_the_lanes_holder_alone_and_once[postgres18]",
@@ -413,11 +413,11 @@ FLUSHES = "test_flushes.py::"
 
 DURABLE = (
     Mutant(
-        "a worker begins what it may not have claimed",
-        "app/models/lane.py",
-        "await flushed()",
-        "pass",
-        CONTRACTS + FLUSHES + "test_what_was_claimed_is_not_forgotten",
+        "a fence is given again when the server forgot it",
+        "app.claim_lanes",
+        "greatest(l.fence + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)",
+        "l.fence + 1",
+        CONTRACTS + FLUSHES + "test_a_fence_is_not_given_again_though_its_claim_is_forgotten",
     ),
     Mutant(
         "a reply goes out before it rests",
