@@ -183,6 +183,14 @@ def servers(
         yield postgres, cache
 
 
+def aged(server: EmbeddedPostgres) -> None:
+    """Gives it a log whose files have all been used, as any server has after its first day: it makes no new ones."""
+    for _ in range(16):
+        server.execute("SELECT pg_logical_emit_message(true, '', '')")
+        server.execute("SELECT pg_switch_wal()")
+    server.execute("CHECKPOINT")
+
+
 def postgres_pids(server: EmbeddedPostgres) -> Callable[[], list[int]]:
     """Every process of the database server."""
     return lambda: tree(server.leader() or 0)

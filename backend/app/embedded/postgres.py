@@ -66,6 +66,7 @@ class EmbeddedPostgres(EmbeddedServer):
             "max_connections": str(max_connections),
             "shared_buffers": "64MB",
             "max_wal_size": "512MB",
+            "min_wal_size": "256MB",  # Whoever commits waits while a new file of the log is made; used ones are kept.
             "checkpoint_timeout": "15min",
             "timezone": "UTC",
             "log_timezone": "UTC",

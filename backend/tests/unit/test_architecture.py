@@ -11,7 +11,7 @@ from app.api.oauth import asking
 from app.api.v1.endpoints import webhooks
 from app.bootstrap import work
 from app.cli import roles
-from app.core import hands, listening, multi_tenant, once, pool, resilience, room
+from app.core import flushes, hands, listening, multi_tenant, once, pool, resilience, room
 from app.core.config import Settings
 from app.core.hands import Hands
 from app.core.limits_redis import RedisLimits
@@ -107,10 +107,12 @@ def in_code() -> dict[str, str]:
             seconds(f"{name}_timeout")
             for name in ("statement", "lock", "idle_in_transaction_session")
         ],
-        "database connections a process · waiting for one · who wait": [
+        "database connections a process · waiting for one · who wait · a flush · to the next": [
             f"{default('pool_size')} + {default('pool_overflow')}",
             f"{pool.WAIT_SECONDS:g} s",
             f"{usual(Places.__init__, 'waiting'):,}",
+            f"{flushes.FLUSH_SECONDS:g} s",
+            f"{flushes.PAUSE_SECONDS * 1000:g} ms",
         ],
         "jobs at once a worker: conversations · each other queue": [
             f"{places}, one client's {bench._cap}",
