@@ -13,6 +13,7 @@ from app.cli.patience import until_migrated
 from app.cli.roles import end_within
 from app.core.config import Settings
 from app.core.errors import Misconfigured
+from app.core.priority import step_in
 
 GRACE_SECONDS = 8
 KEPT_SECONDS = 20
@@ -48,6 +49,7 @@ async def serve(settings: Settings, patience: float, door: socket.socket | None 
     Raises:
         Misconfigured: It can't begin; the log says why.
     """
+    step_in()
     services = bootstrap(settings)
     config = uvicorn.Config(
         create_app(services),

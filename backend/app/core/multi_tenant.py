@@ -18,7 +18,7 @@ from app.core.errors import Conflict, Misconfigured, Unavailable
 from app.core.flushes import Flushes
 from app.core.listening import PULSE_SECONDS, listen
 from app.core.pool import Connection, Pool, as_role, connect, is_local, undivided
-from app.core.priority import backend_stands_back
+from app.core.priority import backend_stands_back, backend_steps_in
 from app.core.sealing import Cipher, Ciphers
 from app.core.tenant_token import TenantSigner
 from app.utils.tenant_context import TenantContext
@@ -140,7 +140,7 @@ class Database:
             direct: The database itself, where ``url`` is a pooler.
             background: Whether what others ask of the server goes first.
         """
-        stands_back = background and is_local(url)
+        local = is_local(direct or url)
         pooled = direct is not None
         session = _ONLY_NAMES if pooled else _SESSION
 
@@ -152,12 +152,19 @@ class Database:
             except BaseException:  # Whoever wanted it may have left.
                 connection.terminate()
                 raise
-            if stands_back:
-                backend_stands_back(connection.get_server_pid())
+            if local and not pooled:
+                place = backend_stands_back if background else backend_steps_in
+                place(connection.get_server_pid())
+            return connection
+
+        async def open_direct() -> Connection:
+            connection = await connect(direct or url, cached=100, **_SESSION)
+            if local:
+                backend_steps_in(connection.get_server_pid())
             return connection
 
         pool = Pool(open_one, size=size, overflow=overflow)
-        flushes = Flushes(lambda: connect(direct or url, cached=100, **_SESSION))
+        flushes = Flushes(open_direct)
         return cls(pool, signer, flushes, direct=direct or url, pooled=pooled)
 
     @staticmethod
