@@ -22,6 +22,9 @@ PAUSE_SECONDS = 0.01
 FLUSH_SECONDS = 5.0
 """How long a flush may take: whoever waits is told then that nothing is known."""
 
+RESTED_SECONDS = 20.0
+"""After so long without a word a connection is asked whether it lives, before anything depends on it."""
+
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _FLUSH = "SELECT pg_catalog.pg_logical_emit_message(true, 'wafaa', '')"
@@ -32,21 +35,27 @@ class Flushes:
     """One connection by which one flush after the other is asked for."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Connection]], *, pause: float = PAUSE_SECONDS
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        *,
+        seconds: float = FLUSH_SECONDS,
+        rested: float = RESTED_SECONDS,
     ) -> None:
         """Opens nothing yet.
 
         Args:
             connect: Opens a connection to the database itself.
-            pause: Seconds between flushes.
+            seconds: How long a flush may take.
+            rested: After how long without a word it is asked whether the connection lives.
         """
         self._connect = connect
-        self._pause = pause
-        self._opening = asyncio.Lock()
+        self._seconds = seconds
+        self._rested = rested
+        self._opening, self._asking = asyncio.Lock(), asyncio.Lock()
         self._connection: Connection | None = None
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
-        self._free_at = 0.0
+        self._free_at = self._heard_at = 0.0
 
     async def begin(self) -> Callable[[], Awaitable[None]]:
         """Gives what waits, once called, until all that was committed by then rests on the disk.
@@ -71,12 +80,22 @@ class Flushes:
     async def _opened(self) -> Connection:
         async with self._opening:
             connection = self._connection
-            if connection is None or connection.is_closed():
+            if connection is None or not await self._lives(connection):
                 try:
                     connection = self._connection = await self._connect()
                 except LOST as error:
                     raise _unknown() from error
+                self._heard_at = time.monotonic()
             return connection
+
+    async def _lives(self, connection: Connection) -> bool:
+        """Whether it can be trusted: one that rested for long may have been given up by somebody between."""
+        if time.monotonic() - self._heard_at > self._rested:
+            try:
+                await self._ask(connection, "SELECT 1")
+            except LOST:
+                connection.terminate()
+        return not connection.is_closed()
 
     async def _flushed(self, connection: Connection) -> None:
         if connection.is_closed() or connection is not self._connection:
@@ -92,17 +111,22 @@ class Flushes:
             await asyncio.sleep(max(0.0, self._free_at - time.monotonic()))
             served, self._waiting = self._waiting, []
             try:
-                await connection.execute(_FLUSH, timeout=FLUSH_SECONDS)
+                await self._ask(connection, _FLUSH)
             except BaseException as error:
                 connection.terminate()
                 self._break(served)
                 if isinstance(error, LOST):
                     return
                 raise
-            self._free_at = time.monotonic() + self._pause
+            self._free_at = time.monotonic() + PAUSE_SECONDS
             for one in served:
                 if not one.done():
                     one.set_result(None)
+
+    async def _ask(self, connection: Connection, sql: str) -> None:
+        async with self._asking:
+            await connection.execute(sql, timeout=self._seconds)
+            self._heard_at = time.monotonic()
 
     def _break(self, served: list["asyncio.Future[None]"]) -> None:
         waiting, self._waiting = [*served, *self._waiting], []

@@ -8,13 +8,15 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from signal import SIGQUIT
+from signal import SIGCONT, SIGQUIT, SIGSTOP
 
 import pytest
 
 from app.bootstrap import app_url, signer
 from app.core.errors import Unavailable
+from app.core.flushes import Flushes
 from app.core.multi_tenant import Database
+from app.core.pool import Connection, connect
 from app.embedded.postgres import EmbeddedPostgres
 from app.models.message import Message
 from app.models.turn import Outcome
@@ -31,10 +33,11 @@ class Mortal:
 
     def __init__(self, server: EmbeddedPostgres, url: str, home: Path) -> None:
         self._server, self._settings = server, settings_for(url, home)
+        self.url = app_url(self._settings)
 
     def connect(self) -> Database:
         """New connections to it."""
-        return sealed(Database.connect(app_url(self._settings), signer(self._settings), size=2))
+        return sealed(Database.connect(self.url, signer(self._settings), size=2))
 
     async def dies(self) -> None:
         """Loses what wasn't written, and is back."""
@@ -136,3 +139,21 @@ async def test_whoever_waits_when_it_is_closed_is_told_that_nothing_is_known(
     await db.close()
     with pytest.raises(Unavailable):
         await waiting
+
+
+async def test_a_connection_that_rested_for_long_is_asked_first(mortal: Mortal) -> None:
+    opened = []
+
+    async def open_one() -> Connection:
+        opened.append(await connect(mortal.url))
+        return opened[-1]
+
+    flushes = Flushes(open_one, seconds=0.5, rested=0.0)
+    await (await flushes.begin())()
+    os.kill(pid := opened[0].get_server_pid(), SIGSTOP)
+    try:
+        await (await flushes.begin())()  # Nothing was committed yet: it may choose another.
+    finally:
+        os.kill(pid, SIGCONT)
+    assert len(opened) == 2
+    await flushes.close()
