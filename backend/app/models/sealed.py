@@ -46,8 +46,16 @@ class SealedColumn:
         Raises:
             Unreadable: It was altered or moved, or its key is gone.
         """
-        written = cipher.open(sealed, self._place, row_of(row))
-        return orjson.loads(zlib.decompress(written) if written.startswith(_PACKED) else written)
+        return orjson.loads(self.written(cipher, sealed, *row))
+
+    def written(self, cipher: Cipher, sealed: bytes, *row: Part) -> bytes:
+        """A row's value as it was written: JSON, or what ``put_bytes`` was given.
+
+        Raises:
+            Unreadable: It was altered or moved, or its key is gone.
+        """
+        value = cipher.open(sealed, self._place, row_of(row))
+        return zlib.decompress(value) if self._packed and value.startswith(_PACKED) else value
 
     def put(self, tx: TenantTx, value: Any, *row: Part) -> bytes | None:
         """What is written into the row: NULL stays NULL."""

@@ -15,11 +15,10 @@ from redis.asyncio import Redis
 
 from app.bootstrap import owner_url
 from app.core.errors import Erased
-from app.core.sealing import place
 from app.models import portable
 from app.models.contact import Contact
 from app.models.identity_provider import IdentityProvider, Provider
-from app.models.sealed import SEALED, row_of
+from app.models.sealed import SEALED
 from app.services.orchestrator.exporting import harmless
 from tests.fixtures.shop import ASKED, LAYLA, OMAR, Shop
 from tests.stories.test_client_standing import call
@@ -213,8 +212,7 @@ async def sealed_words(shop: Shop, owner, word: str) -> set[str]:
             f"SELECT {names} FROM {column.table} WHERE {column.client} = $1 AND {column.column} IS NOT NULL",
             cipher.client_id,
         ):
-            opened = cipher.open(value, place(column.table, column.column), row_of(key))
-            if word.encode() in opened:
+            if word.encode() in column.written(cipher, value, *key):
                 found.add(f"{column.table}.{column.column}")
     return found
 

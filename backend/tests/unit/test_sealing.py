@@ -115,3 +115,4 @@ def test_a_packed_value_is_smaller_and_opens_as_does_what_was_written_before() -
     before, now = plain.seal(CIPHER, trace, row), packed.seal(CIPHER, trace, row)
     assert len(now) < len(before) / 4
     assert packed.open(CIPHER, before, row) == packed.open(CIPHER, now, row) == trace
+    assert packed.written(CIPHER, now, row) == plain.written(CIPHER, before, row)
