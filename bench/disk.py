@@ -53,18 +53,7 @@ class Disk:
     def managed(cls, place: Path) -> "Disk":
         """This machine's, made as slow as managed ones are; ``place`` keeps what does it."""
         library = place / "at_rest.so"
-        command = [
-            "gcc",
-            "-shared",
-            "-fPIC",
-            "-O2",
-            f"-DLEAST_US={MANAGED_US}",
-            "-x",
-            "c",
-            "-",
-            "-o",
-            str(library),
-        ]
+        command = ["gcc", "-shared", "-fPIC", "-O2", f"-DLEAST_US={MANAGED_US}", "-x", "c", "-", "-o", str(library)]
         subprocess.run(command, input=_SHIM.encode(), check=True)
         place.chmod(0o755)  # The server may run as nobody.
         return cls({"LD_PRELOAD": str(library)})
@@ -72,9 +61,7 @@ class Disk:
     def sync_us(self, place: Path) -> float:
         """Microseconds that ``pg_test_fsync`` counts for one ``fdatasync``."""
         command = [find_binaries() / "pg_test_fsync", "-s", "1", "-f", place / "sync.probe"]
-        told = subprocess.run(
-            command, env=self.env, capture_output=True, text=True, check=True
-        ).stdout
+        told = subprocess.run(command, env=self.env, capture_output=True, text=True, check=True).stdout
         found = re.search(r"fdatasync\s.*?(\d+) usecs/op", told)
         if found is None:
             raise RuntimeError(told)

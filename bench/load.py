@@ -155,12 +155,7 @@ class Answered:
 
 
 async def post_at(
-    url: str,
-    requests: Iterable[bytes],
-    per_second: float,
-    lines: int = 256,
-    *,
-    patient: bool = True,
+    url: str, requests: Iterable[bytes], per_second: float, lines: int = 256, *, patient: bool = True
 ) -> list[Answered]:
     """Posts requests at a steady rate over ``lines`` connections; one that finds none free waits, and its time runs.
 
@@ -179,9 +174,7 @@ async def _post_at(
     url: str, requests: Iterable[bytes], per_second: float, lines: int, patient: bool
 ) -> list[Answered]:
     parts, loop = urlsplit(url), asyncio.get_running_loop()
-    free = [
-        (await loop.create_connection(_Line, parts.hostname, parts.port))[1] for _ in range(lines)
-    ]
+    free = [(await loop.create_connection(_Line, parts.hostname, parts.port))[1] for _ in range(lines)]
     every, ended, waiting, running = list(free), [], deque[tuple[bytes, float]](), 0
     done, renewals = loop.create_future(), set[asyncio.Future[None]]()
 
@@ -223,9 +216,7 @@ async def _post_at(
     for number, request in enumerate(requests):
         moment = began + number / per_second
         while (ahead := moment - time.perf_counter()) > 0:
-            await asyncio.sleep(
-                max(ahead, 0.001)
-            )  # Waking for each of many by itself would cost what they do.
+            await asyncio.sleep(max(ahead, 0.001))  # Waking for each of many by itself would cost what they do.
         if number % 64 == 0:
             await asyncio.sleep(0)  # Late by itself: answers are read all the same.
         begin(request, moment) if free else waiting.append((request, moment))

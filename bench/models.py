@@ -97,10 +97,7 @@ def _chatted(body: bytes) -> bytes:
     size = max(1, math.ceil(len(text) / _PIECES))
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
     events: list[dict[str, Any]] = [{"choices": [{"delta": {"content": p}}]} for p in pieces]
-    events += [
-        {"choices": [{"delta": {}, "finish_reason": "stop"}]},
-        {"choices": [], "usage": usage},
-    ]
+    events += [{"choices": [{"delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
     lines = [b"data: " + orjson.dumps(event) for event in events]
     return _answer("text/event-stream", b"\n\n".join([*lines, b"data: [DONE]\n\n"]))
 

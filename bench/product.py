@@ -41,9 +41,7 @@ def settings(env: dict[str, str]) -> Settings:
 def database(chosen: Settings, **pool: int) -> Database:
     """The database as the product sees it, clients' keys with it."""
     plain = Database.connect(app_url(chosen), signer(chosen), **pool)
-    keys = FileKeys(
-        FileConfig(master_key=chosen.master_key, path=chosen.home / "master.keys"), None
-    )
+    keys = FileKeys(FileConfig(master_key=chosen.master_key, path=chosen.home / "master.keys"), None)
     return plain.sealed_with(Keyring(plain, keys))
 
 

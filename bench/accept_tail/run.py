@@ -2,8 +2,8 @@
 
 Twenty webhooks a second at their moments, each a question of somebody new: first while nothing else happens, then while
 as many workers as the machine has processors work off a backlog of turns, more than they can until the end. They stand
-still while it piles up. The log's files are used ones, as after a server's first day. What a hundredth waits for longer is told of all rounds together: of one it would be its worst
-few. Only the shares of the same run are compared.
+still while it piles up. The log's files are used ones, as after a server's first day. What a hundredth waits for longer
+is told of all rounds together: of one it would be its worst few. Only the shares of the same run are compared.
 """
 
 import argparse
@@ -24,10 +24,7 @@ from bench.lib import aged, environment, process, publish, run, servers, workpla
 from bench.load import percentile, post_all, post_at, request
 
 PER_SECOND, SECONDS, WORKERS = 20, 20, 2
-GOALS = {
-    "p99 busy / p99 idle": "<= 2",
-    "turns still waiting at the end": "> 0: it was saturated all the time",
-}
+GOALS = {"p99 busy / p99 idle": "<= 2", "turns still waiting at the end": "> 0: it was saturated all the time"}
 
 
 class Tail:
@@ -52,9 +49,7 @@ class Tail:
     async def pile_up(self, count: int) -> None:
         """Gives the workers a backlog."""
         questions = [question for question, _ in knowledge.faq()]
-        await post_all(
-            self._url, [self._ask(self._chance.choice(questions)) for _ in range(count)], 64
-        )
+        await post_all(self._url, [self._ask(self._chance.choice(questions)) for _ in range(count)], 64)
 
     async def waiting(self) -> int:
         """Turns that nobody has begun."""
@@ -98,9 +93,7 @@ async def main() -> None:
                 idle, busy, left = [], [], []
                 with ExitStack() as more:
                     further = [
-                        more.enter_context(
-                            process(product.role("work"), env, home / f"work{n}.log")
-                        ).pid
+                        more.enter_context(process(product.role("work"), env, home / f"work{n}.log")).pid
                         for n in range(1, WORKERS)
                     ]
                     for _ in range(given.rounds):
@@ -111,10 +104,7 @@ async def main() -> None:
                         busy.append(await tail.measure())
                         left.append(await tail.waiting())
     shares = [[percentile(answers, 0.99) for answers in rounds] for rounds in (idle, busy)]
-    whole = {
-        share: [percentile(chain(*rounds), share) for rounds in (idle, busy)]
-        for share in (0.5, 0.99)
-    }
+    whole = {share: [percentile(chain(*rounds), share) for rounds in (idle, busy)] for share in (0.5, 0.99)}
     publish(
         Path(__file__).parent,
         {

@@ -141,9 +141,7 @@ async def _make_months(connection: "asyncpg.Connection[asyncpg.Record]", days: i
     )
     if len(months) == 1 or days < 31:
         return
-    tables = await connection.fetch(
-        "SELECT name, key, key_type FROM vault.partitioned ORDER BY place"
-    )
+    tables = await connection.fetch("SELECT name, key, key_type FROM vault.partitioned ORDER BY place")
     for table in tables:
         name, key, kind = table.values()
         part = f"parts.{name}_before"
@@ -175,7 +173,9 @@ async def main() -> None:
             for name, rows, days in (("young", given.young, 1), ("grown", given.rows, DAYS))
         }  # fmt: skip
         pids = {"postgres": postgres_pids(postgres)}
-        racers = {name: Racer(name, one.run, pids, one.turns.arrive) for name, one in made.items()}
+        racers = {
+            name: Racer(name, one.run, pids, one.turns.arrive) for name, one in made.items()
+        }
         await race(list(racers.values()), given.rounds)
         p50 = {
             name: statistics.median(one.taken[given.count :]) * 1000 for name, one in made.items()

@@ -22,9 +22,7 @@ from app.services.queue.jobs import CHAT
 from app.utils.ids import uuid7
 
 LEASE, WAITING, HISTORY, ALONG = 30.0, 20, 12, 32
-ANSWER = (
-    "We deliver to Hittin every day from nine in the morning, and it costs eighteen riyals. " * 2
-)
+ANSWER = "We deliver to Hittin every day from nine in the morning, and it costs eighteen riyals. " * 2
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,7 @@ async def connect_all(chosen: Settings, db: Database, ids: Sequence[UUID]) -> Cl
     made = []
     try:
         for n, client_id in enumerate(ids):
-            fields = {
-                "phone_number_id": str(700_000 + n),
-                "access_token": f"token-{n}",
-                "verify_token": "verify",
-            }
+            fields = {"phone_number_id": str(700_000 + n), "access_token": f"token-{n}", "verify_token": "verify"}
             async with db.tenant(client_id) as tx:
                 account = await accounts.connect(
                     tx, services.channels, "whatsapp", "WhatsApp", fields, actor="bench"
@@ -135,9 +129,7 @@ class Turns:
             reply_to_id=UUID(lease.turn["waiting"][-1]["id"]), delivery_state="queued",
         )  # fmt: skip
         turn = _finished(lease, reply)
-        recorded, cipher = await turn.record(self.db, lease.client_id), await self.db.cipher(
-            lease.client_id
-        )
+        recorded, cipher = await turn.record(self.db, lease.client_id), await self.db.cipher(lease.client_id)
         assert recorded.outcome is Outcome.HELD and recorded.parcel is not None
         assert len(Dispatch.opened(cipher, reply.id, recorded.parcel).addresses) == 2
         held = (lease.fence, turn.delivery_id)

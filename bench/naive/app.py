@@ -264,9 +264,7 @@ async def chat(http: aiohttp.ClientSession, messages: list[Any]) -> Any:
 
 
 async def call(http: aiohttp.ClientSession, path: str, body: dict[str, Any]) -> Any:
-    async with http.post(
-        f"{MODEL}/{path}", json=body, headers={"Authorization": "Bearer k"}
-    ) as sent:
+    async with http.post(f"{MODEL}/{path}", json=body, headers={"Authorization": "Bearer k"}) as sent:
         sent.raise_for_status()
         return await sent.json()
 

@@ -140,9 +140,7 @@ async def naive_town(
             await until_answers(f"{url}/health", naive)
             texts = [f"{question} {answer}" for question, answer in knowledge.faq()]
             await product.prepare_naive(database, numbers, texts)
-            yield lambda _: Town(
-                url, "/webhook", numbers, graph, itertools.count(), len(numbers) - 1
-            )
+            yield lambda _: Town(url, "/webhook", numbers, graph, itertools.count(), len(numbers) - 1)
 
 
 async def main() -> None:
@@ -153,10 +151,7 @@ async def main() -> None:
         "--flood", type=float, default=50, help="Messages a second to the one client."
     )
     parser.add_argument(
-        "--others",
-        type=int,
-        default=OTHERS,
-        help="As many as are answered at once when nobody floods.",
+        "--others", type=int, default=OTHERS, help="As many as are answered at once when nobody floods."
     )
     given = parser.parse_args()
     with workplace() as place, servers(Path(place)) as (postgres, valkey):
@@ -181,14 +176,17 @@ async def main() -> None:
         {
             "race": "P14 noisy-neighbour",
             "figures": {
-                "others' p99 beside the flood / alone": us["beside p99 (ms)"]
-                / us["alone p99 (ms)"],
+                "others' p99 beside the flood / alone": us["beside p99 (ms)"] / us["alone p99 (ms)"],
                 "others' p99, naive / ours, beside the flood": them["beside p99 (ms)"]
                 / us["beside p99 (ms)"],
                 "others' messages answered": us["answered"],
                 "others, a second": float(given.others),
                 **{f"ours, {name}": value for name, value in us.items() if name != "answered"},
-                **{f"naive, {name}": value for name, value in them.items() if name != "answered"},
+                **{
+                    f"naive, {name}": value
+                    for name, value in them.items()
+                    if name != "answered"
+                },
             },
             "goals": GOALS,
         },

@@ -52,9 +52,7 @@ class Flood:
 
     def _one(self, serial: int) -> bytes:
         n = self._chance.randrange(len(self._numbers))
-        raw, headers = product.body(
-            self._numbers[n], f"96650{serial:07d}", "Do you deliver?", int(time.time())
-        )
+        raw, headers = product.body(self._numbers[n], f"96650{serial:07d}", "Do you deliver?", int(time.time()))
         return request(self._url, f"/webhook/whatsapp/client-{n}", raw, headers)
 
     async def peak(self, count: int) -> float:
@@ -126,16 +124,12 @@ async def main() -> None:
             "figures": {
                 "goodput under overload / peak": len(taken) / span / peak,
                 "seconds until well again": recovery(again, idle_p99),
-                "answered with neither 200 nor 503 or 429": sum(
-                    a.status not in (200, 429, 503) for a in storm
-                ),
+                "answered with neither 200 nor 503 or 429": sum(a.status not in (200, 429, 503) for a in storm),
                 "p99 of what was taken, ms": percentile((a.seconds for a in taken), 0.99),
                 "p99 idle, ms": idle_p99,
                 "refused": sum(a.status in (429, 503) for a in storm) / len(storm),
                 "answered / peak": len(storm) / span / peak,
-                "app and database, CPU for each that was taken, storm / peak": worked
-                / len(taken)
-                / at_peak,
+                "app and database, CPU for each that was taken, storm / peak": worked / len(taken) / at_peak,
                 "the load's own processor in the storm": loaded / span,
             },
             "goals": GOALS,

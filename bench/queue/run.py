@@ -95,12 +95,7 @@ class Ours:
 
     def __init__(self, addresses: str, prefix: str, count: int, batch: int) -> None:
         config = Config(
-            bootstrap_servers=addresses,
-            prefix=prefix,
-            in_flight=10 * count,
-            replication=1,
-            min_insync=1,
-            seconds=60,
+            bootstrap_servers=addresses, prefix=prefix, in_flight=10 * count, replication=1, min_insync=1, seconds=60
         )
         self.log = Log(config, Tools(http=None, now=SteadyClock().now))  # type: ignore[arg-type] # It calls nobody.
         self._count, self._batch = count, batch
@@ -129,9 +124,7 @@ class Ours:
 def sealing_us(count: int = 20_000) -> float:
     """CPU of sealing one record and opening it again."""
     cipher = Cipher(uuid4(), {1: Secret.new()}, 1)
-    item = Inbound(
-        UUID(int=cipher.client_id.int), "whatsapp/1/2", BODY, f"00-{'1' * 32}-{'2' * 16}-00"
-    )
+    item = Inbound(UUID(int=cipher.client_id.int), "whatsapp/1/2", BODY, f"00-{'1' * 32}-{'2' * 16}-00")
     began = time.process_time()
     for _ in range(count):
         record = sealed(item, cipher)
@@ -159,9 +152,7 @@ async def main() -> None:
         await shared.log.prepare(TOPICS)
         library = Library(kafka.addresses, "library.inbound", given.messages)
         mine = {"client": lambda: [os.getpid()], "broker": lambda: tree(pid)}
-        racers = {
-            name: Racer(name, way.run, mine) for name, way in {"library": library, **ways}.items()
-        }
+        racers = {name: Racer(name, way.run, mine) for name, way in {"library": library, **ways}.items()}
         await race(list(racers.values()), given.rounds)
         library.close()
         for way in (*ways.values(), shared):
@@ -172,13 +163,9 @@ async def main() -> None:
         {
             "race": "P17 queue",
             "figures": {
-                "published in batches / library, CPU": ratio(
-                    racers["published in batches"], base, "client_cpu_us"
-                ),
+                "published in batches / library, CPU": ratio(racers["published in batches"], base, "client_cpu_us"),
                 "a call each / library, CPU": ratio(racers["a call each"], base, "client_cpu_us"),
-                "order kept for each key": float(
-                    all(way.good for way in (library, *ways.values()))
-                ),
+                "order kept for each key": float(all(way.good for way in (library, *ways.values()))),
                 "sealing and opening, CPU in µs": sealing_us(),
             },
             "goals": GOALS,

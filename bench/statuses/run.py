@@ -60,9 +60,7 @@ class Statuses:
         connection = await asyncpg.connect(self._database)
         replies = await connection.fetch(_REPLIES, self._count // len(TOLD))
         await connection.close()
-        self._waves = [
-            [self._one(state, row["id"], row["slug"]) for row in replies] for state in TOLD
-        ]
+        self._waves = [[self._one(state, row["id"], row["slug"]) for row in replies] for state in TOLD]
         self.told += len(TOLD) * len(replies)
 
     def _one(self, state: str, message: uuid.UUID, slug: str) -> bytes:
@@ -80,10 +78,7 @@ class Statuses:
         }  # fmt: skip
         change = {"field": "messages", "value": value}
         raw, headers = product.signed(
-            {
-                "object": "whatsapp_business_account",
-                "entry": [{"id": "900100", "changes": [change]}],
-            }
+            {"object": "whatsapp_business_account", "entry": [{"id": "900100", "changes": [change]}]}
         )
         return request(self._url, f"/webhook/whatsapp/{slug}", raw, headers)
 
@@ -121,24 +116,16 @@ async def main() -> None:
         await race(list(racers.values()), given.rounds)
         read = await product.count(database, "messages WHERE delivery_state = 'read'")
         assert len(TOLD) * read == statuses.told, (read, statuses.told)
-    cpu = {
-        name: racer.median("app_cpu_us") + racer.median("postgres_cpu_us")
-        for name, racer in racers.items()
-    }
+    cpu = {name: racer.median("app_cpu_us") + racer.median("postgres_cpu_us") for name, racer in racers.items()}
     publish(
         Path(__file__).parent,
         {
             "race": "statuses",
             "figures": {
                 "a status / a message, CPU of app and database": cpu["a status"] / cpu["a message"],
-                "a status / a message, per second": ratio(
-                    racers["a status"], racers["a message"], "per_second"
-                ),
-                **{
-                    f"{name}, µs of {part}": racer.median(f"{part}_cpu_us")
-                    for name, racer in racers.items()
-                    for part in ("app", "postgres")
-                },
+                "a status / a message, per second": ratio(racers["a status"], racers["a message"], "per_second"),
+                **{f"{name}, µs of {part}": racer.median(f"{part}_cpu_us")
+                   for name, racer in racers.items() for part in ("app", "postgres")},
             },
             "goals": GOALS,
             "racers": {name: racer.summary() for name, racer in racers.items()},

@@ -72,13 +72,8 @@ async def _seal(db: Database, client_id: UUID) -> None:
             "WHERE p.client_id = $1 AND p.term = w.old",
             client_id, made, [term_key(cipher_of(tx), term) for term in terms],
         )  # fmt: skip
-        rows = await tx.all(
-            "SELECT id, ordinal FROM knowledge_chunks WHERE client_id = $1", client_id
-        )
-        passages = [
-            seal_passage(tx, row["id"], "Shop", f"Topic {row['ordinal']} of a client")
-            for row in rows
-        ]
+        rows = await tx.all("SELECT id, ordinal FROM knowledge_chunks WHERE client_id = $1", client_id)
+        passages = [seal_passage(tx, row["id"], "Shop", f"Topic {row['ordinal']} of a client") for row in rows]
         await tx.run(
             "UPDATE knowledge_chunks c SET passage = w.passage FROM unnest($2::uuid[], $3::bytea[]) AS w(id, passage) "
             "WHERE c.client_id = $1 AND c.id = w.id",

@@ -146,12 +146,7 @@ def over_http(models: Models) -> dict[str, str]:
 
 
 async def compare(
-    postgres: EmbeddedPostgres,
-    cache: str,
-    home: Path,
-    models: Models | None,
-    rounds: int,
-    count: int,
+    postgres: EmbeddedPostgres, cache: str, home: Path, models: Models | None, rounds: int, count: int
 ) -> dict[str, Any]:
     """One race of both, with models over HTTP or as installed."""
     home.mkdir()
@@ -172,7 +167,9 @@ async def compare(
             ) as (naive_url, naive_pid),
             AsyncExitStack() as stack,
         ):
-            await product.teach(env, [f"client-{n}" for n in range(CLIENTS)], knowledge.as_text())
+            await product.teach(
+                env, [f"client-{n}" for n in range(CLIENTS)], knowledge.as_text()
+            )
             texts = [f"{question} {answer}" for question, answer in knowledge.faq()]
             await product.prepare_naive(theirs, numbers, texts)
             if models:
@@ -233,9 +230,7 @@ async def main() -> None:
     ):
         async with Models() as models:
             built_in, http = [
-                await compare(
-                    postgres, valkey.url, Path(place, name), asked, given.rounds, given.count
-                )
+                await compare(postgres, valkey.url, Path(place, name), asked, given.rounds, given.count)
                 for name, asked in (("installed", None), ("http", models))
             ]
     publish(

@@ -53,9 +53,7 @@ class Webhooks:
         distinct: How many different messages were made.
     """
 
-    def __init__(
-        self, url: str, path: str, numbers: list[str], count: int, contacts: int = 10**7
-    ) -> None:
+    def __init__(self, url: str, path: str, numbers: list[str], count: int, contacts: int = 10**7) -> None:
         self._url, self._path, self._numbers, self._count = url, path, numbers, count
         self._contacts = contacts
         self._chance = random.Random(7)  # noqa: S311
@@ -100,12 +98,7 @@ class Returning(Webhooks):
             await post_all(self._url, [self._said(contact) for contact in range(KNOWN)], AT_ONCE)
             self._introduced = True
         connection = await asyncpg.connect(self._database)
-        for statement in (
-            "DELETE FROM jobs",
-            "UPDATE lanes SET due_at = NULL",
-            "VACUUM jobs",
-            "VACUUM lanes",
-        ):
+        for statement in ("DELETE FROM jobs", "UPDATE lanes SET due_at = NULL", "VACUUM jobs", "VACUUM lanes"):
             await connection.execute(statement)
         await connection.close()
         self.make()
@@ -149,9 +142,7 @@ class Course:
 
     def figures(self) -> dict[str, float]:
         """The race's figures."""
-        us, peer, limit, known = (
-            self.racers[n] for n in ("ours", "naive", "insert loop", "ours, known contacts")
-        )
+        us, peer, limit, known = (self.racers[n] for n in ("ours", "naive", "insert loop", "ours, known contacts"))
         told = {
             "ours / insert loop, per second": ratio(us, limit, "per_second"),
             "ours / naive, per second": ratio(us, peer, "per_second"),
@@ -189,21 +180,13 @@ async def course(name: str, disk: Disk, home: Path, given: argparse.Namespace) -
         ran = Course(name, disk.sync_us(home))
         racers = [
             Racer("ours", new.post, {"app": lambda: tree(api.pid), **groups}, new.make),
-            Racer(
-                "ours, known contacts",
-                known.post,
-                {"app": lambda: tree(api.pid), **groups},
-                known.prepare,
-            ),
+            Racer("ours, known contacts", known.post, {"app": lambda: tree(api.pid), **groups}, known.prepare),
             Racer("naive", their.post, {"app": lambda: tree(naive.pid), **groups}, their.make),
             Racer("insert loop", InsertLoop(pool, given.count * 2).insert, groups),
         ]
         await race(racers, given.rounds)
         ran.racers = {racer.name: racer for racer in racers}
-        ran.rows = {
-            "ours": await product.count(ours, "messages"),
-            "naive": await product.count(theirs, "messages"),
-        }
+        ran.rows = {"ours": await product.count(ours, "messages"), "naive": await product.count(theirs, "messages")}
         await pool.close()
     assert ran.rows == {"ours": new.distinct + known.distinct, "naive": their.distinct}, ran.rows
     return ran
@@ -222,25 +205,15 @@ async def main() -> None:
         with workplace() as place:
             home = Path(place)
             disk = Disk.managed(home) if kind == "managed" else Disk()
-            courses.append(
-                await course("" if kind == "own" else "managed disk: ", disk, home, given)
-            )
+            courses.append(await course("" if kind == "own" else "managed disk: ", disk, home, given))
     publish(
         Path(__file__).parent,
         {
             "race": "P1 webhook-accept",
-            "figures": {
-                figure: value for one in courses for figure, value in one.figures().items()
-            },
-            "goals": {
-                f"{one.name}{figure}": goal for one in courses for figure, goal in GOALS.items()
-            },
-            "rows are the distinct messages": {
-                f"{one.name}{who}": n for one in courses for who, n in one.rows.items()
-            },
-            "racers": {
-                f"{one.name}{r.name}": r.summary() for one in courses for r in one.racers.values()
-            },
+            "figures": {figure: value for one in courses for figure, value in one.figures().items()},
+            "goals": {f"{one.name}{figure}": goal for one in courses for figure, goal in GOALS.items()},
+            "rows are the distinct messages": {f"{one.name}{who}": n for one in courses for who, n in one.rows.items()},
+            "racers": {f"{one.name}{r.name}": r.summary() for one in courses for r in one.racers.values()},
         },
     )
 

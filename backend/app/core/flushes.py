@@ -10,22 +10,18 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import asyncpg
-
 from app.core.errors import Unavailable
 from app.core.hands import resting
-from app.core.pool import Connection
+from app.core.pool import FAILURES, Connection
 
 PAUSE_SECONDS = 0.01
-"""From the end of one flush to the beginning of the next, at least: half of the time the log is free of us."""
+"""From the end of one flush to the beginning of the next, at least: meanwhile the log is free of us."""
 
 FLUSH_SECONDS = 5.0
 """How long a flush may take: whoever waits is told then that nothing is known."""
 
 RESTED_SECONDS = 20.0
 """After so long without a word a connection is asked whether it lives, before anything depends on it."""
-
-LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _FLUSH = "SELECT pg_catalog.pg_logical_emit_message(true, 'wafaa', '')"
 """The least that a transaction can write. Its commit waits for the disk, and for all that was committed before it."""
@@ -83,7 +79,7 @@ class Flushes:
             if connection is None or not await self._lives(connection):
                 try:
                     connection = self._connection = await self._connect()
-                except LOST as error:
+                except FAILURES as error:
                     raise _unknown() from error
                 self._heard_at = time.monotonic()
             return connection
@@ -93,7 +89,7 @@ class Flushes:
         if time.monotonic() - self._heard_at > self._rested:
             try:
                 await self._ask(connection, "SELECT 1")
-            except LOST:
+            except FAILURES:
                 connection.terminate()
         return not connection.is_closed()
 
@@ -115,7 +111,7 @@ class Flushes:
             except BaseException as error:
                 connection.terminate()
                 self._break(served)
-                if isinstance(error, LOST):
+                if isinstance(error, FAILURES):
                     return
                 raise
             self._free_at = time.monotonic() + PAUSE_SECONDS

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from app.core.pool import connect
+from app.core.pool import FAILURES, connect
 
 PULSE_SECONDS = 2.0
 MOST_UNHEARD = 10_000
@@ -36,7 +36,7 @@ async def listen(url: str, channel: str, *, name: str, pulse: float) -> AsyncIte
         pulse: Seconds of silence after which it is seen whether the other end is still there.
     """
     while True:
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*FAILURES):
             async for payload in _once(url, channel, name, pulse):
                 yield payload
         await asyncio.sleep(0.5)

@@ -17,7 +17,7 @@ import asyncpg
 from app.core.errors import Conflict, Misconfigured, Unavailable
 from app.core.flushes import Flushes
 from app.core.listening import PULSE_SECONDS, listen
-from app.core.pool import Connection, Pool, as_role, connect, is_local, undivided
+from app.core.pool import FAILURES, Connection, Pool, as_role, connect, is_local, undivided
 from app.core.priority import backend_stands_back, backend_steps_in
 from app.core.sealing import Cipher, Ciphers
 from app.core.tenant_token import TenantSigner
@@ -299,7 +299,7 @@ class Database:
     async def _checkout(self) -> Connection:
         try:
             return await self._pool.take()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             raise Unavailable("The database can't be reached. Try again shortly.") from error
 
     def listen(

@@ -23,6 +23,9 @@ WAIT_SECONDS = 5.0
 GOODBYE_SECONDS = 0.5
 """How long a server may take to hang up: one that can't be reached never does."""
 
+FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a connection that can't be had, or fails at what it is asked, raises."""
+
 LIFE_SECONDS = 1800.0
 """A connection is used no longer: the server's memory for it only grows, and an address may have moved."""
 

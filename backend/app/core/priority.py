@@ -33,6 +33,9 @@ def backend_stands_back(pid: int) -> None:
         stand_back(pid)
 
 
+_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
+"""The system call's numbers."""
+
 SLICE_SECONDS = 0.0001
 """How long who answers at once may compute before others do: the shortest that Linux knows."""
 
@@ -44,11 +47,14 @@ def step_in(pid: int = 0) -> None:
     word from the disk. Linux does so since 6.12, before that it takes no notice (sched(7), sched_setattr(2)).
     """
     number = _SCHED_SETATTR.get(os.uname().machine)
-    if number is None:
-        return
-    kept = os.getpriority(os.PRIO_PROCESS, pid)
-    wish = struct.pack("=IIQiIQQQ", 48, os.SCHED_OTHER, 0, kept, 0, int(SLICE_SECONDS * 1e9), 0, 0)
-    ctypes.CDLL(None).syscall(number, pid, wish, 0)
+    with suppress(OSError):  # It may be gone.
+        if number is None or os.sched_getscheduler(pid) != os.SCHED_OTHER:
+            return  # Whoever gave it another policy knows why.
+        kept = os.getpriority(os.PRIO_PROCESS, pid)
+        wish = struct.pack(
+            "=IIQiIQQQ", 48, os.SCHED_OTHER, 0, kept, 0, int(SLICE_SECONDS * 1e9), 0, 0
+        )
+        ctypes.CDLL(None).syscall(number, pid, wish, 0)
 
 
 def backend_steps_in(pid: int) -> None:
@@ -61,7 +67,3 @@ def _is_postgresqls(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"postgres: ")
     return False
-
-
-_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
-"""The system call's numbers."""

@@ -33,7 +33,8 @@ END $$;
 -- Takes due lanes, as `app.claim_lanes` does, and brings what their turns need: of the clients whose tokens the caller
 -- has, each read in its own client's scope; a token that isn't believed brings nothing, and the turn is loaded later.
 -- Gives the leases, the seconds until a lane is due in a queue that still has places, and the queues in which somebody was
--- left behind: nobody else needs to be asked for again before something happens. Nobody waits for the disk.
+-- left behind: nobody else needs to be asked for again before something happens. No claim waits
+-- for the disk: app.claim_lanes says why it needn't.
 CREATE OR REPLACE FUNCTION app.claim(wanted jsonb, lease_seconds float8, tokens jsonb, most int, history int) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,9 +1,10 @@
 -- The present text of app.record_and_intend: whoever changes it adds a migration that runs this file again.
 --
 -- Records a turn as app.record_turn does and, where the reply's delivery is the lane's next job and its send is plain, the
--- intent to send it as app.intend does: both rest on the disk by one commit. Says {outcome, parcel}. Listeners are told in a
--- transaction of their own: whoever notifies holds a lock of the whole server until its commit, and every other turn would wait for that. If the server dies in between,
--- listeners lose their connections as well, and read anew.
+-- intent to send it as app.intend does: both by one commit. Says {outcome, parcel}. The caller waits until that rests on the
+-- disk, with others (core/flushes.py), before anything is sent. Listeners are told in a transaction of their own: whoever
+-- notifies holds a lock of the whole server until its commit. If the server dies in between, listeners lose their
+-- connections as well, and read anew.
 -- All that it calls is named with its schema: PostgreSQL lets nothing that fixes its search path end a transaction.
 SET ROLE wafaa_definer;
 

@@ -2,7 +2,7 @@
 
 Ids, keys and hashes are rare; a client is not. While a table is small, every index that begins with the client costs the
 planner the same, and it keeps its plan when the table isn't small any more: a turn read all of a client's messages, six
-times over, for the one that it looked for.
+times over, for the one that it looked for. Who writes waits while they are made: some seconds a million messages.
 """
 
 from dataclasses import dataclass
@@ -27,9 +27,8 @@ class _Index:
     def make(self) -> None:
         """Drops it and makes it."""
         op.execute(f"DROP INDEX IF EXISTS {self.old or self.name}")
-        kind, where = "UNIQUE INDEX" if self.unique else "INDEX", (
-            f" WHERE {self.only}" if self.only else ""
-        )
+        kind = "UNIQUE INDEX" if self.unique else "INDEX"
+        where = f" WHERE {self.only}" if self.only else ""
         op.execute(f"CREATE {kind} {self.name} ON {self.table} ({self.columns}){where}")
 
 

@@ -264,7 +264,7 @@ async def _grow(owner: "asyncpg.Connection[asyncpg.Record]") -> None:
     await owner.execute("SET session_replication_role = replica")
     for table in ("contacts", "contact_addresses", "conversations", "messages", "jobs"):
         columns = await owner.fetch(
-            "SELECT attname AS name, atttypid::regtype::text AS type FROM pg_attribute WHERE attrelid = $1::regclass "
+            "SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::regclass "
             "AND attnum > 0 AND NOT attisdropped ORDER BY attnum", table,
         )  # fmt: skip
         names = ", ".join(f'"{column["name"]}"' for column in columns)
@@ -277,13 +277,11 @@ async def _grow(owner: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 def _another(table: str, column: str) -> str:
     """A value of a further row: its names are its own, all else is the same."""
-    if column in ("id", "contact_id", "conversation_id", "lane_id", "key", "platform_key"):
-        kind = "decode(md5(n::text), 'hex')" if column.endswith("key") else "gen_random_uuid()"
-        same = (
-            table == "messages" and column == "id"
-        )  # Of the same month, as what comes in at once.
-        return "(left(t.id::text, 24) || lpad(to_hex(n), 12, '0'))::uuid" if same else kind
-    return f't."{column}"'
+    if (table, column) == ("messages", "id"):  # Of the same month, as what comes in at once.
+        return "(left(t.id::text, 24) || lpad(to_hex(n), 12, '0'))::uuid"
+    if column in ("id", "contact_id", "conversation_id", "lane_id"):
+        return "gen_random_uuid()"
+    return "decode(md5(n::text), 'hex')" if column in ("key", "platform_key") else f't."{column}"'
 
 
 FEW = {

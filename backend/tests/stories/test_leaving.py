@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +12,6 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from app.bootstrap import owner_url
 from app.core.errors import Erased
 from app.models import portable
 from app.models.contact import Contact
@@ -32,15 +30,6 @@ PROVIDER = Provider(
 )
 NOTHING_OF_A_CLIENT = {"audit_log", "audit_seals", "client_keys"}
 """What outlives a client: ids of acts, their seals, and the empty rows of its keys."""
-
-
-@pytest.fixture
-async def owner(shop: Shop) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """The owner of the tables, whom no policy binds."""
-    url = owner_url(shop.product.services.settings).replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
-    yield connection
-    await connection.close()
 
 
 async def tables(owner: "asyncpg.Connection[asyncpg.Record]") -> dict[str, str]:

@@ -13,7 +13,6 @@ from app.models.idempotency import FoundingKey, IdempotencyKey, Keys
 from app.models.staff import Staff
 from tests.fixtures.shop import LAYLA, Shop
 from tests.stories.test_client_standing import platform
-from tests.stories.test_leaving import owner  # noqa: F401 # Fixture.
 
 
 @pytest.fixture
@@ -221,7 +220,7 @@ async def test_each_who_runs_the_installation_has_keys_of_their_own(shop: Shop) 
 
 async def test_what_is_kept_of_a_client_that_was_made_holds_no_words_and_goes_after_a_day(
     shop: Shop,
-    owner: "asyncpg.Connection[asyncpg.Record]",  # noqa: F811
+    owner: "asyncpg.Connection[asyncpg.Record]",
 ) -> None:
     keyed = platform(shop) | {"Idempotency-Key": str(uuid4())}
     await make(shop, "inn", **keyed)

@@ -109,7 +109,8 @@ def test_a_packed_value_is_smaller_and_opens_as_does_what_was_written_before() -
         for on in (False, True)
     )
     del sealed.SEALED[-2:]
-    row, trace = uuid4(), {
+    row = uuid4()
+    trace = {
         "passages": [{"text": "القهوة البيضاء بثمانية عشر ريالا", "score": n} for n in range(20)]
     }
     before, now = plain.seal(CIPHER, trace, row), packed.seal(CIPHER, trace, row)
