@@ -155,7 +155,13 @@ class Answered:
 
 
 async def post_at(
-    url: str, requests: Iterable[bytes], per_second: float, lines: int = 256, *, patient: bool = True
+    url: str,
+    requests: Iterable[bytes],
+    per_second: float,
+    lines: int = 256,
+    *,
+    patient: bool = True,
+    begins: float | None = None,
 ) -> list[Answered]:
     """Posts requests at a steady rate over ``lines`` connections; one that finds none free waits, and its time runs.
 
@@ -165,13 +171,14 @@ async def post_at(
         per_second: The rate.
         lines: How many connections there are.
         patient: Whether what has found none by the end is posted afterwards; otherwise it never is.
+        begins: When the first is due, by ``time.perf_counter``; as soon as the lines are open when absent.
     """
     with uncollected():
-        return await _post_at(url, requests, per_second, lines, patient)
+        return await _post_at(url, requests, per_second, lines, patient, begins)
 
 
 async def _post_at(
-    url: str, requests: Iterable[bytes], per_second: float, lines: int, patient: bool
+    url: str, requests: Iterable[bytes], per_second: float, lines: int, patient: bool, begins: float | None
 ) -> list[Answered]:
     parts, loop = urlsplit(url), asyncio.get_running_loop()
     free = [(await loop.create_connection(_Line, parts.hostname, parts.port))[1] for _ in range(lines)]
@@ -212,7 +219,7 @@ async def _post_at(
         elif sent_all and not running and not done.done():
             done.set_result(None)
 
-    began, sent_all = time.perf_counter(), False
+    began, sent_all = begins or time.perf_counter(), False
     for number, request in enumerate(requests):
         moment = began + number / per_second
         while (ahead := moment - time.perf_counter()) > 0:

@@ -6,8 +6,8 @@ nothing of clients. So few of them compute, in an order that is decided here, an
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from uuid import UUID
 LONGEST_SECONDS = 1.0
 """Who has had a hand for so long doesn't compute, but waits for something unforeseen: the hand goes to others."""
 
-SHARED_SECONDS = 5.0
-"""For how long a client is said to be about after its turn."""
+ABOUT_SECONDS = 1.0
+"""For how long a client is said to be about after it began a turn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +27,9 @@ class _Waiting:
 
 
 class Hands:
-    """So many turns compute at once; of one client's half as many, and a quarter while others are about.
+    """So many turns compute at once; of one client's half as many as if those that are about shared them evenly.
 
+    Where more are about than there are hands a share is less than one: who has computed begins nothing new for as long.
     Turns that come back from waiting go before new ones; among them, those of whoever has fewest hands.
     """
 
@@ -38,14 +39,20 @@ class Hands:
         self._now = now
         self._held: Counter[UUID] = Counter()
         self._waiting: list[_Waiting] = []
-        self._latest: UUID | None = None
-        self._mixed_at = float("-inf")
+        self._begun: OrderedDict[UUID, float] = OrderedDict()
+        self._rests: dict[UUID, float] = {}
 
     @property
     def cap(self) -> int:
         """How many one client may have."""
-        is_shared = self._now() - self._mixed_at < SHARED_SECONDS
-        return max(1, self._most // (4 if is_shared else 2))
+        return max(1, self._most // (2 * max(1, self._about())))
+
+    @property
+    def resting(self) -> Collection[UUID]:
+        """Clients that begin nothing new for now."""
+        now = self._now()
+        self._rests = {client: until for client, until in self._rests.items() if until > now}
+        return self._rests.keys()
 
     @property
     def several(self) -> int:
@@ -61,19 +68,35 @@ class Hands:
         """How many of a client's have one, or wait to have one again."""
         return self._held[client] + sum(one.client == client for one in self._waiting)
 
+    def has_share(self, client: UUID) -> bool:
+        """Whether a client may begin nothing new."""
+        return self.held(client) >= self.cap or client in self.resting
+
     def take(self, client: UUID) -> None:
         """A turn begins. What is claimed is begun, even where others came back meanwhile."""
-        if self._latest not in (None, client):
-            self._mixed_at = self._now()
-        self._latest = client
+        self._begun[client] = self._now()
+        self._begun.move_to_end(client)
         self._held[client] += 1
 
-    def leave(self, client: UUID) -> None:
-        """A turn computes no longer; whoever comes back may be next."""
+    def leave(self, client: UUID, seconds: float = 0.0) -> float:
+        """A turn computes no longer; whoever comes back may be next.
+
+        Args:
+            client: Whose turn.
+            seconds: How long it has computed.
+
+        Returns:
+            Seconds until the client may begin something new.
+        """
         self._held[client] -= 1
         if not self._held[client]:
             del self._held[client]
         self._pass_on()
+        if self._about() <= self._most:
+            return 0.0
+        now = self._now()
+        self._rests[client] = max(now, self._rests.get(client, now)) + seconds
+        return self._rests[client] - now
 
     async def take_again(self, client: UUID) -> None:
         """A turn goes on when it is its turn."""
@@ -87,6 +110,13 @@ class Hands:
             else:  # The hand had come just before the turn was given up.
                 self.leave(client)
             raise
+
+    def _about(self) -> int:
+        """How many clients are about."""
+        since = self._now() - ABOUT_SECONDS
+        while self._begun and next(iter(self._begun.values())) <= since:
+            self._begun.popitem(last=False)
+        return len(self._begun)
 
     def _pass_on(self) -> None:
         while self._held.total() < self._most:
@@ -103,7 +133,7 @@ class Hands:
 
 
 class Hand:
-    """What one turn computes with; ``freed`` is told whenever it lets go."""
+    """What one turn computes with; ``freed`` is told whenever it lets go, and when its client has rested for that."""
 
     def __init__(self, hands: Hands, client: UUID, freed: Callable[[], None]) -> None:
         """Takes it: see ``Hands.take``."""
@@ -137,15 +167,17 @@ class Hand:
             self._hold()
 
     def _hold(self) -> None:
-        self._is_held = True
+        self._is_held, self._since = True, time.monotonic()
         self._limit = asyncio.get_running_loop().call_later(LONGEST_SECONDS, self._let_go)
 
     def _let_go(self) -> None:
         if self._is_held:
             self._is_held = False
             self._limit.cancel()
-            self._hands.leave(self._client)
+            rest = self._hands.leave(self._client, time.monotonic() - self._since)
             self._freed()
+            if rest:
+                asyncio.get_running_loop().call_later(rest, self._freed)
 
 
 _mine: ContextVar[Hand | None] = ContextVar("hand", default=None)

@@ -24,6 +24,7 @@ class Arrival:
     It is sealed when it is made, while the database works on what came before: no write waits for that.
 
     Attributes:
+        client_id: Whose it is.
         message_id: The message's id. All ids are made here: they sort by time everywhere.
         is_stale: Whether it is too old to be answered.
         row: What it is but for the following.
@@ -31,7 +32,7 @@ class Arrival:
         media: Each one's id, kind and sealed reference.
     """
 
-    __slots__ = ("addresses", "is_stale", "media", "message_id", "row")
+    __slots__ = ("addresses", "client_id", "is_stale", "media", "message_id", "row")
 
     def __init__(
         self,
@@ -66,7 +67,8 @@ class Arrival:
             quiet: Seconds to wait for the rest of a burst; None for what is too old to be answered.
             attachments: References to media, plain.
         """
-        contact_id, self.message_id, self.is_stale = uuid7(), uuid7(), quiet is None
+        contact_id, self.message_id = uuid7(), uuid7()
+        self.client_id, self.is_stale = cipher.client_id, quiet is None
         self.row = (
             cipher.client_id,
             account_id,
@@ -138,14 +140,14 @@ async def write(db: Database, arrivals: Sequence[Arrival]) -> list[Received | No
     ]
 
 
-async def tell(db: Database, conversations: Collection[UUID], *, work: bool) -> None:
-    """Tells listeners of conversations with something new, and workers of work. It needn't rest on the disk.
+async def tell(db: Database, conversations: Collection[UUID], clients: Collection[UUID]) -> None:
+    """Tells listeners of conversations with something new, and workers whose work there is. It needn't rest on the disk.
 
     Raises:
         Unavailable: The database can't be reached, or takes no word.
     """
     try:
-        await db.call(_TELL, ",".join(map(str, conversations)), work)
+        await db.call(_TELL, ",".join(map(str, conversations)), ",".join(map(str, clients)))
     except asyncpg.PostgresError as error:
         raise Unavailable("The database is busy. Try again shortly.") from error
 
@@ -158,6 +160,6 @@ _RECEIVE = f"SELECT * FROM app.receive({', '.join(f'${n}' for n in range(1, 23))
 
 _TELL = """
 SELECT pg_catalog.set_config('synchronous_commit', 'off', true), pg_notify('wafaa_events', $1),
-  CASE WHEN $2::bool THEN pg_notify('wafaa_lanes', 'chat') END
+  CASE WHEN $2 <> '' THEN pg_notify('wafaa_lanes', 'chat ' || $2) END
 """
 """One word for all of them: hearing each by itself costs a listener more than the row it is about."""

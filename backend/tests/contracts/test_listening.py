@@ -70,7 +70,7 @@ async def test_of_all_that_could_not_be_told_the_latest_is(
     async with aclosing(_database(settings).listen("wafaa_events")) as heard, asyncio.timeout(60):
         assert await anext(heard) is None
         async with busy.directory():
-            herald.tell(known)
+            herald.tell((one, None) for one in known)
             await asyncio.sleep(0.1)
         while len(told) < MOST_UNTOLD:
             told += (await anext(heard) or "").split(",")

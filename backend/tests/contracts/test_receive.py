@@ -219,10 +219,13 @@ async def test_it_makes_nobody_wait_who_notifies_and_what_came_in_is_told_afterw
         cipher = cipher_of(tx)
     arrivals = [_arrival(cipher, other.account, key) for key in ("first", "second", "first")]
     received = await write(db, arrivals)
-    Herald(db).tell([one.conversation_id for one in received if one], work=True)
+    Herald(db).tell([(one.conversation_id, other.client) for one in received if one])
     async with asyncio.timeout(60):
         told = [await heard.get(), await heard.get()]
-    assert told == [("wafaa_events", str(received[0].conversation_id)), ("wafaa_lanes", "chat")]
+    assert told == [
+        ("wafaa_events", str(received[0].conversation_id)),
+        ("wafaa_lanes", f"chat {other.client}"),
+    ]
     assert received[2] is None
     await db.close()
 

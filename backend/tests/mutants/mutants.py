@@ -223,6 +223,29 @@ LANES = (
         + "test_lanes.py::test_a_client_with_fifty_times_as_much_to_do_stands_in_nobodys_way[postgres18-4]",
     ),
     Mutant(
+        "word of whoever has its share is a reason to ask the database",
+        "app/services/queue/bench.py",
+        "if clients and not self._asks and all(map(self._has_share, clients)):",
+        "if not clients and self._left is None:",
+        UNIT + "test_hands.py::test_news_of_who_has_its_share_waits_until_it_falls_below",
+    ),
+    Mutant(
+        "a flood begins the next turn at once beside more neighbours than hands",
+        "app/core/hands.py",
+        "if self._about() <= self._most:",
+        "if self._about() <= 10**6:",
+        UNIT
+        + "test_hands.py::test_where_more_are_about_than_there_are_hands_each_rests_for_as_long_as_it_computed",
+    ),
+    Mutant(
+        "the look whether news matters is broken off, and its connection with it",
+        "app/services/orchestrator/attention.py",
+        "await asyncio.shield(look)",
+        "await look",
+        CONTRACTS
+        + "test_attention.py::test_a_thought_that_ends_during_the_look_whether_it_matters_leaves_the_connection_whole",
+    ),
+    Mutant(
         "what fails is tried for ever",
         "app/services/queue/worker.py",
         "if lasting or work.lease.attempts >= self._max_attempts:",

@@ -85,9 +85,10 @@ def in_code() -> dict[str, str]:
     """The same, as the code has it."""
     places, background = int(str(default("worker_concurrency"))), default("background_concurrency")
     bench = Bench("chat", places)
-    alone, beside = Hands(8), Hands(8)
-    for client in (uuid4(), uuid4()):
-        beside.take(client)
+    everybodys, caps = Hands(32), []
+    for _ in range(4):
+        everybodys.take(uuid4())
+        caps.append(everybodys.cap)
     parsing = Limits()
     question = next(
         m for m in QuestionIn.model_fields["question"].metadata if hasattr(m, "max_length")
@@ -118,9 +119,9 @@ def in_code() -> dict[str, str]:
             f"{places}, one client's {bench._cap}",
             f"{background}",
         ],
-        "turns that compute at once · one client's, alone or not · a hand held": [
+        "turns that compute at once · one client's of n that are about · a hand held": [
             f"{work.HANDS_A_PROCESSOR} a processor",
-            {4: "a half"}[alone.cap] + {2: ", a quarter"}[beside.cap],
+            {(16, 8, 5, 4): "a half of one nth"}[tuple(caps)],
             f"{hands.LONGEST_SECONDS:g} s",
         ],
         "attempts, sends that aren't heard of too · back-off · a pause that is asked for · repetitions": [

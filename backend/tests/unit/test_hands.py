@@ -55,18 +55,57 @@ def end(bench: Bench, done: Lease) -> bool:
     return bench.may_ask(done.client_id)
 
 
-def test_one_client_has_half_of_the_hands_and_a_quarter_while_others_are_about() -> None:
+def test_one_client_has_half_of_the_hands_and_less_the_more_others_are_about() -> None:
     clock = Clock()
     hands = Hands(8, now=clock)
     hands.take(FLOOD)
     assert hands.cap == 4
     hands.take(CAFE)
     assert hands.cap == 2
+    hands.take(SHOP)
+    assert hands.cap == 1
+    clock.seconds = module.ABOUT_SECONDS
+    hands.take(CAFE)
+    hands.take(CAFE)
+    assert hands.cap == 4, "who is alone for a while has more"
+
+
+def test_where_more_are_about_than_there_are_hands_each_rests_for_as_long_as_it_computed() -> None:
+    clock = Clock()
+    hands, bench = Hands(2, now=clock), Bench("chat", 16)
+    bench.hands = hands
+    for client in (FLOOD, CAFE):
+        hands.take(client)
+    assert hands.leave(CAFE, 0.3) == 0, "two hands, two clients"
+    hands.take(SHOP)
+    assert hands.leave(FLOOD, 0.1) == pytest.approx(0.1)
+    hands.take(FLOOD)
+    assert hands.leave(FLOOD, 0.2) == pytest.approx(0.3)
+    assert list(hands.resting) == [FLOOD]
+    assert hands.has_share(FLOOD)
+    assert hands.held(FLOOD) == 0
+    wanted = bench.wanted()
+    assert wanted is not None
+    assert wanted.running == {str(FLOOD): wanted.cap}, "nothing of it is claimed"
+    clock.seconds = 0.31
+    assert not hands.resting
+    clock.seconds = module.ABOUT_SECONDS
+    hands.take(FLOOD)
+    assert hands.leave(FLOOD, 0.5) == 0, "alone it needs no rest"
+
+
+async def test_whoever_has_rested_is_asked_for() -> None:
+    hands, freed = Hands(1), asyncio.Queue[None]()
+    hands.take(CAFE)
     hands.leave(CAFE)
-    clock.seconds = module.SHARED_SECONDS
-    hands.take(CAFE)
-    hands.take(CAFE)
-    assert hands.cap == 4, "who was alone for a while has more"
+    with Hand(hands, FLOOD, lambda: freed.put_nowait(None)).working():
+        await asyncio.sleep(0.05)
+    assert freed.qsize() == 1
+    assert hands.has_share(FLOOD)
+    async with asyncio.timeout(60):
+        await freed.get()
+        await freed.get()
+    assert not hands.has_share(FLOOD)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
@@ -94,6 +133,28 @@ def test_who_was_left_behind_above_its_share_is_asked_for_when_two_of_its_hands_
     asked = [end(bench, one) for one in held]
     assert asked == [False, True, True, True]
     assert hands.free == 8
+
+
+def test_news_of_who_has_its_share_waits_until_it_falls_below() -> None:
+    bench = Bench("chat", 16, Hands(8))
+    held = begin(bench, CAFE, FLOOD, FLOOD, left=False)
+    assert not bench.has_news([FLOOD])
+    assert bench.has_news([SHOP])
+    assert bench.has_news([FLOOD, SHOP])
+    assert bench.has_news(), "nobody says whose it is"
+    assert not end(bench, held[0]), "its end makes no room for the flood"
+    assert end(bench, held[1])
+
+
+def test_who_falls_below_its_share_while_room_is_short_is_asked_for_by_whoever_makes_room() -> None:
+    bench = Bench("chat", 16, hands := Hands(4))
+    held = begin(bench, FLOOD, left=True)
+    for other in (CAFE, SHOP, uuid4()):
+        hands.take(other)
+    assert not bench.has_news([FLOOD])
+    assert not end(bench, held[0]), "one hand is free, and two are asked for at once"
+    hands.leave(CAFE)
+    assert bench.may_ask(CAFE)
 
 
 def test_where_nobody_was_left_behind_nobody_is_asked_for_until_something_is_due() -> None:
@@ -164,7 +225,8 @@ async def test_a_turn_that_rests_lends_its_hand_and_goes_on_before_new_ones() ->
 
 
 async def test_of_those_that_come_back_whoever_has_fewest_goes_first() -> None:
-    hands = Hands(8)
+    clock = Clock()
+    hands = Hands(8, now=clock)
     order: list[UUID] = []
     others = [uuid4() for _ in range(6)]
 
@@ -174,6 +236,7 @@ async def test_of_those_that_come_back_whoever_has_fewest_goes_first() -> None:
 
     for client in (FLOOD, FLOOD, *others):
         hands.take(client)
+    clock.seconds = module.ABOUT_SECONDS
     waiting = [asyncio.create_task(come_back(c)) for c in (FLOOD, FLOOD, CAFE)]
     await asyncio.sleep(0)
     hands.leave(others[0])

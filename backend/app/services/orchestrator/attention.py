@@ -5,7 +5,7 @@ The news comes by NOTIFY; losing it costs an answer that nobody will send, never
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from app.models.conversation import Conversation
 from app.services.orchestrator.session_manager import Session
 
 T = TypeVar("T")
+
+GLANCE_SECONDS = 0.05
+"""From the news to the look whether it matters: what is thought by then needs none."""
 
 
 class Outdated(Exception):
@@ -34,6 +37,7 @@ class Attention:
     def __init__(self, db: Database, news: News) -> None:
         self._db = db
         self._news = news
+        self._looks: set[asyncio.Task[bool]] = set()
 
     def follow(self, conversation_id: UUID) -> AbstractContextManager[asyncio.Event]:
         """News of a conversation, to be opened before it is read: nothing is missed in between."""
@@ -71,11 +75,20 @@ class Attention:
 
     async def _outdated(self, session: Session, client_id: UUID, news: asyncio.Event) -> None:
         """Comes back when the contact has said more, or a human has taken the conversation."""
-        since = None if session.final else session.last_contact_seq
         while True:
             await news.wait()
+            await asyncio.sleep(GLANCE_SECONDS)
             news.clear()
-            with suppress(Unavailable):  # Then recording the answer finds out.
-                async with self._db.tenant(client_id) as tx:
-                    if await Conversation.has_moved_on(tx, session.conversation_id, since):
-                        return
+            self._looks.add(look := asyncio.create_task(self._has_moved_on(session, client_id)))
+            look.add_done_callback(self._looks.discard)
+            # A question that is broken off takes its connection along, and a new one begins with cold caches.
+            if await asyncio.shield(look):
+                return
+
+    async def _has_moved_on(self, session: Session, client_id: UUID) -> bool:
+        since = None if session.final else session.last_contact_seq
+        try:
+            async with self._db.tenant(client_id) as tx:
+                return await Conversation.has_moved_on(tx, session.conversation_id, since)
+        except Unavailable:  # Then recording the answer finds out.
+            return False

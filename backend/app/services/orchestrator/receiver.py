@@ -117,12 +117,15 @@ class Receiver:
 
     async def _write(self, arrivals: Sequence[Arrival]) -> list[Received | None]:
         received = await write(self._db, arrivals)
-        news = [(a, r.conversation_id) for a, r in zip(arrivals, received, strict=True) if r]
-        self._herald.tell([talk for _, talk in news], work=not all(a.is_stale for a, _ in news))
+        self._herald.tell(
+            (r.conversation_id, None if a.is_stale else a.client_id)
+            for a, r in zip(arrivals, received, strict=True)
+            if r
+        )
         return received
 
     async def _raise(self, statuses: Sequence[Status]) -> list[None]:
-        self._herald.tell(await note(self._db, statuses))
+        self._herald.tell((talk, None) for talk in await note(self._db, statuses))
         return [None] * len(statuses)
 
     async def _status(

@@ -26,21 +26,32 @@ class Bench:
         self._credit = 0
         self._left = self._filled = True
         self._asks = self._freed = False
+        self._bound: set[UUID] = set()
 
     @property
     def is_hungry(self) -> bool:
         """Whether somebody was left behind for want of room, and there is some."""
         return self._left and (self._filled or self._freed) and self._room() >= self._several()
 
-    def has_news(self) -> bool:
-        """Whether to ask when something is due: not while it is known that somebody waits, and room is short."""
+    def has_news(self, clients: Collection[UUID] = ()) -> bool:
+        """Whether to ask when something is due: not while it is known that somebody waits, and room is short.
+
+        Args:
+            clients: Whose it is. Where all of them have their share, they wait until they fall below it.
+        """
+        if clients and not self._asks and all(map(self._has_share, clients)):
+            self._left = True
+            self._bound |= set(clients)
+            return False
         return not self._left or self._room() >= self._several()
 
     def may_ask(self, client: UUID) -> bool:
-        """Whether to ask when a client's job has left a hand or its place: for several at once, while others work."""
-        able = self._room() >= self._several() and (self._filled or self._is_below(client))
-        self._freed |= able
-        return able and self._left and not self._asks
+        """Whether to ask when a client's job has left a hand or its place: for several at once, while others work.
+
+        Where nobody waits for want of room, whoever waits has its share: it has to be one of those.
+        """
+        self._freed |= self._is_below(client) and (self._asks or client in self._bound)
+        return self.is_hungry and not self._asks
 
     def wanted(self, without: Collection[UUID] = ()) -> Wanted | None:
         """What may be claimed now; None while there is no room.
@@ -54,6 +65,8 @@ class Bench:
             return None
         self._asks, self._freed, cap = True, False, self._limit()
         running = {client: self._counts(client, cap) for client in self._running}
+        running |= dict.fromkeys(self.hands.resting if self.hands else (), cap)
+        self._bound = {client for client, count in running.items() if count >= cap}
         running |= dict.fromkeys(without, cap)
         told = {str(client): count for client, count in running.items()}
         return Wanted(self.queue, room, cap, told, self._after, self._credit)
@@ -65,8 +78,15 @@ class Bench:
         """Whether so many of a client's could begin that it is worth while to ask."""
         if self.hands is None:
             return self._running[client] < self._cap
-        return self.hands.held(client) <= self.hands.cap - min(
-            self._several(), max(1, self.hands.cap // 2)
+        least = min(self._several(), max(1, self.hands.cap // 2))
+        return (
+            self.hands.held(client) <= self.hands.cap - least and client not in self.hands.resting
+        )
+
+    def _has_share(self, client: UUID) -> bool:
+        cap = self._limit()
+        return self._counts(client, cap) >= cap or (
+            self.hands is not None and self.hands.has_share(client)
         )
 
     def _room(self) -> int:
@@ -89,6 +109,8 @@ class Bench:
     def served(self, wanted: Wanted, leases: Sequence[Lease], *, left: bool) -> None:
         """Of what was wanted these came; others were left behind or not, for want of places or above their shares."""
         self._left, self._filled, self._asks = left, len(leases) >= wanted.places, False
+        took = Counter(lease.client_id for lease in leases)
+        self._bound |= {c for c in took if took[c] + wanted.running.get(str(c), 0) >= wanted.cap}
 
     def stand(self, lease: Lease) -> None:
         """A job leaves its place."""

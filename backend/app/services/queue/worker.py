@@ -142,12 +142,14 @@ class Worker:
             await asyncio.sleep(max(0.005, seconds))
 
     async def _listen(self) -> None:
-        async for queue in self._db.listen("wafaa_lanes"):
-            self._ask(bench for bench in self._named(queue) if bench.has_news())
+        async for told in self._db.listen("wafaa_lanes"):
+            queue, _, clients = (told or "").partition(" ")
+            whose = [UUID(client) for client in clients.split(",") if client]
+            self._ask(bench for bench in self._named(queue) if bench.has_news(whose))
 
-    def _named(self, queue: str | None) -> Collection[Bench]:
+    def _named(self, queue: str) -> Collection[Bench]:
         """The queue that a notification names; all, where it says something else."""
-        bench = self._benches.get(queue or "")
+        bench = self._benches.get(queue)
         return [bench] if bench else self._benches.values()
 
     def _ask(self, benches: Iterable[Bench]) -> None:
