@@ -44,7 +44,7 @@ from app.services.queue.pressure import Pressure
 from app.services.queue.steps import Step
 
 HOUR = 3600.0
-HANDS_A_PROCESSOR = 4
+HANDS_A_PROCESSOR = 3
 """Turns that compute at once: while one of them is in a worker, others are in the database and the embedder."""
 
 

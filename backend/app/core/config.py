@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         None,
         alias="WAFAA_WORKER_HANDS",
         ge=1,
-        description="Of them, how many compute at once while others wait for a model; four a processor when absent.",
+        description="Of them, how many compute at once while others wait for a model; three a processor when absent.",
     )
     background_concurrency: int = Field(
         2,
