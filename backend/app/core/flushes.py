@@ -14,7 +14,7 @@ from app.core.errors import Unavailable
 from app.core.hands import resting
 from app.core.pool import FAILURES, Connection
 
-PAUSE_SECONDS = 0.005
+PAUSE_SECONDS = 0.007
 """From the end of one flush to the beginning of the next, at least: meanwhile the log is free of us."""
 
 FLUSH_SECONDS = 5.0

@@ -6,7 +6,7 @@ nothing of clients. So few of them compute, in an order that is decided here, an
 
 import asyncio
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,9 +27,10 @@ class _Waiting:
 
 
 class Hands:
-    """So many turns compute at once; of one client's half as many as if those that are about shared them evenly.
+    """So many turns compute at once; of one client's half as many, and a quarter while others are about.
 
-    Where more are about than there are hands a share is less than one: who has computed begins nothing new for as long.
+    Who begins more than twice as many turns as those that are about do on average has half of an even share, but one
+    hand; where more are about than there are hands it then rests after it has computed, for as long.
     Turns that come back from waiting go before new ones; among them, those of whoever has fewest hands.
     """
 
@@ -39,13 +40,18 @@ class Hands:
         self._now = now
         self._held: Counter[UUID] = Counter()
         self._waiting: list[_Waiting] = []
-        self._begun: OrderedDict[UUID, float] = OrderedDict()
+        self._begun: deque[tuple[float, UUID]] = deque()
+        self._lately: Counter[UUID] = Counter()
         self._rests: dict[UUID, float] = {}
 
     @property
     def cap(self) -> int:
-        """How many one client may have."""
-        return max(1, self._most // (2 * max(1, self._about())))
+        """How many one client may have that begins no more than others."""
+        return max(1, self._most // (2 * min(2, max(1, self._about()))))
+
+    def cap_of(self, client: UUID) -> int:
+        """How many a client may have."""
+        return max(1, self._most // (2 * self._about())) if self._is_greedy(client) else self.cap
 
     @property
     def resting(self) -> Collection[UUID]:
@@ -70,12 +76,12 @@ class Hands:
 
     def has_share(self, client: UUID) -> bool:
         """Whether a client may begin nothing new."""
-        return self.held(client) >= self.cap or client in self.resting
+        return self.held(client) >= self.cap_of(client) or client in self.resting
 
     def take(self, client: UUID) -> None:
         """A turn begins. What is claimed is begun, even where others came back meanwhile."""
-        self._begun[client] = self._now()
-        self._begun.move_to_end(client)
+        self._begun.append((self._now(), client))
+        self._lately[client] += 1
         self._held[client] += 1
 
     def leave(self, client: UUID, seconds: float = 0.0) -> float:
@@ -92,7 +98,7 @@ class Hands:
         if not self._held[client]:
             del self._held[client]
         self._pass_on()
-        if self._about() <= self._most:
+        if self._about() <= self._most or not self._is_greedy(client):
             return 0.0
         now = self._now()
         self._rests[client] = max(now, self._rests.get(client, now)) + seconds
@@ -114,9 +120,15 @@ class Hands:
     def _about(self) -> int:
         """How many clients are about."""
         since = self._now() - ABOUT_SECONDS
-        while self._begun and next(iter(self._begun.values())) <= since:
-            self._begun.popitem(last=False)
-        return len(self._begun)
+        while self._begun and self._begun[0][0] <= since:
+            _, client = self._begun.popleft()
+            self._lately[client] -= 1
+            if not self._lately[client]:
+                del self._lately[client]
+        return len(self._lately)
+
+    def _is_greedy(self, client: UUID) -> bool:
+        return self._lately[client] * self._about() > 2 * len(self._begun)
 
     def _pass_on(self) -> None:
         while self._held.total() < self._most:
@@ -129,7 +141,7 @@ class Hands:
             one.ticket.set_result(None)
 
     def _may(self, one: _Waiting) -> bool:
-        return not one.ticket.done() and self._held[one.client] < self.cap
+        return not one.ticket.done() and self._held[one.client] < self.cap_of(one.client)
 
 
 class Hand:

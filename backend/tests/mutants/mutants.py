@@ -232,10 +232,10 @@ LANES = (
     Mutant(
         "a flood begins the next turn at once beside more neighbours than hands",
         "app/core/hands.py",
-        "if self._about() <= self._most:",
-        "if self._about() <= 10**6:",
+        "if self._about() <= self._most or not self._is_greedy(client):",
+        "if True:",
         UNIT
-        + "test_hands.py::test_where_more_are_about_than_there_are_hands_each_rests_for_as_long_as_it_computed",
+        + "test_hands.py::test_where_more_are_about_than_there_are_hands_a_flood_rests_for_as_long_as_it_computed",
     ),
     Mutant(
         "the look whether news matters is broken off, and its connection with it",

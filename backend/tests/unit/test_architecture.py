@@ -85,10 +85,13 @@ def in_code() -> dict[str, str]:
     """The same, as the code has it."""
     places, background = int(str(default("worker_concurrency"))), default("background_concurrency")
     bench = Bench("chat", places)
-    everybodys, caps = Hands(32), []
+    others, caps = Hands(32), []
     for _ in range(4):
-        everybodys.take(uuid4())
-        caps.append(everybodys.cap)
+        others.take(uuid4())
+        caps.append(others.cap)
+    flood = uuid4()
+    for _ in range(20):
+        others.take(flood)
     parsing = Limits()
     question = next(
         m for m in QuestionIn.model_fields["question"].metadata if hasattr(m, "max_length")
@@ -119,9 +122,10 @@ def in_code() -> dict[str, str]:
             f"{places}, one client's {bench._cap}",
             f"{background}",
         ],
-        "turns that compute at once · one client's of n that are about · a hand held": [
+        "turns that compute at once · one client's alone, beside others, a flood's of n · a hand held": [
             f"{work.HANDS_A_PROCESSOR} a processor",
-            {(16, 8, 5, 4): "a half of one nth"}[tuple(caps)],
+            {(16, 8, 8, 8): "a half, a quarter"}[tuple(caps)]
+            + {32 // (2 * 5): ", half of one nth"}[others.cap_of(flood)],
             f"{hands.LONGEST_SECONDS:g} s",
         ],
         "attempts, sends that aren't heard of too · back-off · a pause that is asked for · repetitions": [

@@ -55,33 +55,56 @@ def end(bench: Bench, done: Lease) -> bool:
     return bench.may_ask(done.client_id)
 
 
-def test_one_client_has_half_of_the_hands_and_less_the_more_others_are_about() -> None:
+def test_one_client_has_half_of_the_hands_and_a_quarter_while_others_are_about() -> None:
     clock = Clock()
     hands = Hands(8, now=clock)
     hands.take(FLOOD)
     assert hands.cap == 4
     hands.take(CAFE)
     assert hands.cap == 2
-    hands.take(SHOP)
-    assert hands.cap == 1
+    hands.leave(CAFE)
     clock.seconds = module.ABOUT_SECONDS
     hands.take(CAFE)
     hands.take(CAFE)
-    assert hands.cap == 4, "who is alone for a while has more"
+    assert hands.cap == 4, "who was alone for a while has more"
 
 
-def test_where_more_are_about_than_there_are_hands_each_rests_for_as_long_as_it_computed() -> None:
+def test_who_begins_more_than_twice_as_much_as_others_do_has_half_of_an_even_share() -> None:
+    clock = Clock()
+    hands = Hands(12, now=clock)
+    for client in (CAFE, SHOP, FLOOD, FLOOD, FLOOD, FLOOD):
+        hands.take(client)
+    assert hands.cap_of(FLOOD) == 3, "four of six, among three: no more than twice as much"
+    hands.take(FLOOD)
+    assert [hands.cap_of(client) for client in (FLOOD, CAFE)] == [2, 3]
+    bench = Bench("chat", 16, hands)
+    bench.sit(lease(FLOOD))
+    wanted = bench.wanted()
+    assert wanted is not None
+    assert wanted.running[str(FLOOD)] >= wanted.cap
+    for _ in range(4):
+        hands.leave(FLOOD)
+    wanted = bench.wanted()
+    assert wanted is not None
+    assert wanted.cap - wanted.running[str(FLOOD)] == 1, "it has one of its two"
+
+
+def test_where_more_are_about_than_there_are_hands_a_flood_rests_for_as_long_as_it_computed() -> (
+    None
+):
     clock = Clock()
     hands, bench = Hands(2, now=clock), Bench("chat", 16)
     bench.hands = hands
-    for client in (FLOOD, CAFE):
+    for client in (FLOOD, FLOOD, FLOOD, FLOOD, FLOOD, CAFE):
         hands.take(client)
-    assert hands.leave(CAFE, 0.3) == 0, "two hands, two clients"
+    assert hands.leave(FLOOD, 0.3) == 0, "two hands, two clients"
     hands.take(SHOP)
     assert hands.leave(FLOOD, 0.1) == pytest.approx(0.1)
-    hands.take(FLOOD)
+    assert hands.leave(CAFE, 0.3) == 0, "it began no more than others"
     assert hands.leave(FLOOD, 0.2) == pytest.approx(0.3)
     assert list(hands.resting) == [FLOOD]
+    for _ in range(2):
+        hands.leave(FLOOD)
     assert hands.has_share(FLOOD)
     assert hands.held(FLOOD) == 0
     wanted = bench.wanted()
@@ -94,10 +117,19 @@ def test_where_more_are_about_than_there_are_hands_each_rests_for_as_long_as_it_
     assert hands.leave(FLOOD, 0.5) == 0, "alone it needs no rest"
 
 
+def test_where_everybody_has_as_much_to_do_nobody_rests() -> None:
+    hands = Hands(2, now=Clock())
+    for client in (FLOOD, CAFE, SHOP):
+        hands.take(client)
+        assert hands.leave(client, 0.1) == 0
+    assert not hands.resting
+
+
 async def test_whoever_has_rested_is_asked_for() -> None:
     hands, freed = Hands(1), asyncio.Queue[None]()
-    hands.take(CAFE)
-    hands.leave(CAFE)
+    for client in (CAFE, SHOP, *[FLOOD] * 5):
+        hands.take(client)
+        hands.leave(client)
     with Hand(hands, FLOOD, lambda: freed.put_nowait(None)).working():
         await asyncio.sleep(0.05)
     assert freed.qsize() == 1

@@ -78,10 +78,9 @@ class Bench:
         """Whether so many of a client's could begin that it is worth while to ask."""
         if self.hands is None:
             return self._running[client] < self._cap
-        least = min(self._several(), max(1, self.hands.cap // 2))
-        return (
-            self.hands.held(client) <= self.hands.cap - least and client not in self.hands.resting
-        )
+        cap = self.hands.cap_of(client)
+        least = min(self._several(), max(1, cap // 2))
+        return self.hands.held(client) <= cap - least and client not in self.hands.resting
 
     def _has_share(self, client: UUID) -> bool:
         cap = self._limit()
@@ -97,9 +96,14 @@ class Bench:
         return min(self._cap, self.hands.cap) if self.hands else self._cap
 
     def _counts(self, client: UUID, cap: int) -> int:
-        """How many of a client's count under a cap: its hands, and places as far as those bind it sooner."""
+        """How many of a client's count under a cap: its hands, and places as far as those bind it sooner.
+
+        Who may have fewer hands than others counts as if it had the rest.
+        """
         seated = self._running[client] - (self._cap - cap)
-        return max(seated, self.hands.held(client)) if self.hands else seated
+        if self.hands is None:
+            return seated
+        return max(seated, self.hands.held(client) + max(0, cap - self.hands.cap_of(client)))
 
     def sit(self, lease: Lease) -> None:
         """A job takes a place; its client has had this much of its turn."""
