@@ -43,9 +43,11 @@ def test_nor_behind_a_log_whose_broker_and_readers_die(tmp_path: Path) -> None:
 
 
 def ran(plan: str, folder: Path, seconds: float) -> dict[str, Any]:
-    history = folder / "history.jsonl"
+    """Its report, read from a file of its own: what is killed may have written to the terminal that it shares."""
+    history, reported = folder / "history.jsonl", folder / "report.json"
+    files = ("--history", str(history), "--report", str(reported))
     done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "--plan", plan, "--history", str(history)],
+        [sys.executable, "-m", "tests.chaos", "--plan", plan, *files],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -53,7 +55,7 @@ def ran(plan: str, folder: Path, seconds: float) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
-    report: dict[str, Any] = json.loads(done.stdout)
+    report: dict[str, Any] = json.loads(reported.read_text())
     return report
 
 
