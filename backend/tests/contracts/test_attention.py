@@ -91,11 +91,12 @@ async def test_a_thought_that_ends_during_the_look_whether_it_matters_leaves_the
 
     monkeypatch.setattr(Conversation, "has_moved_on", slowly)
     before = await _server_processes(talk)
-    async with asyncio.timeout(60):
-        await _think(talk, session, looking.wait())
-        assert not seen.is_set(), "nobody waits for the look"
-        await seen.wait()
-        await asyncio.sleep(0.1)
+    await _think(talk, session, looking.wait())
+    assert not seen.is_set(), "nobody waits for the look"
+    seeing = asyncio.create_task(seen.wait())
+    await asyncio.wait({seeing}, timeout=10)
+    assert seeing.done(), "it was broken off"
+    await asyncio.sleep(0.1)
     assert await _server_processes(talk) == before
 
 
