@@ -128,7 +128,8 @@ class Hands:
         return len(self._lately)
 
     def _is_greedy(self, client: UUID) -> bool:
-        return self._lately[client] * self._about() > 2 * len(self._begun)
+        about = self._about()  # First: it forgets what is past.
+        return self._lately[client] * about > 2 * len(self._begun)
 
     def _pass_on(self) -> None:
         while self._held.total() < self._most:
