@@ -205,8 +205,8 @@ class Job(Created, TenantRow):
             "SELECT FROM lanes WHERE client_id = $1 AND id = $2 FOR UPDATE", client_of(tx), lane_id
         )  # Lane first, then job, as workers lock them.
         await tx.run(
-            "WITH first AS (UPDATE jobs SET due_at = clock_timestamp() WHERE client_id = $1 AND id = (SELECT id FROM jobs "
-            "WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1) RETURNING due_at), "
+            "WITH first AS (UPDATE jobs SET due_at = clock_timestamp() WHERE client_id = $1 AND id = ("
+            "SELECT f.id FROM app.first_job($1, $2) f) RETURNING due_at), "
             "woken AS (SELECT pg_notify('wafaa_lanes', 'hurry')) "
             "UPDATE lanes SET due_at = first.due_at FROM first, woken WHERE client_id = $1 AND lanes.id = $2",
             client_of(tx), lane_id,
@@ -262,7 +262,7 @@ INSERT INTO jobs (client_id, id, lane_id, kind, payload, state, error, code, att
 VALUES ($1, $2, $3, $5, $6, 'parked', $7, $8, $9, clock_timestamp())
 """
 
-_FIRST_DUE = "due_at = (SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' ORDER BY id LIMIT 1)"
+_FIRST_DUE = "due_at = (SELECT f.due_at FROM app.first_job($1, $2) f)"
 # The notification lets idle workers look at the lane's next job at once.
 _OLDER = """
 DELETE FROM jobs WHERE client_id = $1 AND lane_id = $2 AND kind = $3 AND state = 'pending' AND id < (
@@ -277,7 +277,6 @@ UPDATE lanes SET lease_until = NULL, {_FIRST_DUE} FROM woken WHERE client_id = $
 _DONE = """
 WITH done AS (DELETE FROM jobs WHERE client_id = $1 AND id = $3),
 woken AS (SELECT pg_notify('wafaa_lanes', 'next'))
-UPDATE lanes SET lease_until = NULL, due_at = (
-  SELECT due_at FROM jobs WHERE client_id = $1 AND lane_id = $2 AND state = 'pending' AND id <> $3 ORDER BY id LIMIT 1)
+UPDATE lanes SET lease_until = NULL, due_at = (SELECT f.due_at FROM app.first_job($1, $2, $3) f)
 FROM woken WHERE client_id = $1 AND id = $2
 """

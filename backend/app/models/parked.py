@@ -46,7 +46,7 @@ _REPLAY = (
 )
 _WAKE = (
     "WITH woken AS (SELECT pg_notify('wafaa_lanes', 'replay')) UPDATE lanes l SET due_at = ("
-    "SELECT j.due_at FROM jobs j WHERE j.client_id = $1 AND j.lane_id = l.id AND j.state = 'pending' ORDER BY j.id LIMIT 1) "
+    "SELECT f.due_at FROM app.first_job($1, l.id) f) "
     "FROM woken WHERE l.client_id = $1 AND l.id = ANY($2::uuid[])"
 )
 

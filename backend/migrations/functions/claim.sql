@@ -5,7 +5,7 @@ SET ROLE wafaa_definer;
 -- is a variable: beside a function that may tell another time for each row, every lane that is due already would be read.
 CREATE OR REPLACE FUNCTION app.seconds_to_due(wanted text[], ago float8) RETURNS float8
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-SET plan_cache_mode = force_generic_plan AS $$
+SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   moment timestamptz := clock_timestamp();
   since timestamptz := moment - make_interval(secs => ago);
@@ -20,7 +20,7 @@ END $$;
 -- The queues in which somebody still waits: a lane is due, and nobody has it. Reads past those that somebody has, no further.
 CREATE OR REPLACE FUNCTION app.queues_left(wanted text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-SET plan_cache_mode = force_generic_plan AS $$
+SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   moment timestamptz := clock_timestamp();
 BEGIN

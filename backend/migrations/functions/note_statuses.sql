@@ -93,8 +93,7 @@ BEGIN
     WITH first AS (
       UPDATE public.jobs j SET due_at = clock_timestamp()
       FROM unnest(whose, awaited) AS w(client_id, id)
-      WHERE j.client_id = w.client_id AND j.id = (SELECT o.id FROM public.jobs o
-        WHERE o.client_id = w.client_id AND o.lane_id = w.id AND o.state = 'pending' ORDER BY o.id LIMIT 1)
+      WHERE j.client_id = w.client_id AND j.id = (SELECT o.id FROM app.first_job(w.client_id, w.id) o)
       RETURNING j.client_id, j.lane_id, j.due_at
     )
     UPDATE public.lanes l SET due_at = f.due_at FROM first f WHERE l.client_id = f.client_id AND l.id = f.lane_id;

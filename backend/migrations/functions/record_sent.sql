@@ -20,10 +20,11 @@ BEGIN
     PERFORM app.settle(client, talk, job);
     RETURN true;
   END IF;
-  UPDATE public.jobs j SET due_at = clock_timestamp() WHERE j.client_id = client AND j.id = (SELECT f.id FROM public.jobs f
-    WHERE f.client_id = client AND f.lane_id = talk AND f.state = 'pending' ORDER BY f.id LIMIT 1);
-  UPDATE public.lanes l SET due_at = clock_timestamp() WHERE l.client_id = client AND l.id = talk AND EXISTS (
-    SELECT FROM public.jobs f WHERE f.client_id = client AND f.lane_id = talk AND f.state = 'pending');
+  UPDATE public.jobs j SET due_at = clock_timestamp() WHERE j.client_id = client AND j.id = (
+    SELECT f.id FROM app.first_job(client, talk) f);
+  IF FOUND THEN
+    UPDATE public.lanes l SET due_at = clock_timestamp() WHERE l.client_id = client AND l.id = talk;
+  END IF;
   PERFORM pg_notify('wafaa_lanes', 'hurry');
   RETURN false;
 END $$;

@@ -49,8 +49,7 @@ BEGIN
   VALUES (client, t.usage_id, t.message_id, t.model, t.input_tokens, t.output_tokens, t.milliseconds, t.channel);
   INSERT INTO public.answer_traces (client_id, message_id, trace) VALUES (client, t.message_id, t.trace);
   goes_on := t.delivery_id IS NOT NULL AND t.lease_seconds IS NOT NULL AND NOT EXISTS (
-    SELECT FROM public.jobs j WHERE j.client_id = client AND j.lane_id = t.conversation_id AND j.state = 'pending'
-      AND j.id <> t.job_id AND j.id < t.delivery_id);
+    SELECT FROM app.first_job(client, t.conversation_id, t.job_id) f WHERE f.id < t.delivery_id);
   IF t.delivery_id IS NOT NULL THEN
     INSERT INTO public.jobs (client_id, id, lane_id, kind, payload, attempts, due_at)
     VALUES (client, t.delivery_id, t.conversation_id, 'deliver_message', t.delivery, goes_on::int, clock_timestamp());

@@ -9,8 +9,7 @@ DECLARE
   due timestamptz;
 BEGIN
   DELETE FROM public.jobs j WHERE j.client_id = client AND j.id = job;
-  UPDATE public.lanes l SET lease_until = NULL, due_at = (SELECT j.due_at FROM public.jobs j
-    WHERE j.client_id = client AND j.lane_id = lane AND j.state = 'pending' ORDER BY j.id LIMIT 1)
+  UPDATE public.lanes l SET lease_until = NULL, due_at = (SELECT f.due_at FROM app.first_job(client, lane) f)
   WHERE l.client_id = client AND l.id = lane RETURNING l.due_at INTO due;
   IF due IS NOT NULL THEN
     PERFORM pg_notify('wafaa_lanes', 'next');

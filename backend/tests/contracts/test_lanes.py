@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ import orjson
 import pytest
 
 from app.bootstrap import app_url, owner_url, signer
+from app.core.config import Settings
 from app.core.errors import UpstreamUnavailable
 from app.core.multi_tenant import Database
 from app.models.client import Client, ClientSettings, new_client_id
@@ -86,17 +88,34 @@ class Yard:
 
 
 @pytest.fixture(params=["postgres18", "postgres15"])
-async def yard(
+def settings(
     request: pytest.FixtureRequest, fresh_database: Callable[..., str], tmp_path: Path
-) -> AsyncIterator[Yard]:
-    settings = settings_for(
+) -> Settings:
+    return settings_for(
         fresh_database(request.getfixturevalue(request.param), migrate_now), tmp_path
     )
-    db = sealed(Database.connect(app_url(settings), signer(settings), size=4, overflow=4))
+
+
+@asynccontextmanager
+async def _yard(settings: Settings, size: int) -> AsyncIterator[Yard]:
+    db = sealed(Database.connect(app_url(settings), signer(settings), size=size, overflow=0))
     owner = await asyncpg.connect(owner_url(settings).replace("+asyncpg", ""))
     yield Yard(db, owner)
     await owner.close()
     await db.close()
+
+
+@pytest.fixture
+async def yard(settings: Settings) -> AsyncIterator[Yard]:
+    async with _yard(settings, 8) as yard:
+        yield yard
+
+
+@pytest.fixture
+async def alone(settings: Settings) -> AsyncIterator[Yard]:
+    """One connection does it all, and keeps what it has planned."""
+    async with _yard(settings, 1) as yard:
+        yield yard
 
 
 @pytest.mark.parametrize("places", [1, 4, 16])
@@ -218,6 +237,49 @@ async def _touched(yard: Yard, *, lanes: int) -> int:
     return sum(read[1][1]) - sum(read[0][1])
 
 
+@pytest.mark.parametrize("rested", [False, True])
+async def test_what_was_planned_while_nothing_was_due_serves_when_much_is(
+    alone: Yard, rested: bool
+) -> None:
+    """A plan is kept until the server counts rows anew. All ways cost the same while there is none."""
+    slugs = [f"client-{n}" for n in range(5)]
+    for slug in slugs:
+        await alone.client(slug, due=2_000 if rested else 1)
+    await alone.owner.execute("DELETE FROM lanes")
+    await alone.owner.execute("DELETE FROM jobs")
+    await alone.owner.execute("VACUUM (ANALYZE) lanes, jobs")
+    for _ in range(6):
+        await _work_once(alone)
+    few = await _work_once(alone)
+    for slug in slugs:
+        await alone.due(slug, 2_000)
+    assert few == 0
+    assert 0 < await _work_once(alone) < 400
+
+
+async def _work_once(yard: Yard) -> int:
+    """Claims sixteen, settles one, asks how it stands: how many rows of lanes and jobs are read."""
+    before = await _read(yard)
+    claimed = await Lane.claim(yard.db, [Wanted("chat", 16, 16, {}, None, 0)], 30)
+    for lease in claimed.leases[:1]:
+        async with yard.db.tenant(lease.client_id) as tx:
+            await Job.settle(tx, lease)
+    await Lane.pressure(yard.db, "chat", older=30.0, most=10)
+    await Lane.mind_clock(yard.db)
+    return await _read(yard) - before
+
+
+async def _read(yard: Yard) -> int:
+    async with yard.db.directory() as tx:
+        await tx.run("SELECT pg_stat_force_next_flush()")
+    row = await yard.owner.fetchrow(
+        "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0) + (SELECT coalesce(sum(i.idx_tup_read), 0) "
+        "FROM pg_stat_user_indexes i WHERE i.relid = t.relid)) AS rows FROM pg_stat_user_tables t "
+        "WHERE relname IN ('lanes', 'jobs')"
+    )
+    return int(row["rows"])  # type: ignore[index]
+
+
 class Failing:
     """A handler whose neighbour is down, an observer, and a backlog of nothing."""
 
@@ -236,7 +298,7 @@ class Failing:
         return []
 
 
-@pytest.mark.parametrize("yard", ["postgres18"], indirect=True)
+@pytest.mark.parametrize("settings", ["postgres18"], indirect=True)
 async def test_when_everything_fails_few_are_tried_again_soon_and_the_rest_much_later(
     yard: Yard,
 ) -> None:

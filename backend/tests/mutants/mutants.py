@@ -147,8 +147,8 @@ LANES = (
     Mutant(
         "a lane's jobs are taken out of turn",
         "app.claim_lanes",
-        "ORDER BY f.id LIMIT 1",
-        "ORDER BY f.id DESC LIMIT 1",
+        "ORDER BY f.lane_id, f.id LIMIT 1",
+        "ORDER BY f.lane_id DESC, f.id DESC LIMIT 1",
         CONTRACTS
         + "test_leases.py::test_the_jobs_of_a_lane_come_one_at_a_time_in_their_order[postgres18]",
     ),
@@ -163,9 +163,18 @@ LANES = (
     Mutant(
         "a parked job stops its lane",
         "app.claim_lanes",
-        "f.lane_id = t.id AND f.state = 'pending'",
-        "f.lane_id = t.id",
+        "f.lane_id <= t.id AND f.state = 'pending'",
+        "f.lane_id <= t.id",
         CONTRACTS + "test_leases.py::test_a_parked_job_leaves_the_lane_to_the_next_one[postgres18]",
+    ),
+    Mutant(
+        "how a lane's first job is found is left to the planner",
+        "app.claim_lanes",
+        "first\n      WHERE j.ctid = first.spot",
+        "first\n      WHERE j.client_id = t.client_id AND j.id = (SELECT f.id FROM public.jobs f "
+        "WHERE f.client_id = t.client_id AND f.lane_id = t.id AND f.state = 'pending' ORDER BY f.id LIMIT 1)",
+        CONTRACTS + "test_lanes.py::"
+        "test_what_was_planned_while_nothing_was_due_serves_when_much_is[postgres18-False]",
     ),
     Mutant(
         "a claim raises no fence",
