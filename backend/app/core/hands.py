@@ -74,9 +74,13 @@ class Hands:
         """How many of a client's have one, or wait to have one again."""
         return self._held[client] + sum(one.client == client for one in self._waiting)
 
-    def has_share(self, client: UUID) -> bool:
-        """Whether a client may begin nothing new."""
-        return self.held(client) >= self.cap_of(client) or client in self.resting
+    def room_of(self, client: UUID) -> int:
+        """How many more of a client's may begin; none while it rests."""
+        return 0 if client in self.resting else max(0, self.cap_of(client) - self.held(client))
+
+    def is_worth_asking_for(self, client: UUID) -> bool:
+        """Whether so many of a client's could begin: half of what it may have, and no more than ``several``."""
+        return self.room_of(client) >= min(self.several, max(1, self.cap_of(client) // 2))
 
     def take(self, client: UUID) -> None:
         """A turn begins. What is claimed is begun, even where others came back meanwhile."""

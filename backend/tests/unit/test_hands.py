@@ -105,7 +105,7 @@ def test_where_more_are_about_than_there_are_hands_a_flood_rests_for_as_long_as_
     assert list(hands.resting) == [FLOOD]
     for _ in range(2):
         hands.leave(FLOOD)
-    assert hands.has_share(FLOOD)
+    assert not hands.room_of(FLOOD)
     assert hands.held(FLOOD) == 0
     wanted = bench.wanted()
     assert wanted is not None
@@ -133,11 +133,11 @@ async def test_whoever_has_rested_is_asked_for() -> None:
     with Hand(hands, FLOOD, lambda: freed.put_nowait(None)).working():
         await asyncio.sleep(0.05)
     assert freed.qsize() == 1
-    assert hands.has_share(FLOOD)
+    assert not hands.room_of(FLOOD)
     async with asyncio.timeout(60):
         await freed.get()
         await freed.get()
-    assert not hands.has_share(FLOOD)
+    assert hands.room_of(FLOOD)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])

@@ -39,7 +39,7 @@ class Bench:
         Args:
             clients: Whose it is. Where all of them have their share, they wait until they fall below it.
         """
-        if clients and not self._asks and all(map(self._has_share, clients)):
+        if clients and not self._asks and not any(map(self._room_of, clients)):
             self._left = True
             self._bound |= set(clients)
             return False
@@ -64,29 +64,25 @@ class Bench:
             self._left = self._filled = True
             return None
         self._asks, self._freed, cap = True, False, self._limit()
-        running = {client: self._counts(client, cap) for client in self._running}
-        running |= dict.fromkeys(self.hands.resting if self.hands else (), cap)
-        self._bound = {client for client, count in running.items() if count >= cap}
-        running |= dict.fromkeys(without, cap)
-        told = {str(client): count for client, count in running.items()}
+        resting = self.hands.resting if self.hands else ()
+        rooms = {client: self._room_of(client) for client in {*self._running, *resting}}
+        self._bound = {client for client in rooms if not rooms[client]}
+        rooms |= dict.fromkeys(without, 0)
+        told = {str(client): cap - rooms[client] for client in rooms}
         return Wanted(self.queue, room, cap, told, self._after, self._credit)
 
     def _several(self) -> int:
         return self.hands.several if self.hands else 1
 
+    def _room_of(self, client: UUID) -> int:
+        """How many more of a client's may begin: for as many there is a place and a hand."""
+        places = max(0, self._cap - self._running[client])
+        return min(places, self.hands.room_of(client)) if self.hands else places
+
     def _is_below(self, client: UUID) -> bool:
         """Whether so many of a client's could begin that it is worth while to ask."""
-        if self.hands is None:
-            return self._running[client] < self._cap
-        cap = self.hands.cap_of(client)
-        least = min(self._several(), max(1, cap // 2))
-        return self.hands.held(client) <= cap - least and client not in self.hands.resting
-
-    def _has_share(self, client: UUID) -> bool:
-        cap = self._limit()
-        return self._counts(client, cap) >= cap or (
-            self.hands is not None and self.hands.has_share(client)
-        )
+        worth = self.hands is None or self.hands.is_worth_asking_for(client)
+        return worth and self._room_of(client) > 0
 
     def _room(self) -> int:
         free = self._places - self._running.total()
@@ -94,16 +90,6 @@ class Bench:
 
     def _limit(self) -> int:
         return min(self._cap, self.hands.cap) if self.hands else self._cap
-
-    def _counts(self, client: UUID, cap: int) -> int:
-        """How many of a client's count under a cap: its hands, and places as far as those bind it sooner.
-
-        Who may have fewer hands than others counts as if it had the rest.
-        """
-        seated = self._running[client] - (self._cap - cap)
-        if self.hands is None:
-            return seated
-        return max(seated, self.hands.held(client) + max(0, cap - self.hands.cap_of(client)))
 
     def sit(self, lease: Lease) -> None:
         """A job takes a place; its client has had this much of its turn."""
