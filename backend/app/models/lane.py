@@ -192,9 +192,17 @@ class Lane(TenantRow):
         return None if row["seconds"] is None else float(row["seconds"])
 
     @classmethod
-    async def mind_clock(cls, db: Database) -> float:
-        """Sees to it that what is due soon stays so when the database's clock is set back; gives by how many seconds."""
-        [row] = await db.call("SELECT app.mind_clock($1) AS seconds", TOLERANCE)
+    async def mind_clock(cls, db: Database, queues: Sequence[str]) -> float:
+        """Keeps what is due soon due when the database's clock is set back, and what is done from being read.
+
+        Args:
+            db: Where lanes are.
+            queues: The queues that the caller serves.
+
+        Returns:
+            By how many seconds the clock was set back.
+        """
+        [row] = await db.call("SELECT app.mind_clock($1, $2) AS seconds", TOLERANCE, list(queues))
         return float(row["seconds"])
 
     @classmethod

@@ -9,7 +9,9 @@ SET ROLE wafaa_definer;
 -- whoever claimed may live on, so its fence is never given again: it is the time in microseconds, and rises.
 -- A table of millions is never read, whatever the planner makes of the numbers; and these it makes while there is nothing
 -- to do, when all ways cost the same. So no choice is left to it: what is found is joined by key, or by its place in the
--- table, and rows are asked for in the order of one index alone, where sorting is out of the question.
+-- table, and rows are asked for in the order of one index alone, where sorting is out of the question. Nor is read what
+-- was due before a queue's floor (queues.sql): only what is done lies there, and while somebody reads a snapshot, as for a
+-- backup, it can't be cleared away.
 CREATE OR REPLACE FUNCTION app.claim_lanes(wanted jsonb, lease_seconds float8)
 RETURNS TABLE (client_id uuid, lane_id uuid, fence bigint, job_id uuid, kind text, payload jsonb, attempts int,
   queue text, credit int)
@@ -24,8 +26,9 @@ DECLARE
 BEGIN
   FOR q IN
     SELECT r.queue, r.places, r.cap, r.running, coalesce(r.credit, 0) AS credit,
-      coalesce(r.after, '00000000-0000-0000-0000-000000000000') AS after
+      coalesce(r.after, '00000000-0000-0000-0000-000000000000') AS after, coalesce(f.floor, '-infinity') AS floor
     FROM jsonb_to_recordset(wanted) AS r(queue text, places int, cap int, running jsonb, after uuid, credit int)
+    LEFT JOIN vault.lane_floors f ON f.queue = r.queue
   LOOP
     visits := q.places * 2 + 8;
     RETURN QUERY
@@ -34,7 +37,7 @@ BEGIN
       UNION ALL
       SELECT x.client_id, a.n + 1 FROM ahead a CROSS JOIN LATERAL (
         SELECT l.client_id FROM public.lanes l
-        WHERE l.queue = q.queue AND l.client_id > a.client_id AND l.due_at <= moment
+        WHERE l.queue = q.queue AND l.client_id > a.client_id AND l.due_at >= q.floor AND l.due_at <= moment
           AND (l.lease_until IS NULL OR l.lease_until < moment)
         ORDER BY l.client_id, l.due_at LIMIT 1) x
       WHERE a.n < visits
@@ -43,7 +46,8 @@ BEGIN
       UNION ALL
       SELECT x.client_id, b.n + 1 FROM behind b CROSS JOIN LATERAL (
         SELECT l.client_id FROM public.lanes l
-        WHERE l.queue = q.queue AND l.client_id > b.client_id AND l.client_id <= q.after AND l.due_at <= moment
+        WHERE l.queue = q.queue AND l.client_id > b.client_id AND l.client_id <= q.after
+          AND l.due_at >= q.floor AND l.due_at <= moment
           AND (l.lease_until IS NULL OR l.lease_until < moment)
         ORDER BY l.client_id, l.due_at LIMIT 1) x
       WHERE b.n < visits - (SELECT max(n) FROM ahead)
@@ -62,7 +66,8 @@ BEGIN
         t.used + row_number() OVER (PARTITION BY t.client_id ORDER BY d.due_at, d.id) - 1 AS taken
       FROM turns t CROSS JOIN LATERAL (
         SELECT l.id, l.due_at, l.ctid AS spot FROM public.lanes l
-        WHERE l.queue = q.queue AND l.client_id >= t.client_id AND (l.client_id, l.due_at) <= (t.client_id, moment)
+        WHERE l.queue = q.queue AND (l.client_id, l.due_at) >= (t.client_id, q.floor)
+          AND (l.client_id, l.due_at) <= (t.client_id, moment)
           AND l.due_at <= moment AND (l.lease_until IS NULL OR l.lease_until < moment)
         ORDER BY l.client_id, l.due_at LIMIT greatest(least(t.room, t.weight + 2 * q.places / (SELECT count(*)::int FROM turns)), 0)) d
     ), locked AS (

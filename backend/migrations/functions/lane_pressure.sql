@@ -13,6 +13,7 @@ SET enable_sort = off SET enable_incremental_sort = off SET plan_cache_mode = fo
 DECLARE
   moment timestamptz := clock_timestamp();
   long timestamptz := moment - make_interval(secs => older);
+  least timestamptz := coalesce((SELECT f.floor FROM vault.lane_floors f WHERE f.queue = wanted), '-infinity');
 BEGIN
   RETURN QUERY
   WITH RECURSIVE late(client_id, n) AS (
@@ -20,7 +21,7 @@ BEGIN
     UNION ALL
     SELECT x.client_id, a.n + 1 FROM late a CROSS JOIN LATERAL (
       SELECT l.client_id FROM public.lanes l
-      WHERE l.queue = wanted AND l.client_id > a.client_id AND l.due_at <= long
+      WHERE l.queue = wanted AND l.client_id > a.client_id AND l.due_at >= least AND l.due_at <= long
         AND (l.lease_until IS NULL OR l.lease_until < moment)
       ORDER BY l.client_id, l.due_at LIMIT 1) x
     WHERE a.n < 2000
@@ -28,13 +29,14 @@ BEGIN
   SELECT d.client_id, extract(epoch FROM moment - o.due_at)::float8, (
     SELECT count(*)::int FROM (
       SELECT FROM public.lanes l
-      WHERE l.queue = wanted AND l.client_id >= d.client_id AND (l.client_id, l.due_at) <= (d.client_id, moment)
-        AND l.due_at <= moment
+      WHERE l.queue = wanted AND (l.client_id, l.due_at) >= (d.client_id, least)
+        AND (l.client_id, l.due_at) <= (d.client_id, moment) AND l.due_at <= moment
       ORDER BY l.client_id, l.due_at LIMIT cap) c)
   FROM late d CROSS JOIN LATERAL (
     SELECT l.due_at FROM public.lanes l
-    WHERE l.queue = wanted AND l.client_id >= d.client_id AND (l.client_id, l.due_at) <= (d.client_id, moment)
-      AND l.due_at <= moment AND (l.lease_until IS NULL OR l.lease_until < moment)
+    WHERE l.queue = wanted AND (l.client_id, l.due_at) >= (d.client_id, least)
+      AND (l.client_id, l.due_at) <= (d.client_id, moment) AND l.due_at <= moment
+      AND (l.lease_until IS NULL OR l.lease_until < moment)
     ORDER BY l.client_id, l.due_at LIMIT 1) o
   WHERE d.n > 0;
 END $$;

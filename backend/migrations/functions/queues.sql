@@ -3,19 +3,41 @@
 -- nobody reads them.
 SET ROLE wafaa_definer;
 
--- The queues in which a lane is or will be due.
-CREATE OR REPLACE FUNCTION app.queues() RETURNS SETOF text
+-- The queues in which a lane is or will be due, and since when the first one of each. Read from the beginning: what is
+-- done, and can't be cleared away yet, is passed by one by one.
+CREATE OR REPLACE FUNCTION app.queues() RETURNS TABLE (name text, first timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
 DECLARE
-  known text := '';
+  last text := '';
 BEGIN
   LOOP
-    SELECT l.queue INTO known FROM public.lanes l WHERE l.queue > known AND l.due_at IS NOT NULL
+    SELECT l.queue, l.due_at INTO name, first FROM public.lanes l WHERE l.queue > last AND l.due_at IS NOT NULL
     ORDER BY l.queue, l.due_at LIMIT 1;
     EXIT WHEN NOT FOUND;
-    RETURN NEXT known;
+    RETURN NEXT;
+    last := name;
   END LOOP;
+END $$;
+
+-- Raises each queue's floor to a minute before the first lane that is due in it, or before now: nobody reads below. What
+-- becomes due by an older date, as when a job was tried again for minutes while the next one waited, lowers it at the next
+-- look, ten seconds later at most. One caller looks, and writes only what has moved by half a minute.
+CREATE OR REPLACE FUNCTION app.raise_floors(moment timestamptz, served text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  allowance CONSTANT interval := '60 seconds';  -- Whoever made a lane due may not have committed yet.
+BEGIN
+  UPDATE vault.clock SET looked = moment WHERE looked IS NULL OR looked NOT BETWEEN moment - interval '10 seconds' AND moment;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  INSERT INTO vault.lane_floors AS f (queue, floor)
+  SELECT queue, least(min(first), moment) - allowance FROM (
+    SELECT q.name, q.first FROM app.queues() q UNION ALL SELECT s.name, NULL FROM unnest(served) AS s(name)) AS known(queue, first)
+  GROUP BY queue
+  ON CONFLICT (queue) DO UPDATE SET floor = excluded.floor
+  WHERE excluded.floor < f.floor OR excluded.floor > f.floor + interval '30 seconds';
 END $$;
 
 -- What waits in each queue: how many lanes are due, and for how many seconds the oldest has been.
@@ -27,16 +49,17 @@ DECLARE
   moment timestamptz := clock_timestamp();
 BEGIN
   RETURN QUERY SELECT q.name, w.lanes, extract(epoch FROM moment - w.first)::float8
-  FROM app.queues() AS q(name) CROSS JOIN LATERAL (
+  FROM app.queues() q CROSS JOIN LATERAL (
     SELECT count(*) AS lanes, min(l.due_at) AS first FROM public.lanes l
     WHERE l.queue = q.name AND l.due_at <= moment) w
   WHERE w.lanes > 0;
 END $$;
 
--- Notes the time. Where it lies before the latest that was seen, the clock was set back: leases and due times that
--- were counted from the wrong one go back by as much, once, whoever notices. So does what only a job's own date shows,
--- which lies in the future: nobody may have looked while the clock was wrong. Gives the seconds; 0 as a rule.
-CREATE OR REPLACE FUNCTION app.mind_clock(tolerance float8) RETURNS float8
+-- Notes the time, and raises the floors of the queues that are served. Where the time lies before the latest that was seen, the clock was set back:
+-- leases and due times that were counted from the wrong one go back by as much, once, whoever notices. So does what only a
+-- job's own date shows, which lies in the future: nobody may have looked while the clock was wrong. Gives the seconds; 0
+-- as a rule.
+CREATE OR REPLACE FUNCTION app.mind_clock(tolerance float8, served text[]) RETURNS float8
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
 DECLARE
@@ -44,9 +67,10 @@ DECLARE
   back interval;
 BEGIN
   PERFORM FROM vault.clock FOR UPDATE;
+  PERFORM app.raise_floors(moment, served);
   SELECT greatest((SELECT max(c.seen) FROM vault.clock c), max(f.made)) - moment INTO back
-  FROM app.queues() AS q(name) CROSS JOIN LATERAL (
-    SELECT l.client_id, l.id FROM public.lanes l WHERE l.queue = q.name AND l.due_at > moment ORDER BY l.due_at) w
+  FROM vault.lane_floors q CROSS JOIN LATERAL (
+    SELECT l.client_id, l.id FROM public.lanes l WHERE l.queue = q.queue AND l.due_at > moment ORDER BY l.due_at) w
   CROSS JOIN LATERAL (
     SELECT max(o.created_at) AS made FROM (
       SELECT j.created_at FROM public.jobs j
@@ -68,6 +92,6 @@ BEGIN
   RETURN extract(epoch FROM back)::float8;
 END $$;
 
-REVOKE ALL ON FUNCTION app.queues(), app.lane_backlog(), app.mind_clock(float8) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.lane_backlog(), app.mind_clock(float8) TO wafaa_app;
+REVOKE ALL ON FUNCTION app.queues(), app.raise_floors(timestamptz, text[]), app.lane_backlog(), app.mind_clock(float8, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.lane_backlog(), app.mind_clock(float8, text[]) TO wafaa_app;
 RESET ROLE;

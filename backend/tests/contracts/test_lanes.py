@@ -41,6 +41,7 @@ class Yard:
 
     db: Database
     owner: "asyncpg.Connection[asyncpg.Record]"
+    url: str
     clients: dict[str, UUID] = field(default_factory=dict)
 
     async def client(
@@ -99,8 +100,9 @@ def settings(
 @asynccontextmanager
 async def _yard(settings: Settings, size: int) -> AsyncIterator[Yard]:
     db = sealed(Database.connect(app_url(settings), signer(settings), size=size, overflow=0))
-    owner = await asyncpg.connect(owner_url(settings).replace("+asyncpg", ""))
-    yield Yard(db, owner)
+    url = owner_url(settings).replace("+asyncpg", "")
+    owner = await asyncpg.connect(url)
+    yield Yard(db, owner, url)
     await owner.close()
     await db.close()
 
@@ -253,8 +255,15 @@ async def test_what_was_planned_while_nothing_was_due_serves_when_much_is(
     few = await _work_once(alone)
     for slug in slugs:
         await alone.due(slug, 2_000)
+    await _look(alone)
     assert few == 0
-    assert 0 < await _work_once(alone) < 400
+    assert 0 < await _work_once(alone) < 600
+
+
+async def _look(yard: Yard) -> None:
+    """Ten seconds have passed, and somebody looks since when something is due."""
+    await yard.owner.execute("UPDATE vault.clock SET looked = looked - interval '11 seconds'")
+    await Lane.mind_clock(yard.db, ["chat"])
 
 
 async def _work_once(yard: Yard) -> int:
@@ -265,7 +274,7 @@ async def _work_once(yard: Yard) -> int:
         async with yard.db.tenant(lease.client_id) as tx:
             await Job.settle(tx, lease)
     await Lane.pressure(yard.db, "chat", older=30.0, most=10)
-    await Lane.mind_clock(yard.db)
+    await Lane.mind_clock(yard.db, ["chat"])
     return await _read(yard) - before
 
 
@@ -278,6 +287,39 @@ async def _read(yard: Yard) -> int:
         "WHERE relname IN ('lanes', 'jobs')"
     )
     return int(row["rows"])  # type: ignore[index]
+
+
+async def test_what_is_done_and_cannot_be_cleared_away_yet_is_not_read_again(yard: Yard) -> None:
+    """As while somebody makes a backup: before, each claim read all that was done since it began."""
+    await yard.client("busy", due=1)
+    reader = await asyncpg.connect(yard.url)
+    async with reader.transaction(isolation="repeatable_read"):
+        await reader.fetchval("SELECT count(*) FROM clients")
+        await _do_much(yard, 3_000)
+        await Lane.mind_clock(yard.db, ["chat"])
+        assert await _work_once(yard) < 100
+    await reader.close()
+
+
+async def _do_much(yard: Yard, count: int) -> None:
+    """So many lanes were due minutes ago, and are done."""
+    await yard.due("busy", count)
+    await yard.owner.execute("UPDATE lanes SET due_at = due_at - interval '5 minutes'")
+    await yard.owner.execute("DELETE FROM jobs")
+    await yard.owner.execute("UPDATE lanes SET due_at = NULL")
+    await yard.owner.execute("SELECT pg_stat_force_next_flush()")
+
+
+async def test_what_becomes_due_by_an_old_date_is_found_seconds_later(yard: Yard) -> None:
+    await yard.client("busy", due=1)
+    bench = Bench("chat", 4)
+    await yard.owner.execute("UPDATE lanes SET due_at = clock_timestamp() + interval '1 hour'")
+    await Lane.mind_clock(yard.db, ["chat"])
+    await yard.owner.execute("UPDATE lanes SET due_at = clock_timestamp() - interval '1 hour'")
+    await Lane.mind_clock(yard.db, ["chat"])
+    assert await yard.claim(bench) == [], "Somebody looked a moment ago."
+    await _look(yard)
+    assert len(await yard.claim(bench)) == 1
 
 
 class Failing:
