@@ -20,13 +20,13 @@ BEGIN
   END LOOP;
 END $$;
 
--- Raises each queue's floor to a minute before the first lane that is due in it, or before now: nobody reads below. What
--- becomes due by an older date, as when a job was tried again for minutes while the next one waited, lowers it at the next
--- look, ten seconds later at most. One caller looks, and writes only what has moved by half a minute.
+-- Raises each queue's floor to some seconds before the first lane that is due in it, or before now: nobody reads below.
+-- What becomes due by an older date, as when its transaction took longer, or when a job was tried again for minutes while
+-- the next one waited, lowers it at the next look, ten seconds later at most. One caller looks for all.
 CREATE OR REPLACE FUNCTION app.raise_floors(moment timestamptz, served text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  allowance CONSTANT interval := '60 seconds';  -- Whoever made a lane due may not have committed yet.
+  allowance CONSTANT interval := '5 seconds';  -- Whoever made a lane due may not have committed yet.
 BEGIN
   UPDATE vault.clock SET looked = moment WHERE looked IS NULL OR looked NOT BETWEEN moment - interval '10 seconds' AND moment;
   IF NOT FOUND THEN
@@ -37,7 +37,7 @@ BEGIN
     SELECT q.name, q.first FROM app.queues() q UNION ALL SELECT s.name, NULL FROM unnest(served) AS s(name)) AS known(queue, first)
   GROUP BY queue
   ON CONFLICT (queue) DO UPDATE SET floor = excluded.floor
-  WHERE excluded.floor < f.floor OR excluded.floor > f.floor + interval '30 seconds';
+  WHERE excluded.floor <> f.floor;
 END $$;
 
 -- What waits in each queue: how many lanes are due, and for how many seconds the oldest has been.
