@@ -177,6 +177,22 @@ LANES = (
         "test_what_was_planned_while_nothing_was_due_serves_when_much_is[postgres18-False]",
     ),
     Mutant(
+        "what becomes due below a floor stays there",
+        "app.raise_floors",
+        "WHERE excluded.floor <> f.floor",
+        "WHERE excluded.floor > f.floor",
+        CONTRACTS
+        + "test_lanes.py::test_what_becomes_due_by_an_old_date_is_found_seconds_later[postgres18]",
+    ),
+    Mutant(
+        "what is done is read again at every claim",
+        "app.claim_lanes",
+        "l.client_id > a.client_id AND l.due_at >= q.floor AND",
+        "l.client_id > a.client_id AND",
+        CONTRACTS
+        + "test_lanes.py::test_what_is_done_and_cannot_be_cleared_away_yet_is_not_read_again[postgres18]",
+    ),
+    Mutant(
         "a claim raises no fence",
         "app.claim_lanes",
         "SET fence = greatest(l.fence + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),",
