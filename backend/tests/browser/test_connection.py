@@ -92,12 +92,19 @@ async def test_what_was_not_sent_survives_the_page(
         assert len([m for m in await talk.messages() if m.author == "contact"]) == 1
 
 
+# What a page reads after it has sent tells it that the message is there, and it sends no more.
+_HAS_READ = (
+    "() => performance.getEntriesByType('resource').some(entry => entry.name.includes('/messages'))"
+)
+
+
 async def test_a_reply_that_was_lost_on_its_way_does_not_double_the_message(
     open_page: OpenPage, wafaa: Installation
 ) -> None:
     page = await open_page("/c/clinic", locale="en", forgive=("503",))
     panel = Panel(page, "en")
     await panel.ready()
+    await page.wait_for_function(_HAS_READ)
     sent: list[str | None] = []
     again = asyncio.Event()
 
