@@ -192,7 +192,7 @@ class Lane(TenantRow):
         return None if row["seconds"] is None else float(row["seconds"])
 
     @classmethod
-    async def mind_clock(cls, db: Database, queues: Sequence[str]) -> float:
+    async def mind_clock(cls, db: Database, queues: Collection[str]) -> float:
         """Keeps what is due soon due when the database's clock is set back, and what is done from being read.
 
         Args:

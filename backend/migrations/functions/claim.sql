@@ -27,7 +27,8 @@ BEGIN
   RETURN ARRAY(SELECT w.queue FROM unnest(wanted) AS w(queue) LEFT JOIN vault.lane_floors f ON f.queue = w.queue
   CROSS JOIN LATERAL (
     SELECT FROM public.lanes l
-    WHERE l.queue = w.queue AND l.due_at >= coalesce(f.floor, '-infinity') AND l.due_at <= moment AND (l.lease_until IS NULL OR l.lease_until < moment)
+    WHERE l.queue = w.queue AND l.due_at >= coalesce(f.floor, '-infinity') AND l.due_at <= moment
+      AND (l.lease_until IS NULL OR l.lease_until < moment)
     ORDER BY l.due_at LIMIT 1) waiting);
 END $$;
 

@@ -22,7 +22,7 @@ END $$;
 
 -- Raises each queue's floor to some seconds before the first lane that is due in it, or before now: nobody reads below.
 -- What becomes due by an older date, as when its transaction took longer, or when a job was tried again for minutes while
--- the next one waited, lowers it at the next look, ten seconds later at most. One caller looks for all.
+-- the next one waited, lowers it at the next look, ten to fifteen seconds later. One caller looks for all.
 CREATE OR REPLACE FUNCTION app.raise_floors(moment timestamptz, served text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -55,10 +55,10 @@ BEGIN
   WHERE w.lanes > 0;
 END $$;
 
--- Notes the time, and raises the floors of the queues that are served. Where the time lies before the latest that was seen, the clock was set back:
--- leases and due times that were counted from the wrong one go back by as much, once, whoever notices. So does what only a
--- job's own date shows, which lies in the future: nobody may have looked while the clock was wrong. Gives the seconds; 0
--- as a rule.
+-- Notes the time, and raises the floors of the queues that are served. Where the time lies before the latest that was
+-- seen, the clock was set back: leases and due times that were counted from the wrong one go back by as much, once, whoever
+-- notices; and below any floor, so there is none until the next look. So does what only a job's own date shows, which lies
+-- in the future: nobody may have looked while the clock was wrong. Gives the seconds; 0 as a rule.
 CREATE OR REPLACE FUNCTION app.mind_clock(tolerance float8, served text[]) RETURNS float8
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
@@ -83,7 +83,8 @@ BEGIN
   ELSIF back < make_interval(secs => tolerance) THEN
     RETURN 0;
   END IF;
-  UPDATE vault.clock SET seen = moment;
+  UPDATE vault.clock SET seen = moment, looked = NULL;
+  DELETE FROM vault.lane_floors;
   UPDATE public.lanes l SET due_at = l.due_at - CASE WHEN l.due_at > moment THEN back ELSE interval '0' END,
     lease_until = l.lease_until - CASE WHEN l.lease_until > moment THEN back ELSE interval '0' END
   WHERE l.due_at > moment OR l.lease_until > moment;
@@ -92,6 +93,7 @@ BEGIN
   RETURN extract(epoch FROM back)::float8;
 END $$;
 
-REVOKE ALL ON FUNCTION app.queues(), app.raise_floors(timestamptz, text[]), app.lane_backlog(), app.mind_clock(float8, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.queues(), app.raise_floors(timestamptz, text[]), app.lane_backlog(),
+  app.mind_clock(float8, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.lane_backlog(), app.mind_clock(float8, text[]) TO wafaa_app;
 RESET ROLE;

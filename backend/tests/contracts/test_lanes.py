@@ -281,12 +281,12 @@ async def _work_once(yard: Yard) -> int:
 async def _read(yard: Yard) -> int:
     async with yard.db.directory() as tx:
         await tx.run("SELECT pg_stat_force_next_flush()")
-    row = await yard.owner.fetchrow(
+    rows = await yard.owner.fetchval(
         "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0) + (SELECT coalesce(sum(i.idx_tup_read), 0) "
-        "FROM pg_stat_user_indexes i WHERE i.relid = t.relid)) AS rows FROM pg_stat_user_tables t "
+        "FROM pg_stat_user_indexes i WHERE i.relid = t.relid)) FROM pg_stat_user_tables t "
         "WHERE relname IN ('lanes', 'jobs')"
     )
-    return int(row["rows"])  # type: ignore[index]
+    return int(rows)
 
 
 async def test_what_is_done_and_cannot_be_cleared_away_yet_is_not_read_again(yard: Yard) -> None:
@@ -320,6 +320,16 @@ async def test_what_becomes_due_by_an_old_date_is_found_seconds_later(yard: Yard
     assert await yard.claim(bench) == [], "Somebody looked a moment ago."
     await _look(yard)
     assert len(await yard.claim(bench)) == 1
+
+
+async def test_a_clock_that_is_set_back_hides_nothing_below_a_floor(yard: Yard) -> None:
+    """What was overdue by the wrong clock is overdue by the right one, and by a date that lies below any floor."""
+    await yard.client("busy", due=1)
+    await Lane.mind_clock(yard.db, ["chat"])
+    await yard.owner.execute("UPDATE lanes SET due_at = clock_timestamp() + interval '10 minutes'")
+    await yard.owner.execute("UPDATE vault.clock SET seen = seen + interval '1 hour'")
+    assert await Lane.mind_clock(yard.db, ["chat"]) == pytest.approx(3600, abs=60)
+    assert len(await yard.claim(Bench("chat", 4))) == 1
 
 
 class Failing:

@@ -161,7 +161,7 @@ class Worker:
     async def _mind_clock(self) -> None:
         while True:
             with suppress(Unavailable):
-                if back := await Lane.mind_clock(self._db, list(self._benches)):
+                if back := await Lane.mind_clock(self._db, self._benches):
                     log.warning("clock_set_back", seconds=round(back))
             await asyncio.sleep(CLOCK_SECONDS)
 
