@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from app.api.addresses import group_of
 from app.core.errors import RateLimited, Unauthenticated
-from app.core.limits import SECOND, Charge, Limit, LocalLimits
+from app.core.limits import SECOND, Charge, Count, Limit, LocalLimits
 
 MOST_REMEMBERED = 10_000
 
@@ -36,25 +36,45 @@ class Guesses:
         if self._limit is None:
             return await find(shown)
         charge = Charge(self._limit, group_of(address))
-        digest = hashlib.sha256(shown.encode(errors="replace")).digest()
         count = self._limits.count(charge.subject, charge)
-        wait = 0 if digest in self._good else count.wait()
-        if wait:
-            raise RateLimited(retry_after=wait / SECOND)
+        digest = hashlib.sha256(shown.encode(errors="replace")).digest()
+        known, guessed = digest in self._good, False
+        if not known:  # Before anybody can tell: of those who guess at once not each is the first.
+            _take(count)
         try:
             found = await find(shown)
+            guessed = found is None
         except Unauthenticated:
-            self._note(digest, charge, good=False)
+            guessed = True
             raise
-        self._note(digest, charge, good=found is not None)
+        finally:
+            self._settle(count, digest, known=known, guessed=guessed)
+        if found is not None:
+            self._remember(digest)
         return found
 
-    def _note(self, digest: bytes, charge: Charge, *, good: bool) -> None:
-        if not good:
+    def _settle(self, count: Count, digest: bytes, *, known: bool, guessed: bool) -> None:
+        """Charges for a guess, and for nothing else: what fails otherwise says nothing of who asked."""
+        if guessed:
             self._good.pop(digest, None)
-            self._limits.take_now(charge.subject, [charge])
-            return
+        if guessed and known:
+            count.take()
+        elif not guessed and not known:
+            count.give_back()
+
+    def _remember(self, digest: bytes) -> None:
         self._good[digest] = None
         self._good.move_to_end(digest)
         if len(self._good) > MOST_REMEMBERED:
             self._good.popitem(last=False)
+
+
+def _take(count: Count) -> None:
+    """Takes a charge.
+
+    Raises:
+        RateLimited: There is none left.
+    """
+    if wait := count.wait():
+        raise RateLimited(retry_after=wait / SECOND)
+    count.take()

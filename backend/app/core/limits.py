@@ -168,6 +168,12 @@ class LocalLimits:
         if debt <= charge.limit.bound:
             self._keep(key, now + debt)
 
+    def give_back(self, key: str, charge: Charge) -> None:
+        """Gives back what was taken for something that costs nothing after all."""
+        now = self._clock()
+        debt = self._debt(key, charge.limit, now) - charge.price
+        self._keep(key, now + max(0, debt))
+
     def take_now(self, group: str, charges: Sequence[Charge]) -> Decision:
         """The same, for callers that can't wait."""
         now = self._clock()
@@ -209,6 +215,10 @@ class Count:
     def take(self) -> None:
         """Takes it if it can be."""
         self.limits.take_one(self.key, self.charge)
+
+    def give_back(self) -> None:
+        """Gives back what was taken."""
+        self.limits.give_back(self.key, self.charge)
 
 
 def key_of(group: str, charge: Charge) -> str:

@@ -1,5 +1,6 @@
 """Who may come how often, from outside: forged addresses change nothing, and one caller can't spend another's quota."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any, cast
@@ -15,7 +16,7 @@ from app.api.guesses import Guesses
 from app.api.limits import Gate, Meter
 from app.api.shown import Shown
 from app.core.config import Settings
-from app.core.errors import Misconfigured, RateLimited
+from app.core.errors import Misconfigured, RateLimited, Unavailable
 from app.core.limits import Limit, LocalLimits, Policy
 from app.core.multi_tenant import Database
 from app.core.security import Principal, Role, Tokens
@@ -308,9 +309,15 @@ class Books:
     def __init__(self, *good: str) -> None:
         self.good = set(good)
         self.looked_up = 0
+        self.slow: asyncio.Event | None = None
+        self.trouble: Exception | None = None
 
     async def find(self, shown: str) -> str | None:
         self.looked_up += 1
+        if self.slow:
+            await self.slow.wait()
+        if self.trouble:
+            raise self.trouble
         return shown if shown in self.good else None
 
 
@@ -325,6 +332,33 @@ async def test_who_guesses_costs_no_more_look_ups_than_the_limit() -> None:
     assert books.looked_up == 6
     assert await guesses.look_up(PEER, "old", books.find) == "old"
     assert await guesses.look_up("198.51.100.7", "new", books.find) == "new"
+
+
+async def test_who_guesses_a_thousand_at_once_is_looked_up_no_more_often() -> None:
+    books, guesses = Books("key"), Guesses(Limit("refused", 5, 60))
+    books.slow = asyncio.Event()
+    asked = [
+        asyncio.create_task(guesses.look_up(PEER, f"guess {n}", books.find)) for n in range(1000)
+    ]
+    await asyncio.sleep(0)
+    books.slow.set()
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert (told.count(None), books.looked_up) == (5, 5)
+    assert sum(isinstance(one, RateLimited) for one in told) == 995
+
+
+async def test_what_is_good_or_fails_for_another_reason_costs_nothing() -> None:
+    books, guesses = Books(*map(str, range(50))), Guesses(Limit("refused", 1, 60))
+    for n in range(50):
+        assert await guesses.look_up(PEER, str(n), books.find) == str(n)
+    books.trouble = Unavailable()
+    for _ in range(50):
+        with pytest.raises(Unavailable):
+            await guesses.look_up(PEER, "unheard of", books.find)
+    books.trouble = None
+    assert await guesses.look_up(PEER, "a guess", books.find) is None
+    with pytest.raises(RateLimited):
+        await guesses.look_up(PEER, "another", books.find)
 
 
 async def test_what_was_good_and_is_no_longer_counts_as_a_guess() -> None:
