@@ -10,10 +10,13 @@ import gc
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 from urllib.parse import urlsplit
+
+BREATH_SECONDS = 0.001
+"""Between two looks at what is due, and of a storm at what was answered."""
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
@@ -116,7 +119,7 @@ class _Line(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._answer = b""
-        self._answered: asyncio.Future[int] | None = None
+        self._told: Callable[[int], None] | None = None
         self.rest = 0.0
         self.is_gone = False
         self._transport: asyncio.Transport
@@ -124,23 +127,26 @@ class _Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def post(self, request: bytes) -> "asyncio.Future[int]":
-        """Sends a request; the future becomes the answer's status."""
-        self._answer, self._answered = b"", asyncio.get_running_loop().create_future()
+    def post(self, request: bytes, told: Callable[[int], None]) -> None:
+        """Sends a request; tells the answer's status, or 0 when the server hung up instead."""
+        self._answer, self._told = b"", told
         self._transport.write(request)
-        return self._answered
 
     def data_received(self, data: bytes) -> None:
-        self._answer += data
-        if _is_whole(self._answer) and self._answered:
-            head = self._answer.partition(b"\r\n\r\n")[0]
-            self.rest = _retry_after(head)
-            self._answered.set_result(int(head[9:12]))
+        answer = self._answer = self._answer + data if self._answer else data
+        if _is_whole(answer):
+            status = int(answer[9:12])
+            self.rest = _retry_after(answer.partition(b"\r\n\r\n")[0]) if status != 200 else 0.0
+            self._tell(status)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_gone = True  # A server hangs up what was idle for a while.
-        if self._answered and not self._answered.done():
-            self._answered.set_exception(error or ConnectionError("The server hung up."))
+        self._tell(0)
+
+    def _tell(self, status: int) -> None:
+        told, self._told = self._told, None
+        if told:
+            told(status)
 
     def close(self) -> None:
         """Hangs up."""
@@ -200,13 +206,13 @@ async def _post_at(
         post(line, request, moment)
 
     def post(line: _Line, request: bytes, moment: float) -> None:
-        line.post(request).add_done_callback(lambda answer: end(line, answer, moment))
+        line.post(request, lambda status: end(line, status, moment))
 
-    def end(line: _Line, answer: "asyncio.Future[int]", moment: float) -> None:
+    def end(line: _Line, status: int, moment: float) -> None:
         nonlocal running
         running -= 1
         now = time.perf_counter()
-        ended.append(Answered(0 if answer.exception() else answer.result(), now - moment, now))
+        ended.append(Answered(status, now - moment, now))
         if line.rest:
             loop.call_later(line.rest, release, line)
         else:
@@ -223,7 +229,11 @@ async def _post_at(
     for number, request in enumerate(requests):
         moment = began + number / per_second
         while (ahead := moment - time.perf_counter()) > 0:
-            await asyncio.sleep(max(ahead, 0.001))  # Waking for each of many by itself would cost what they do.
+            if patient:
+                await asyncio.sleep(max(ahead, BREATH_SECONDS))  # Waking for each would cost what they do.
+            else:  # Asleep to answers too: whoever sends one pays for waking us, and a distant caller wakes nobody.
+                time.sleep(BREATH_SECONDS)  # noqa: ASYNC251
+                await asyncio.sleep(0)
         if number % 64 == 0:
             await asyncio.sleep(0)  # Late by itself: answers are read all the same.
         begin(request, moment) if free else waiting.append((request, moment))

@@ -27,6 +27,8 @@ from app.schemas.webhooks import Taken
 from app.utils.places import Places
 
 Read = Callable[[], Awaitable[bytes]]
+Answer = tuple[int, bytes, bytes]
+"""Status, headers as they go over the wire, and body."""
 
 MOST_AT_ONCE = 256
 MOST_WAITING = 4_000
@@ -47,7 +49,7 @@ class Intake:
         self._services = services
         self._gate = gate
         self._proxies = proxies
-        self._places = Places(MOST_AT_ONCE, seconds=LONGEST_WAIT, waiting=MOST_WAITING)
+        self.places = Places(MOST_AT_ONCE, seconds=LONGEST_WAIT, waiting=MOST_WAITING)
         self._full = lru_cache(len(LANGUAGES))(self._refusal_in)
         self._safe = safe_headers(https=https)
         self._body = Taken().model_dump_json().encode()
@@ -61,22 +63,21 @@ class Intake:
         named = _named(scope)
         if named is None:
             await self._app(scope, receive, send)
-        elif refused := await self._serve(scope, partial(_read, scope, receive), *named):
+            return
+        taken = partial(self._serve, scope, partial(_read, scope, receive), *named)
+        if refused := await taken() if await self.places.enter() else self.overloaded(scope):
             await refused(scope, receive, send)
         else:
             head = [*self._head, (_ID_HEADER, scope["state"]["request_id"].encode())]
             await send({"type": "http.response.start", "status": 200, "headers": head})
             await send({"type": "http.response.body", "body": self._body})
 
-    async def whole(self, scope: Scope, body: bytes) -> tuple[int, bytes, bytes]:
-        """Serves a call that the server has read to its end.
+    async def whole(self, scope: Scope, body: bytes) -> Answer:
+        """Serves a call that the server has read to its end, and that has a place; leaves the place.
 
         Args:
             scope: The call's, whose path names a channel and a client.
             body: What came.
-
-        Returns:
-            The answer's status, its headers as they go over the wire, and its body.
         """
 
         async def read() -> bytes:
@@ -84,23 +85,14 @@ class Intake:
 
         _, _, channel, slug = scope["path"].split("/")
         if refused := await self._serve(scope, read, channel, slug):
-            return refused.status_code, lines(refused.raw_headers), bytes(refused.body)
+            return answer(refused)
         own = (_ID_HEADER, scope["state"]["request_id"].encode())
         return 200, self._lines + lines([own]), self._body
 
-    async def _serve(self, scope: Scope, read: Read, channel: str, slug: str) -> Response | None:
-        """Finds a place for a call, and takes it; gives what is to be said where that isn't possible."""
-        if await self._places.enter():
-            try:
-                return await self._serve_now(scope, read, channel, slug)
-            finally:
-                self._places.leave()
+    def overloaded(self, scope: Scope) -> Response:
+        """Asks to come again, in words that are written already: a refusal mustn't cost what the work would."""
         # Counted, not logged: a line for each would be work, when there is too much of it.
         self._services.metrics.error(None, "overloaded")
-        return self._overloaded(scope)
-
-    def _overloaded(self, scope: Scope) -> Response:
-        """Asks to come again, in words that are written already: a refusal mustn't cost what the work would."""
         request_id = id_of(scope)
         head, body = self._full(language_of(Headers(scope=scope).get("accept-language")))
         refused = Response(body.replace(_ID.encode(), request_id.encode()), 503)
@@ -119,6 +111,13 @@ class Intake:
         return [one for one in refused.raw_headers if one[0] != b"content-length"], bytes(
             refused.body
         )
+
+    async def _serve(self, scope: Scope, read: Read, channel: str, slug: str) -> Response | None:
+        """Takes a call that has a place, and leaves the place; gives what is to be said where it can't be taken."""
+        try:
+            return await self._serve_now(scope, read, channel, slug)
+        finally:
+            self.places.leave()
 
     async def _serve_now(
         self, scope: Scope, read: Read, channel: str, slug: str
@@ -153,6 +152,11 @@ class Intake:
         except Exception as error:  # The last resort, as for every route.
             return errors.of_crash(scope, error)
         return None
+
+
+def answer(told: Response) -> Answer:
+    """A response as the server writes it by itself."""
+    return told.status_code, lines(told.raw_headers), bytes(told.body)
 
 
 def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

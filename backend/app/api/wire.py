@@ -8,13 +8,14 @@ what it costs. One that is odd in any way takes them.
 
 import asyncio
 import re
+from functools import partial
 from typing import Any, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api import errors
-from app.api.intake import Intake, lines
+from app.api.intake import Answer, Intake, answer, lines
 from app.api.middleware import REQUEST_ID, id_of, safe_headers
 
 MOST_HELD = 64 * 1024
@@ -124,20 +125,30 @@ class Http(HttpToolsProtocol):
         super().on_message_complete()
         call, self._coming = self._coming, None
         if call and (intake := self._intake):
-            task = self.loop.create_task(self._serve(intake, call, self.scope))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            intake.places.ask(partial(self._begin, intake, call, self.scope))
+
+    def _begin(self, intake: Intake, call: Call, scope: Scope, has_place: bool) -> None:
+        """Serves a webhook that has a place; it became no task before."""
+        if not has_place:
+            return self._answer(call, answer(intake.overloaded(scope)))
+        task = self.loop.create_task(self._serve(intake, call, scope))
+        self.tasks.add(task)
+        return task.add_done_callback(self.tasks.discard)
 
     async def _serve(self, intake: Intake, call: Call, scope: Scope) -> None:
         try:
-            status, head, body = await intake.whole(scope, bytes(call.body))
+            told = await intake.whole(scope, bytes(call.body))
         except BaseException:
             self.transport.close()  # Nobody must wait for what doesn't come any more.
             raise
         if self.flow.write_paused:
             await self.flow.drain()
+        self._answer(call, told)
+
+    def _answer(self, call: Call, told: Answer) -> None:
         if call.disconnected:
             return
+        status, head, body = told
         ours = lines(self.server_state.default_headers)
         end = b"\r\n" if call.keep_alive else b"connection: close\r\n\r\n"
         self.transport.write(b"".join((STATUS_LINE[status], ours, head, end, body)))

@@ -1,13 +1,31 @@
 """A bounded number of places, and a bounded wait for one."""
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Told = Callable[[bool], object]
+"""Who is told whether there is a place, to be left again."""
+
+_GRAIN_SECONDS = 0.001
+"""Clocks of event loops count milliseconds: who has waited almost long enough has waited."""
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """One who waits; nobody any more once they left."""
+
+    until: float
+    told: Told | None
 
 
 class Places:
     """At most ``most`` at once. Others wait for a moment, in the order in which they came, if not too many do already.
 
     Whoever gets none has waited, or finds the queue full: work that can't be done in time is refused, at little cost,
-    and at a pace that those who ask again at once don't set.
+    and at a pace that those who ask again at once don't set. All wait equally long, so who came first is looked after
+    first, and one timer is enough for thousands.
     """
 
     def __init__(self, most: int, *, seconds: float, waiting: int = 10_000) -> None:
@@ -18,25 +36,73 @@ class Places:
             seconds: How long one may wait.
             waiting: How many may wait.
         """
-        self._free = asyncio.Semaphore(most)
+        self._free = most
         self._seconds = seconds
         self._room = waiting
+        self._waiting = deque[_Turn]()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, told: Told) -> None:
+        """Takes a place for somebody who is told when there is one, or that there is none in time.
+
+        Whoever waits is no task meanwhile: thousands of those cost more than what they wait for.
+
+        Args:
+            told: Is called once: at once, or from the event loop.
+        """
+        if self._free:
+            self._free -= 1
+            told(True)
+        elif self._room:
+            self._queue(told)
+        else:
+            told(False)
 
     async def enter(self) -> bool:
         """Takes a place, to be left again; tells whether there was one in time."""
-        if not self._free.locked():
-            return await self._free.acquire()
+        if self._free:
+            self._free -= 1
+            return True
         if not self._room:
             return False
-        self._room -= 1
+        future = asyncio.get_running_loop().create_future()
+        turn = self._queue(future.set_result)
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._free.acquire()
-        except TimeoutError:
-            return False
-        finally:
-            self._room += 1
+            return bool(await future)
+        except asyncio.CancelledError:
+            if turn.told:
+                self._end(turn)
+            elif future.result():  # It was called, and leaves before it heard so.
+                self.leave()
+            raise
 
     def leave(self) -> None:
-        """Gives a place back."""
-        self._free.release()
+        """Gives a place back: to who has waited for longest, if anybody does."""
+        while self._waiting:
+            if told := self._end(self._waiting.popleft()):
+                told(True)
+                return
+        self._free += 1
+
+    def _queue(self, told: Told) -> _Turn:
+        self._room -= 1
+        loop = asyncio.get_running_loop()
+        self._waiting.append(turn := _Turn(loop.time() + self._seconds, told))
+        if self._timer is None:
+            self._timer = loop.call_later(self._seconds, self._send_away, loop)
+        return turn
+
+    def _end(self, turn: _Turn) -> Told | None:
+        """Ends somebody's waiting; gives how they are told, if they haven't left."""
+        told, turn.told = turn.told, None
+        self._room += told is not None
+        return told
+
+    def _send_away(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tells those who have waited for long enough; looks again when the next will have."""
+        now = loop.time() + _GRAIN_SECONDS
+        while self._waiting and self._waiting[0].until <= now:
+            if told := self._end(self._waiting.popleft()):
+                told(False)
+        later = self._waiting[0].until if self._waiting else None
+        self._timer = loop.call_at(later, self._send_away, loop) if later else None

@@ -184,7 +184,7 @@ async def test_who_finds_no_place_is_told_in_their_language_when_to_come_again(
     app, services = front()
     door = app.build_middleware_stack()
     assert isinstance(door, Intake)
-    door._places = Places(0, seconds=0.0)
+    door.places = Places(0, seconds=0.0)
     app.middleware_stack = door
     headers = {"accept-language": language, "x-request-id": "request-0001"}
     told = await call(app, "POST", "/webhook/whatsapp/bakery", headers=headers)

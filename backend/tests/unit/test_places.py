@@ -34,3 +34,45 @@ async def test_only_so_many_may_wait() -> None:
     await asyncio.wait(waiting)
     places.leave()
     assert await places.enter()  # Nobody's place was lost, whoever left.
+
+
+async def test_a_place_given_to_who_is_just_leaving_goes_to_the_next() -> None:
+    places = Places(1, seconds=60.0)
+    assert await places.enter()
+    leaving, next_one = (asyncio.create_task(places.enter()) for _ in range(2))
+    await asyncio.sleep(0)
+    places.leave()  # Calls the first, who hasn't heard it yet.
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert leaving.cancelled()
+    assert await asyncio.wait_for(next_one, 1)
+
+
+async def test_everybody_waits_equally_long_whenever_they_came() -> None:
+    places, loop = Places(1, seconds=0.1), asyncio.get_running_loop()
+    assert await places.enter()
+    waited: list[float] = []
+
+    async def come(later: float) -> None:
+        await asyncio.sleep(later)
+        began = loop.time()
+        assert not await places.enter()
+        waited.append(loop.time() - began)
+
+    await asyncio.gather(*(come(n * 0.03) for n in range(5)))
+    assert min(waited) > 0.09
+    places.leave()
+    assert await places.enter()  # Those who were sent away are called no more.
+
+
+async def test_who_left_while_waiting_leaves_their_room_to_others() -> None:
+    places = Places(1, seconds=60.0, waiting=1)
+    assert await places.enter()
+    leaving = asyncio.create_task(places.enter())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    staying = asyncio.create_task(places.enter())
+    await asyncio.sleep(0)
+    places.leave()
+    assert await asyncio.wait_for(staying, 1)

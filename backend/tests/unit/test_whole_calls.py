@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.api.intake import Intake
 from app.api.wire import MOST_WHOLE, Http
 from app.services.channels.base import WebhookRequest
+from app.utils.places import Places
 from tests.unit.test_intake import FAILURES, front
 
 DATE = (b"date", b"Thu, 26 Nov 2026 08:00:00 GMT")
@@ -55,6 +58,14 @@ class Connection:
     @property
     def admitted(self) -> list[tuple[str, str, WebhookRequest]]:
         return self.services.ingress.admitted
+
+    @property
+    def intake(self) -> Intake:
+        """What serves webhooks."""
+        app = self.protocol.config.app
+        assert isinstance(app, FastAPI)
+        assert isinstance(app.middleware_stack, Intake)
+        return app.middleware_stack
 
     async def say(self, *pieces: bytes) -> bytes:
         """Says something, and gives what was answered by the time that nothing is left to do."""
@@ -175,3 +186,45 @@ async def test_who_has_not_said_all_takes_nobodys_place(monkeypatch: pytest.Monk
     other._unset_keepalive_if_required()
     assert line.written.startswith(b"HTTP/1.1 200 OK\r\n")
     assert slow.line.written == b""
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("waiting", [0, 1])
+async def test_who_finds_no_place_is_answered_alike_and_may_come_again(
+    language: str, waiting: int
+) -> None:
+    """Whether the queue is full, or nobody's place became free in time; and once there are places again."""
+    connections = Connection(), Connection(HttpToolsProtocol)
+    asks = post("bakery", b"{}", f"accept-language: {language}")
+    told = []
+    for connection in connections:
+        intake = connection.intake
+        places, intake.places = intake.places, Places(0, seconds=0.005, waiting=waiting)
+        await connection.say(asks)
+        await connection.say()
+        intake.places = places
+        told.append(await connection.say(asks))
+    ours, theirs = told
+    assert ours == theirs
+    assert ours.startswith(b"HTTP/1.1 503 ")
+    assert ours.count(b"HTTP/1.1 200 OK") == len(connections[0].admitted) == 1
+
+
+async def test_who_waits_for_a_place_is_served_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.intake.MOST_AT_ONCE", 1)
+    first = Connection()
+    first.services.ingress.leave = leave = asyncio.Event()
+    lines = []
+    for number in range(4):
+        other = Http(first.protocol.config, first.state, {}, asyncio.get_running_loop())
+        other.connection_made(line := Line())
+        other.data_received(post(f"bakery-{number}"))
+        lines.append((other, line))
+    await asyncio.sleep(0)
+    assert len(first.state.tasks) == 1  # The others are nothing but what they said.
+    leave.set()
+    await first.say()
+    assert [slug for _, slug, _ in first.admitted] == [f"bakery-{n}" for n in range(4)]
+    for other, line in lines:
+        other._unset_keepalive_if_required()
+        assert line.written.startswith(b"HTTP/1.1 200 OK")
