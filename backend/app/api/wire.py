@@ -127,13 +127,15 @@ class Http(HttpToolsProtocol):
         if call and (intake := self._intake):
             intake.places.ask(partial(self._begin, intake, call, self.scope))
 
-    def _begin(self, intake: Intake, call: Call, scope: Scope, has_place: bool) -> None:
-        """Serves a webhook that has a place; it became no task before."""
-        if not has_place:
-            return self._answer(call, answer(intake.overloaded(scope)))
-        task = self.loop.create_task(self._serve(intake, call, scope))
-        self.tasks.add(task)
-        return task.add_done_callback(self.tasks.discard)
+    def _begin(self, intake: Intake, call: Call, scope: Scope, has_place: bool) -> bool:
+        """Serves a webhook that has a place; it became no task before. What was said whole counts, whoever left."""
+        if has_place:
+            task = self.loop.create_task(self._serve(intake, call, scope))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        else:
+            self._answer(call, answer(intake.overloaded(scope)))
+        return True
 
     async def _serve(self, intake: Intake, call: Call, scope: Scope) -> None:
         try:

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Told = Callable[[bool], object]
-"""Who is told whether there is a place, to be left again."""
+Told = Callable[[bool], bool]
+"""Who is told whether there is a place, to be left again; gives whether anybody is there to hear it."""
 
 _GRAIN_SECONDS = 0.001
 """Clocks of event loops count milliseconds: who has waited almost long enough has waited."""
@@ -14,7 +14,7 @@ _GRAIN_SECONDS = 0.001
 
 @dataclass(slots=True, eq=False)
 class _Turn:
-    """One who waits; nobody any more once they left."""
+    """One who waits, until they are told or have left."""
 
     until: float
     told: Told | None
@@ -48,11 +48,12 @@ class Places:
         Whoever waits is no task meanwhile: thousands of those cost more than what they wait for.
 
         Args:
-            told: Is called once: at once, or from the event loop.
+            told: Is called once: at once, or from the event loop. The place of who isn't there goes to the next.
         """
         if self._free:
             self._free -= 1
-            told(True)
+            if not told(True):
+                self.leave()
         elif self._room:
             self._queue(told)
         else:
@@ -66,11 +67,17 @@ class Places:
         if not self._room:
             return False
         future = asyncio.get_running_loop().create_future()
-        turn = self._queue(future.set_result)
+
+        def told(has_place: bool) -> bool:
+            if not future.done():
+                future.set_result(has_place)
+            return not future.cancelled()
+
+        turn = self._queue(told)
         try:
             return bool(await future)
         except asyncio.CancelledError:
-            if turn.told:
+            if future.cancelled():
                 self._end(turn)
             elif future.result():  # It was called, and leaves before it heard so.
                 self.leave()
@@ -79,8 +86,8 @@ class Places:
     def leave(self) -> None:
         """Gives a place back: to who has waited for longest, if anybody does."""
         while self._waiting:
-            if told := self._end(self._waiting.popleft()):
-                told(True)
+            told = self._end(self._waiting.popleft())
+            if told and told(True):
                 return
         self._free += 1
 

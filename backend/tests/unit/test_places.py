@@ -1,6 +1,7 @@
 """A bounded number of places, and a bounded wait for one."""
 
 import asyncio
+from collections.abc import Callable
 
 from app.utils.places import Places
 
@@ -76,3 +77,34 @@ async def test_who_left_while_waiting_leaves_their_room_to_others() -> None:
     await asyncio.sleep(0)
     places.leave()
     assert await asyncio.wait_for(staying, 1)
+
+
+async def test_a_place_comes_free_between_somebodys_leaving_and_their_knowing() -> None:
+    """Thousands who are just being cancelled are passed over, and nobody's place is lost."""
+    places = Places(1, seconds=60.0)
+    assert await places.enter()
+    leaving = [asyncio.create_task(places.enter()) for _ in range(9_000)]
+    staying = asyncio.create_task(places.enter())
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    places.leave()  # None of them has run since.
+    await asyncio.wait(leaving)
+    assert await asyncio.wait_for(staying, 1)
+    places.leave()
+    assert await places.enter()
+
+
+async def test_of_who_is_told_and_is_not_there_the_place_goes_to_the_next() -> None:
+    places, told = Places(1, seconds=60.0), list[tuple[str, bool]]()
+
+    def one(name: str, *, is_there: bool) -> Callable[[bool], bool]:
+        return lambda has_place: told.append((name, has_place)) or is_there
+
+    places.ask(one("gone at once", is_there=False))
+    places.ask(one("here", is_there=True))
+    places.ask(one("gone", is_there=False))
+    places.ask(one("later", is_there=True))
+    assert told == [("gone at once", True), ("here", True)]
+    places.leave()
+    assert told[2:] == [("gone", True), ("later", True)]
