@@ -60,16 +60,19 @@ class Api(FastAPI):
     def __init__(self, services: Services, **options: Any) -> None:
         super().__init__(**options)
         self.state.services = services
-        self.state.webhooks = LocalLimits()
+        self.state.webhooks = WebhookGate(
+            Policy.parse(services.settings.limits),
+            LocalLimits(),
+            lambda channel, slug: services.ingress.knows(channel, slug),
+        )
 
     def build_middleware_stack(self) -> ASGIApp:
         """The framework's stack, inside ours; webhooks go past it."""
         services: Services = self.state.services
         https = (services.settings.public_url or "").startswith("https://")
         inner = middleware.wrap(super().build_middleware_stack(), services.metrics, https=https)
-        gate = WebhookGate(Policy.parse(services.settings.limits), self.state.webhooks)
         proxies = Proxies(services.settings.trusted_proxies)
-        return Intake(inner, services, gate, proxies, https=https)
+        return Intake(inner, services, self.state.webhooks, proxies, https=https)
 
     def openapi(self) -> dict[str, Any]:
         """The description of the API, made once."""

@@ -6,7 +6,9 @@ those who did, by client and credential, or by contact.
 
 Platforms' webhook calls are neither: they come from few addresses for many clients, and a refusal makes the platform
 repeat everything. They are counted when they have been answered: a genuine call (2xx) to its client, which has
-room for a thousand a second; any other to the address it came from. So a stranger can use up only what is their own.
+room for a thousand a second; any other to the address it came from. But a platform's addresses are everybody's who has
+an app there: one whose calls we refuse, by mistake or on purpose, must not close them to others. So an address that has
+nothing left is refused where a door would have to be looked for; at those we know, signatures are checked as ever.
 """
 
 import math
@@ -33,6 +35,9 @@ from app.core.limits import (
 )
 from app.core.principal import Principal, Role
 
+Knows = Callable[[str, str], bool]
+"""Whether a channel's door of a client's slug was found before."""
+
 Identify = Callable[[Scope], Awaitable[Principal | None]]
 """Who is calling, if the request proves it."""
 
@@ -57,14 +62,14 @@ class Gate:
         policy: Policy,
         proxies: Proxies,
         identify: Identify,
-        webhooks: LocalLimits | None = None,
+        webhooks: "WebhookGate",
     ) -> None:
         self._app = app
         self._limits = limits
         self._policy = policy
         self._proxies = proxies
         self._identify = identify
-        self._webhooks = WebhookGate(policy, webhooks or LocalLimits())
+        self._webhooks = webhooks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -124,7 +129,15 @@ class Meter:
 class WebhookGate:
     """Limits webhook calls by how earlier ones were answered; in this process, which costs them no time."""
 
-    def __init__(self, policy: Policy, limits: LocalLimits) -> None:
+    def __init__(self, policy: Policy, limits: LocalLimits, knows: Knows) -> None:
+        """Nobody has come yet.
+
+        Args:
+            policy: The limits.
+            limits: Where they are counted.
+            knows: Whether the door of a channel and a client's slug is known: a call to it costs a check, no look-up.
+        """
+        self._knows = knows
         self._genuine = lru_cache(MOST_KNOWN)(partial(_count, limits, policy.webhook))
         self._refused = lru_cache(MOST_KNOWN)(partial(_count, limits, policy.refused))
 
@@ -143,7 +156,18 @@ class WebhookGate:
     def open(self, scope: Scope) -> "Account":
         """How a call's client and address stand, before it is served."""
         genuine = self._genuine(_client_slug(scope["path"]))
-        return Account(genuine, self._refused(group_of(scope["client"][0])))
+        refused = self._refused(group_of(scope["client"][0]))
+        wait = genuine.wait() if genuine else 0
+        if refused and (blocked := refused.wait()) and not self._is_known(scope):
+            wait = max(wait, blocked)
+        return Account(genuine, refused, wait)
+
+    def _is_known(self, scope: Scope) -> bool:
+        match scope["method"], scope["path"].split("/"):
+            case "POST", ["", "webhook", channel, slug]:
+                return self._knows(channel, slug)
+            case _:
+                return False
 
 
 class Account:
@@ -153,9 +177,8 @@ class Account:
         wait: Microseconds until it may be served.
     """
 
-    def __init__(self, genuine: Count | None, refused: Count | None) -> None:
-        self._genuine, self._refused = genuine, refused
-        self.wait = max(genuine.wait() if genuine else 0, refused.wait() if refused else 0)
+    def __init__(self, genuine: Count | None, refused: Count | None, wait: int) -> None:
+        self._genuine, self._refused, self.wait = genuine, refused, wait
 
     def settle(self, status: int) -> None:
         """Takes the charge; what failed on our side is charged to nobody."""

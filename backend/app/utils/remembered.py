@@ -58,6 +58,11 @@ class Remembered(Generic[K, V]):
         known = self._known.get(key)
         return known.value if known and known.fresh_until > time.monotonic() else None
 
+    def known(self, key: K) -> V | None:
+        """The remembered answer, fresh or not."""
+        known = self._known.get(key)
+        return known.value if known else None
+
     async def get(self, key: K, find: Callable[[], Coroutine[Any, Any, V]]) -> V:
         """The remembered answer, or a fresh one."""
         known = self._known.get(key)

@@ -24,7 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.api.addresses import Proxies
 from app.api.catalogue import PROBLEMS
 from app.api.errors import MEDIA_TYPE
-from app.api.limits import Gate
+from app.api.limits import Gate, WebhookGate
 from app.core.errors import Misconfigured
 from app.core.limits import LocalLimits, Policy
 from app.embedded.gateway import Gateway
@@ -88,7 +88,15 @@ async def upstream() -> AsyncIterator[int]:
     """The port of a product whose gate believes the gateway."""
     off = Policy.parse("address=off, webhook=off, refused=off")
     proxies = Proxies("127.0.0.1")
-    gate = Gate(told, limits=LocalLimits(), policy=off, proxies=proxies, identify=nobody)
+    webhooks = WebhookGate(off, LocalLimits(), lambda *_: False)
+    gate = Gate(
+        told,
+        limits=LocalLimits(),
+        policy=off,
+        proxies=proxies,
+        identify=nobody,
+        webhooks=webhooks,
+    )
     config = uvicorn.Config(gate, port=0, log_config=None, lifespan="off", proxy_headers=False)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

@@ -200,6 +200,21 @@ async def test_a_wrong_signature_is_refused_and_an_unknown_business_not_found(sh
             assert answer.status == status, path
 
 
+async def test_nobody_with_an_app_at_the_platform_closes_a_business_off_from_it(opened) -> None:
+    """They have the platform post what we refuse, by the hundred, from where everybody's calls come."""
+    shop: Shop = await opened(WAFAA_LIMITS="refused=3/60")
+    payload = shop.meta.says(NUMBER, LAYLA, ASKED["en"])
+    body, headers = shop.meta.signed(payload)
+    assert [await shop.meta.deliver(payload, forged=True) for _ in range(50)] == [403] * 50
+    for slug, status in (("nobody", 429), ("cafe", 200)):
+        async with shop.product.api.post(
+            f"/webhook/whatsapp/{slug}", data=body, headers=headers
+        ) as answer:
+            assert answer.status == status, slug
+    await shop.product.drain()
+    assert len(shop.replies()) == 1
+
+
 async def test_a_contact_is_known_by_a_business_scoped_id_and_its_aliases(shop) -> None:
     await shop.hears("Hello")
     who = payloads.person(LAYLA)

@@ -34,6 +34,10 @@ class Doorman:
 
     admitted: list[tuple[str, str, WebhookRequest]] = field(default_factory=list)
     leave: asyncio.Event | None = None
+    known: tuple[str, ...] = ()
+
+    def knows(self, kind: str, slug: str) -> bool:
+        return slug in self.known
 
     async def admit(self, kind: str, slug: str, request: WebhookRequest) -> None:
         self.admitted.append((kind, slug, request))
@@ -128,6 +132,10 @@ async def test_both_ways_count_against_the_same_limits() -> None:
     assert answers == [403, 403, 429]
     assert (await call(app, "GET", forged)).status == 429
     assert (await call(app, "POST", forged, peer="198.51.100.9")).status == 403
+    services.ingress.known = ("bakery", "forged")  # Their calls cost a check, and no look-up.
+    assert (await call(app, "POST", forged)).status == 403
+    assert (await call(app, "POST", "/webhook/whatsapp/bakery")).status == 200
+    assert (await call(app, "POST", "/webhook/whatsapp/florist")).status == 429
 
 
 async def test_what_is_served_in_front_of_the_framework_stands_in_its_document() -> None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api.addresses import Proxies, group_of
 from app.api.cookies import Cookies
 from app.api.guesses import Guesses
-from app.api.limits import Gate, Meter
+from app.api.limits import Gate, Meter, WebhookGate
 from app.api.shown import Shown
 from app.core.config import Settings
 from app.core.errors import Misconfigured, RateLimited, Unavailable
@@ -24,6 +24,9 @@ from tests.unit.api_frame import CLIENT, LISTED, SECRET, Answer, app_for, call, 
 
 PEER = "203.0.113.7"
 GATEWAY = "10.0.0.2"
+KNOWN = ("baker-200", "baker-403")
+"""The doors that were found before."""
+
 OTHER_CLIENT = UUID("01890000-0000-7000-8000-000000000002")
 
 
@@ -56,7 +59,7 @@ def gate(policy: str = "", proxies: str = "", app: ASGIApp = endpoint) -> Gate:
             Cookies(None),
             Guesses(parsed.refused),
         ),
-        webhooks=LocalLimits(Still()),
+        webhooks=WebhookGate(parsed, LocalLimits(Still()), lambda _, slug: slug in KNOWN),
     )
 
 
@@ -67,6 +70,10 @@ def signed_in(subject: str, role: Role = Role.AGENT, client: UUID = CLIENT) -> d
 
 async def statuses(app: ASGIApp, times: int, path: str = "/v1/x", **more: Any) -> list[int]:
     return [(await call(app, "GET", path, **more)).status for _ in range(times)]
+
+
+async def posted(app: ASGIApp, times: int, path: str, **more: Any) -> list[int]:
+    return [(await call(app, "POST", path, **more)).status for _ in range(times)]
 
 
 async def refused(app: ASGIApp, times: int, headers: Any, peer: str = PEER) -> int:
@@ -212,6 +219,20 @@ async def test_an_unsigned_flood_spends_its_own_addresss_quota_and_no_clients() 
     assert await statuses(app, 1, genuine, peer=PEER) == [429]
     assert await statuses(app, 6, genuine, peer="31.13.24.1") == [200] * 5 + [429]
     assert await statuses(app, 1, "/webhook/whatsapp/florist-200", peer="31.13.24.1") == [200]
+
+
+async def test_whoever_misuses_a_platforms_address_closes_no_door_that_is_known() -> None:
+    """Anybody with an app at a platform can have it post what we refuse, from where everybody's calls come."""
+    app = gate("refused=3/60")
+    unheard_of = "/webhook/whatsapp/nobody-404"
+    assert await posted(app, 5, unheard_of) == [404, 404, 404, 429, 429]
+    assert await posted(app, 2, "/webhook/whatsapp/baker-403") == [403, 403]
+    assert await posted(app, 9, "/webhook/whatsapp/baker-200") == [200] * 9
+    assert await posted(app, 1, "/webhook/whatsapp/florist-200") == [
+        429
+    ]  # It would have to be looked for.
+    assert await statuses(app, 1, "/webhook/whatsapp/baker-200") == [429]  # A handshake is no call.
+    assert await posted(app, 1, "/webhook/whatsapp/florist-200", peer="31.13.24.1") == [200]
 
 
 async def test_a_failure_on_our_side_is_charged_to_nobody() -> None:

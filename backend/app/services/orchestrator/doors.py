@@ -96,6 +96,11 @@ class Doors:
             for remembered in (self._clients, self._doors, self._routes):
                 remembered.keep_for(self._told)
 
+    def knows(self, kind: str, slug: str) -> bool:
+        """Whether these doors were found before: whoever comes to them makes nobody look for new ones."""
+        client = self._clients.known(slug)
+        return client is not None and self._doors.known((client.id, kind)) is not None
+
     async def of(self, kind: str, slug: str) -> list[Door]:
         """The doors of one client and one kind of channel.
 

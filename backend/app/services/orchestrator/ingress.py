@@ -30,6 +30,10 @@ class Ingress:
         self._doors = doors
         self._intake = intake
 
+    def knows(self, kind: str, slug: str) -> bool:
+        """Whether a call costs nothing but the check of its signature: its doors were found before."""
+        return self._doors.knows(kind, slug)
+
     async def challenge(self, kind: str, slug: str, request: WebhookRequest) -> str:
         """Answers a platform's handshake with any of the client's accounts that knows the verify token.
 
