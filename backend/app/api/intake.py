@@ -93,6 +93,7 @@ class Intake:
         """Asks to come again, in words that are written already: a refusal mustn't cost what the work would."""
         # Counted, not logged: a line for each would be work, when there is too much of it.
         self._services.metrics.error(None, "overloaded")
+        self._services.followers.refused("crowd")
         request_id = id_of(scope)
         head, body = self._full(language_of(Headers(scope=scope).get("accept-language")))
         refused = Response(body.replace(_ID.encode(), request_id.encode()), 503)
@@ -150,6 +151,7 @@ class Intake:
         except WafaaError as error:
             return errors.of_ours(scope, error)
         except Exception as error:  # The last resort, as for every route.
+            self._services.followers.refused("crash")
             return errors.of_crash(scope, error)
         return None
 

@@ -48,10 +48,21 @@ class Doorman:
 
 
 @dataclass
+class Refusals:
+    """Who is told that something was refused here."""
+
+    troubles: list[str] = field(default_factory=list)
+
+    def refused(self, trouble: str) -> None:
+        self.troubles.append(trouble)
+
+
+@dataclass
 class Front(Stage):
     """The stage with an ingress."""
 
     ingress: Doorman = field(default_factory=Doorman)
+    followers: Refusals = field(default_factory=Refusals)
 
 
 def front(public_url: str | None = None) -> tuple[FastAPI, Front]:
@@ -86,6 +97,7 @@ async def test_both_ways_answer_alike(slug: str, language: str) -> None:
     assert short.ingress.admitted == long.ingress.admitted
     assert b"canary" not in one.body
     assert short.metrics.render().count(b"wafaa_errors_total{") == (slug != "bakery")
+    assert short.followers.troubles == (["crash"] if slug == "crash" else [])
 
 
 @pytest.mark.parametrize(
@@ -180,6 +192,7 @@ async def test_more_calls_than_there_are_places_for_are_asked_to_come_again(
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.headers["x-content-type-options"] == "nosniff"
     assert b'code="overloaded"' in services.metrics.render()
+    assert services.followers.troubles == ["crowd"]
     leave.set()
     assert [answer.status for answer in await asyncio.gather(*taken)] == [200, 200]
     assert (await call(app, "POST", "/webhook/whatsapp/bakery")).status == 200

@@ -19,6 +19,9 @@ MOST_STREAMS, MOST_OF_ONE = 5_000, 20
 
 RETRY_SECONDS = 5.0
 
+CALM_SECONDS = 5.0
+"""After so long without another refusal what platforms say counts as heard again."""
+
 
 class Followers:
     """The open streams of one process."""
@@ -29,6 +32,7 @@ class Followers:
         self._open = 0
         self._name = ""
         self._troubles: set[str] = set()
+        self._refused_at: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
 
@@ -47,8 +51,25 @@ class Followers:
         """This trouble is over; where it was the last, others are told that all is taken again, from now on."""
         if trouble in self._troubles:
             self._troubles.remove(trouble)
-            if not self._troubles:
+            if not self._troubles and not self.closing.is_set():
                 self._begin(self._name)
+
+    def refused(self, trouble: str) -> None:
+        """The same of what was refused by itself, such as in a crowd: until nothing is for ``CALM_SECONDS``."""
+        loop = asyncio.get_running_loop()
+        if trouble not in self._refused_at:
+            self.shut(trouble)
+            loop.call_later(CALM_SECONDS, self._look, trouble)
+        self._refused_at[trouble] = loop.time()
+
+    def _look(self, trouble: str) -> None:
+        loop = asyncio.get_running_loop()
+        left = self._refused_at[trouble] + CALM_SECONDS - loop.time()
+        if left > 0:
+            loop.call_later(left, self._look, trouble)
+        else:
+            del self._refused_at[trouble]
+            self.reopen(trouble)
 
     def _begin(self, name: str) -> None:
         if self._task:

@@ -57,6 +57,9 @@ class Door(Protocol):
     def reopen(self, trouble: str) -> None:
         """This trouble is over."""
 
+    def refused(self, trouble: str) -> None:
+        """Something they said was refused, and may have been the only one."""
+
 
 class Receiver:
     """Writes events. Every step may be repeated: the ledger of event keys tells duplicates.
@@ -91,6 +94,15 @@ class Receiver:
             Erased: The client is no more.
         """
         self._require_room()
+        try:
+            return await self._receive(client_id, account, events, now)
+        except Unavailable:  # It may have been the word that a send is waiting for.
+            self._door.refused("busy")
+            raise
+
+    async def _receive(
+        self, client_id: UUID, account: Account, events: Sequence[Event], now: datetime
+    ) -> list[Received | None]:
         if self._intake.waiting + self._statuses.waiting >= MOST_ARRIVING:
             raise Overloaded(retry_after=1.0)
         cipher = await self._ciphers.of(client_id)
