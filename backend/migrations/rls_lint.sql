@@ -3,7 +3,7 @@
 WITH allowed_functions(name) AS (VALUES
   ('current_client'), ('client_by_slug'), ('list_clients'), ('staff_by_email'), ('find_channel'), ('claim_route'),
   ('release_route'), ('set_web_origins'), ('web_origin_allowed'), ('claim_lanes'), ('seconds_to_next_lane'), ('seconds_to_due'), ('queues_left'),
-  ('lane_backlog'), ('mind_clock'), ('receive'), ('note_statuses'), ('resume_session'), ('end_sessions'), ('token_marks'), ('find_ticket'),
+  ('lane_backlog'), ('mind_clock'), ('above_floor'), ('receive'), ('note_statuses'), ('resume_session'), ('end_sessions'), ('token_marks'), ('find_ticket'),
   ('find_identity_provider'), ('platform_staff'), ('grants_of'), ('claim_step'),
   ('lane_pressure'),
   ('settle_step'), ('audited_clients'), ('clients_to_erase'), ('erase_client'),

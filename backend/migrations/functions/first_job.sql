@@ -1,6 +1,7 @@
 -- The present text of app.first_job: whoever changes it adds a migration that runs this file again.
 --
--- A lane's first job that isn't done, leaving out one. Asked for in the order of one index alone, where sorting is out of
+-- A lane's first job that isn't done, leaving out one, and when its lane is due: when the job is, but if it has waited for
+-- another that was tried again and again, no earlier than where lanes are looked for. Asked for in the order of one index alone, where sorting is out of
 -- the question: the planner makes its choice while there are no jobs, when reading all of a client's costs as little.
 SET ROLE wafaa_definer;
 
@@ -10,7 +11,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY SELECT j.id, j.due_at FROM public.jobs j
+  RETURN QUERY SELECT j.id, CASE WHEN j.due_at >= clock_timestamp() - interval '5 seconds' THEN j.due_at
+    ELSE (SELECT app.above_floor(l.queue, j.due_at) FROM public.lanes l WHERE l.client_id = client AND l.id = lane) END
+  FROM public.jobs j
   WHERE j.client_id = client AND j.lane_id >= lane AND j.lane_id <= lane AND j.state = 'pending'
     AND j.id IS DISTINCT FROM without
   ORDER BY j.lane_id, j.id LIMIT 1;

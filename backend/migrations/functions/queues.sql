@@ -21,8 +21,8 @@ BEGIN
 END $$;
 
 -- Raises each queue's floor to some seconds before the first lane that is due in it, or before now: nobody reads below.
--- What becomes due by an older date, as when its transaction took longer, or when a job was tried again for minutes while
--- the next one waited, lowers it at the next look, ten to fifteen seconds later. One caller looks for all.
+-- What becomes due by an older date all the same, as when its transaction took longer, lowers it at the next look, ten to
+-- fifteen seconds later. One caller looks for all.
 CREATE OR REPLACE FUNCTION app.raise_floors(moment timestamptz, served text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -39,6 +39,12 @@ BEGIN
   ON CONFLICT (queue) DO UPDATE SET floor = excluded.floor
   WHERE excluded.floor <> f.floor;
 END $$;
+
+-- When a lane is due whose next job was due at a moment: not below its queue's floor, where nobody would look for it.
+CREATE OR REPLACE FUNCTION app.above_floor(served text, due timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT greatest(due, (SELECT f.floor FROM vault.lane_floors f WHERE f.queue = served))
+$$;
 
 -- What waits in each queue: how many lanes are due, and for how many seconds the oldest has been.
 CREATE OR REPLACE FUNCTION app.lane_backlog() RETURNS TABLE (queue text, lanes bigint, oldest float8)
@@ -93,7 +99,7 @@ BEGIN
   RETURN extract(epoch FROM back)::float8;
 END $$;
 
-REVOKE ALL ON FUNCTION app.queues(), app.raise_floors(timestamptz, text[]), app.lane_backlog(),
-  app.mind_clock(float8, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION app.lane_backlog(), app.mind_clock(float8, text[]) TO wafaa_app;
+REVOKE ALL ON FUNCTION app.queues(), app.raise_floors(timestamptz, text[]), app.above_floor(text, timestamptz),
+  app.lane_backlog(), app.mind_clock(float8, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.above_floor(text, timestamptz), app.lane_backlog(), app.mind_clock(float8, text[]) TO wafaa_app;
 RESET ROLE;

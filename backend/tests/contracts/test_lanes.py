@@ -22,6 +22,7 @@ from app.models.lane import Lane, Lease, Wanted
 from app.services.queue.bench import Bench
 from app.services.queue.jobs import Work
 from app.services.queue.worker import LONGEST_BACKOFF, Worker
+from app.utils.ids import uuid7
 from tests.fixtures.keys import sealed
 from tests.fixtures.product import migrate_now, settings_for
 
@@ -320,6 +321,24 @@ async def test_what_becomes_due_by_an_old_date_is_found_seconds_later(yard: Yard
     assert await yard.claim(bench) == [], "Somebody looked a moment ago."
     await _look(yard)
     assert len(await yard.claim(bench)) == 1
+
+
+async def test_what_waited_behind_one_that_was_tried_again_for_minutes_is_next(yard: Yard) -> None:
+    """Its date is older than all that others waited for meanwhile."""
+    await yard.client("busy", due=1)
+    [lane] = await yard.owner.fetch("SELECT id FROM lanes")
+    await yard.owner.execute(
+        "INSERT INTO jobs (client_id, id, lane_id, kind, payload, due_at) "
+        "SELECT client_id, $1, lane_id, kind, payload, due_at FROM jobs",
+        uuid7(),
+    )
+    bench = Bench("chat", 4)
+    [first] = await yard.claim(bench)
+    await yard.owner.execute("UPDATE jobs SET due_at = due_at - interval '2 minutes'")
+    await yard.owner.execute("UPDATE lanes SET due_at = clock_timestamp() + interval '1 minute'")
+    await _look(yard)  # As while the first is put off to be tried again.
+    await yard.settle(bench, first)
+    assert [next_.lane_id for next_ in await yard.claim(bench)] == [lane["id"]]
 
 
 async def test_a_clock_that_is_set_back_hides_nothing_below_a_floor(yard: Yard) -> None:

@@ -185,6 +185,14 @@ LANES = (
         + "test_lanes.py::test_what_becomes_due_by_an_old_date_is_found_seconds_later[postgres18]",
     ),
     Mutant(
+        "what waited behind another is due below a floor",
+        "app.first_job",
+        "interval '5 seconds'",
+        "interval '5 hours'",
+        CONTRACTS
+        + "test_lanes.py::test_what_waited_behind_one_that_was_tried_again_for_minutes_is_next[postgres18]",
+    ),
+    Mutant(
         "what is done is read again at every claim",
         "app.claim_lanes",
         "l.client_id > a.client_id AND l.due_at >= q.floor AND",
