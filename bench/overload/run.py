@@ -16,7 +16,6 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -124,14 +123,16 @@ class Storm:
         return len(self.taken) / self.span
 
 
-class Place:
-    """The product, and what it costs.
+class Course:
+    """Peaks and storms in turn, and what the product costs meanwhile.
 
-    Args:
-        works: The processes that serve.
+    Attributes:
+        peaks: What was taken a second in each peak.
+        costs: Seconds of processor that each of these cost app and database.
     """
 
     def __init__(self, flood: Flood, works: Callable[[], list[int]]) -> None:
+        """Measures nothing yet; ``works`` gives the processes that serve."""
         self._flood, self._works = flood, works
         self.peaks: list[float] = []
         self.costs: list[float] = []
@@ -168,21 +169,21 @@ async def main() -> None:
         with process(product.role("serve"), env, Path(home) / "api.log") as api:
             await until_answers(f"http://127.0.0.1:{port}/health/live", api)
             flood = Flood(f"http://127.0.0.1:{port}", numbers)
-            place = Place(flood, lambda: [*tree(api.pid), *postgres_pids(postgres)()])
-            rate = await place.peak(await flood.peak(3000))
+            course = Course(flood, lambda: [*tree(api.pid), *postgres_pids(postgres)()])
+            rate = await course.peak(await flood.peak(3000))
             storms = []
             for _ in range(given.rounds):
                 before = await product.count(ours, "messages")
-                storms.append(storm := await place.storm(rate))
+                storms.append(storm := await course.storm(rate))
                 written = await product.count(ours, "messages") - before
                 assert written >= len(storm.taken) + len(storm.calm), "A 200 without its row."
-                rate = await place.peak(rate)
-    tell(storms, place)
+                rate = await course.peak(rate)
+    tell(storms, course)
 
 
-def tell(storms: list[Storm], place: Place) -> None:
+def tell(storms: list[Storm], course: Course) -> None:
     """Publishes the figures."""
-    peaks = [(before + after) / 2 for before, after in pairwise(place.peaks)]
+    peaks = [(before + after) / 2 for before, after in itertools.pairwise(course.peaks)]
     goodput = [storm.goodput / peak for storm, peak in zip(storms, peaks, strict=True)]
     answered = [len(s.answers) / s.span / peak for s, peak in zip(storms, peaks, strict=True)]
     everything = [answer for storm in storms for answer in storm.answers]
@@ -203,11 +204,11 @@ def tell(storms: list[Storm], place: Place) -> None:
                 "refused": middle(lambda s: s.refused / len(s.answers)),
                 "answered / peak": median(answered),
                 "app and database, CPU for each that was taken, storm / peak": middle(lambda s: s.works / len(s.taken))
-                / median(place.costs),
+                / median(course.costs),
                 "the load's own processor in the storm": middle(lambda s: s.loads / s.span),
             },
             "goals": GOALS,
-            "peaks, per second": place.peaks,
+            "peaks, per second": course.peaks,
             "goodput / peak, storm by storm": goodput,
         },
     )

@@ -63,7 +63,7 @@ class Api(FastAPI):
         self.state.webhooks = WebhookGate(
             Policy.parse(services.settings.limits),
             LocalLimits(),
-            lambda channel, slug: services.ingress.knows(channel, slug),
+            services.ingress.knows,
         )
 
     def build_middleware_stack(self) -> ASGIApp:

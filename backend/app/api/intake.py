@@ -64,8 +64,11 @@ class Intake:
         if named is None:
             await self._app(scope, receive, send)
             return
-        taken = partial(self._serve, scope, partial(_read, scope, receive), *named)
-        if refused := await taken() if await self.places.enter() else self.overloaded(scope):
+        if await self.places.enter():
+            refused = await self._serve(scope, partial(_read, scope, receive), *named)
+        else:
+            refused = self.overloaded(scope)
+        if refused:
             await refused(scope, receive, send)
         else:
             head = [*self._head, (_ID_HEADER, scope["state"]["request_id"].encode())]

@@ -1,8 +1,9 @@
 -- The present text of app.first_job: whoever changes it adds a migration that runs this file again.
 --
 -- A lane's first job that isn't done, leaving out one, and when its lane is due: when the job is, but if it has waited for
--- another that was tried again and again, no earlier than where lanes are looked for. Asked for in the order of one index alone, where sorting is out of
--- the question: the planner makes its choice while there are no jobs, when reading all of a client's costs as little.
+-- another that was tried again and again, no earlier than where lanes are looked for. Asked for in the order of one index
+-- alone, where sorting is out of the question: the planner makes its choice while there are no jobs, when reading all of a
+-- client's costs as little.
 SET ROLE wafaa_definer;
 
 CREATE OR REPLACE FUNCTION app.first_job(client uuid, lane uuid, without uuid DEFAULT NULL)

@@ -102,6 +102,14 @@ class EverybodyServed:
         """Lets all pass."""
 
 
+class NoDoors:
+    """An ingress that nobody has come to."""
+
+    def knows(self, kind: str, slug: str) -> bool:
+        """Knows none."""
+        return False
+
+
 @dataclass
 class Stage:
     """What the frame sees of ``Services``."""
@@ -115,6 +123,7 @@ class Stage:
     limits: LocalLimits = field(default_factory=LocalLimits)
     origins: ShopOnly = field(default_factory=ShopOnly)
     standings: EverybodyServed = field(default_factory=EverybodyServed)
+    ingress: Any = field(default_factory=NoDoors)
     parts: Sequence[Part] = ()
     opened: list[str] = field(default_factory=list)
 

@@ -44,8 +44,9 @@ class Followers:
     def shut(self, trouble: str) -> None:
         """Tells others that what platforms say is refused here for now: their silence means nothing then."""
         if self._name in (INTAKE, DOOR) and trouble not in self._troubles:
+            if not self._troubles:
+                self._begin(SHUT)
             self._troubles.add(trouble)
-            self._begin(SHUT)
 
     def reopen(self, trouble: str) -> None:
         """This trouble is over; where it was the last, others are told that all is taken again, from now on."""
@@ -55,7 +56,7 @@ class Followers:
                 self._begin(self._name)
 
     def refused(self, trouble: str) -> None:
-        """The same of what was refused by itself, such as in a crowd: until nothing is for ``CALM_SECONDS``."""
+        """Shuts for a trouble whose end nobody tells, such as a crowd: until none was refused for ``CALM_SECONDS``."""
         loop = asyncio.get_running_loop()
         if trouble not in self._refused_at:
             self.shut(trouble)
